@@ -1,0 +1,1 @@
+"""Adapters to brokers, one module or folder each; found by entry point `gamma.brokers`."""

@@ -1,0 +1,1 @@
+"""gamma: a live trading daemon with pluggable position sizers."""

@@ -1,0 +1,173 @@
+"""`decide`: the one way from a view to an approved order, with its whole trace."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+from gamma.guards import Action, Guard, Scope, Trip, Verdict
+from gamma.reasons import Reason
+from gamma.sizing import Sizer, Sizing, Step, size
+from gamma.views import OrderView, View
+
+_SEAL: Final = object()
+
+
+@final
+class ApprovedOrder:
+    """An order that passed the chain and the guards; only `decide` can build one."""
+
+    __slots__ = ("lots", "market", "order", "side")
+
+    def __init__(self, order: OrderView, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("an ApprovedOrder comes from gamma.decision.decide alone")
+        self.order = order
+        self.market = order.market
+        self.side = order.side
+        self.lots = order.lots
+
+    def __repr__(self) -> str:
+        return f"ApprovedOrder({self.market} {self.side * self.lots:+d})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How many lots, and why.
+
+    `sized_lots` is the chain's answer before the guards. `bound_by` names the step that set the final
+    size. `trips` are what guards asked for beside the size. A zero always has a reason.
+    """
+
+    lots: int
+    sized_lots: int
+    side: int
+    steps: tuple[Step, ...]
+    bound_by: str
+    reason: str
+    halted: bool
+    fault: str = ""
+    invalid: str = ""
+    trips: tuple[tuple[str, Trip], ...] = ()
+    approved: ApprovedOrder | None = None
+
+
+Guards = Sequence[tuple[str, Guard]]
+Sizers = Sequence[tuple[str, Sizer]]
+
+
+def decide(view: View, sizers: Sizers, guards: Guards, *, signal_id: str = "", halted: bool = False) -> Decision:
+    """Size an entry and put it before every guard.
+
+    Every guard runs even after one has said 0, so that the trace shows all that stood against the order.
+    `halted`: the account, strategy or market is not ACTIVE; the order is denied before the guards.
+    """
+    side = _side(view.signal.side)
+    if side == 0:
+        return _nothing(Reason.NO_SIGNAL)
+    sizing = size(sizers, view)
+    if halted:
+        return _denied(sizing, side)
+    order = OrderView(
+        market=view.market.symbol,
+        side=side,
+        lots=sizing.lots,
+        price_points=float(view.signal.price_points),
+        signal_id=signal_id,
+    )
+    return _guarded(view, order, sizing, guards)
+
+
+def decide_exit(view: View, order: OrderView, guards: Guards) -> Decision:
+    """Approve an order that reduces: clipped to flat, and seen by the guards of scope `all` alone."""
+    held = int(view.position.lots)
+    open_lots = max(0, -order.side * held)
+    lots = min(order.lots, open_lots)
+    reason = Reason.OK if lots == order.lots else Reason.CLIPPED_TO_FLAT
+    step = Step(
+        name="clip_to_flat", lots_before=order.lots, lots_after=lots, reason=reason, facts={"open_lots": open_lots}
+    )
+    sizing = Sizing(lots=lots, steps=(step,), bound_by="clip_to_flat")
+    clipped = replace(order, lots=lots, reduces=True)
+    return _guarded(view, clipped, sizing, [(n, g) for n, g in guards if g.scope is Scope.ALL])
+
+
+def _side(side: float) -> int:
+    """+1, -1, or 0; NaN is no signal."""
+    return int(side > 0) - int(side < 0)
+
+
+def _nothing(reason: Reason) -> Decision:
+    step = Step(name="signal", lots_before=None, lots_after=0, reason=reason, facts={})
+    return Decision(lots=0, sized_lots=0, side=0, steps=(step,), bound_by="signal", reason=reason, halted=False)
+
+
+def _denied(sizing: Sizing, side: int) -> Decision:
+    step = Step(name="halt", lots_before=sizing.lots, lots_after=0, reason=Reason.HALTED, facts={})
+    return Decision(
+        lots=0,
+        sized_lots=sizing.lots,
+        side=side,
+        steps=(*sizing.steps, step),
+        bound_by="halt",
+        reason=Reason.HALTED,
+        halted=True,
+        fault=sizing.fault,
+        invalid=sizing.invalid,
+    )
+
+
+def _judge(name: str, guard: Guard, view: View, order: OrderView) -> Verdict:
+    try:
+        verdict = guard(view, order)
+    except Exception as error:  # a guard that raises closes: 0 lots and its strategy is halted
+        text = f"{name}: {type(error).__name__}: {error}"
+        trip = Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": text}, realised=True)
+        return Verdict(lots=0, reason=Reason.FAULT, facts={"error": text}, trip=trip)
+    return verdict
+
+
+def _guarded(view: View, order: OrderView, sizing: Sizing, guards: Guards) -> Decision:
+    lots, bound_by, fault = sizing.lots, sizing.bound_by, sizing.fault
+    reason: str = Reason.OK if lots > 0 else _zero_reason(sizing)
+    steps: list[Step] = list(sizing.steps)
+    trips: list[tuple[str, Trip]] = []
+    if fault:
+        trips.append((sizing.bound_by, Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": fault}, realised=True)))
+    for name, guard in guards:
+        # A guard always judges an order of at least one lot, so that the trace shows what it would say.
+        judged = replace(order, lots=max(lots, 1))
+        verdict = _judge(name, guard, view, judged)
+        allowed = min(lots, max(0, verdict.lots))
+        steps.append(Step(name=name, lots_before=lots, lots_after=allowed, reason=verdict.reason, facts=verdict.facts))
+        if verdict.trip is not None:
+            trips.append((name, verdict.trip))
+        if verdict.reason is Reason.FAULT:
+            fault = str(verdict.facts["error"])
+        if allowed < lots:
+            lots, bound_by, reason = allowed, name, verdict.reason
+    approved = ApprovedOrder(replace(order, lots=lots), _SEAL) if lots > 0 else None
+    return Decision(
+        lots=lots,
+        sized_lots=sizing.lots,
+        side=order.side,
+        steps=tuple(steps),
+        bound_by=bound_by,
+        reason=reason,
+        halted=sizing.halted or any(_halts(t) for _, t in trips),
+        fault=fault,
+        invalid=sizing.invalid,
+        trips=tuple(trips),
+        approved=approved,
+    )
+
+
+def _halts(trip: Trip) -> bool:
+    return trip.action in (Action.HALT, Action.FLATTEN_AND_HALT, Action.REDUCING, Action.STRATEGY_OFF)
+
+
+def _zero_reason(sizing: Sizing) -> str:
+    """Why the chain came to 0: the reason of the step that bound, or that less than one lot was left."""
+    for step in sizing.steps:
+        if step.name == sizing.bound_by:
+            return step.reason if step.reason != Reason.OK else Reason.FLOORED
+    return Reason.INPUT_MISSING

@@ -1,0 +1,50 @@
+"""Errors, named for what the daemon does next.
+
+    GammaError
+    |-- ConfigInvalid    refuse to start (exit 78)
+    |-- InputInvalid     a value given by hand or in a file is wrong: say which, do nothing (exit 1)
+    |-- Transient        try again later, with a limit
+    |-- OutcomeUnknown   sent, and no answer: never again before reconcile has asked the broker
+    |-- BrokerRefused    record it, carry on
+    |-- InvariantBroken  a durable halt, a page, exit 70
+    `-- Corrupt          halt and page: what is on disk is not what was written
+
+A refusal by a guard or a sizer is no error: it is data in the decision's trace.
+"""
+
+
+class GammaError(Exception):
+    """Root of every error that gamma raises on purpose."""
+
+
+class ConfigInvalid(GammaError):
+    """The configuration cannot be traded with; the message names the field, the value and the mend."""
+
+
+class InputInvalid(GammaError):
+    """A value from a file or the command line is wrong; the message names it and says what to do."""
+
+
+class Transient(GammaError):
+    """The call failed before it could have had any effect; it may be made again."""
+
+
+class OutcomeUnknown(GammaError):
+    """The request may have been carried out; only the broker can tell."""
+
+
+class BrokerRefused(GammaError):
+    """The broker answered no, and said so definitely."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
+class InvariantBroken(GammaError):
+    """Something that must always hold does not."""
+
+
+class Corrupt(GammaError):
+    """Stored data fails its own check."""

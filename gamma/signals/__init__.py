@@ -1,0 +1,1 @@
+"""Sources of signals, one file each; found by entry point `gamma.signals`."""

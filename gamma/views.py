@@ -1,0 +1,247 @@
+"""`View`: all that a decision may look at, frozen.
+
+Live every field is a Python or NumPy scalar (`[W]` arrays for the track record, `[K]` for the order
+book); in training the same records hold traced arrays with a leading batch axis. `symbol`, `family`
+and `strategy` are the only text, and are static under tracing. An unknown number is NaN, and NaN
+closes: a sizer that needs it gives 0 lots, a guard that needs it lets no entry through.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# A Python or NumPy number live; a traced JAX array [B] in training. No static type covers both.
+Num = Any
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """Money and state of the account.
+
+    `floor_usd` is the equity at which the account is breached (NaN without a profile); `cash_usd`
+    is free cash, `pending_usd` what working orders and their fees would take of it.
+    `day_pnl_usd` counts realised and open from the session's start; `day_realised_usd` realised only.
+    """
+
+    balance_usd: Num
+    equity_usd: Num
+    starting_capital_usd: Num
+    peak_equity_usd: Num
+    floor_usd: Num = NAN
+    floor_room_start_usd: Num = NAN
+    cash_usd: Num = NAN
+    pending_usd: Num = 0.0
+    margin_used_usd: Num = 0.0
+    day_start_equity_usd: Num = NAN
+    day_pnl_usd: Num = 0.0
+    day_realised_usd: Num = 0.0
+    gross_risk_usd: Num = 0.0
+
+    @property
+    def room_usd(self) -> Num:
+        """Equity above the floor [usd]; NaN where the account has no floor."""
+        return self.equity_usd - self.floor_usd
+
+    @property
+    def available_usd(self) -> Num:
+        """Cash less what working orders and their fees would take [usd]."""
+        return self.cash_usd - self.pending_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView:
+    """The market as the decision sees it; distances in points, worth per lot in usd."""
+
+    symbol: str
+    family: str = ""
+    kind: Num
+    multiplier_usd_per_point: Num
+    tick_points: Num
+    price_points: Num
+    cost_usd_per_lot: Num = 0.0
+    lots_max: Num = NAN
+    mini_equivalent: Num = 0.0
+    margin_usd_per_lot: Num = NAN
+    atr_points: Num = NAN
+    vol_daily_points: Num = NAN
+    bid_points: Num = NAN
+    ask_points: Num = NAN
+    spread_median_points: Num = NAN
+    quote_age_s: Num = NAN
+    bar_age_s: Num = NAN
+    bar_s: Num = NAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalView:
+    """What the strategy wants: `side` +1 long (YES) or -1 short (NO); 0 is no trade.
+
+    `risk_usd_per_lot` is the most that one lot can lose: given by an option structure, or 0 < stop
+    distance x multiplier + costs. `price_points` is the limit, NaN for a market order. `action` is the
+    raw action of a policy whose action carries its size, -1 otherwise.
+    """
+
+    side: Num
+    stop_points: Num = NAN
+    target_points: Num = NAN
+    risk_usd_per_lot: Num = NAN
+    price_points: Num = NAN
+    credit_points: Num = NAN
+    width_points: Num = NAN
+    action: Num = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackView:
+    """The strategy's completed trades, oldest first, newest last.
+
+    Shapes: `pnl_usd_per_lot` and `r_multiples` [..., W]; the last `min(trades, W)` entries are
+    real, what stands before them is padding. `trades` counts all that ever completed.
+    """
+
+    pnl_usd_per_lot: Num = field(default_factory=lambda: np.zeros(0))
+    r_multiples: Num = field(default_factory=lambda: np.zeros(0))
+    trades: Num = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidityView:
+    """What the market can take.
+
+    Shapes: `book_prices_points`, `book_lots` [..., K]: the side that the order takes, best price first,
+    padded with 0 lots.
+    """
+
+    volume_10min_lots: Num = NAN
+    volume_10min_usd: Num = NAN
+    depth_top5_lots: Num = NAN
+    mid_points: Num = NAN
+    book_prices_points: Num = field(default_factory=lambda: np.zeros(0))
+    book_lots: Num = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionView:
+    """Exposure before the order. Signed lots: + long or YES, - short or NO."""
+
+    lots: Num = 0
+    working_long_lots: Num = 0
+    working_short_lots: Num = 0
+    value_usd: Num = 0.0
+    market_value_usd: Num = 0.0
+    portfolio_usd: Num = NAN
+    family_net_minis: Num = 0.0
+    family_long_minis: Num = 0.0
+    family_short_minis: Num = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockView:
+    """Where in the session the decision falls; event time, never a clock read here."""
+
+    ts_event_utc_ns: int = 0
+    since_open_s: Num = NAN
+    to_close_s: Num = NAN
+    to_flat_by_s: Num = NAN
+    clock_offset_s: Num = NAN
+    in_news_window: bool = False
+    in_session: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastIntent:
+    """An order that was intended earlier today; `cancels` counts cancel and replace requests for it."""
+
+    ts_event_utc_ns: int
+    strategy: str
+    market: str
+    side: int
+    lots: int
+    signal_id: str
+    reduces: bool = False
+    cancels: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTrade:
+    """A completed round trip of the strategy; `stopped` when a protective stop ended it."""
+
+    ts_event_utc_ns: int
+    strategy: str
+    market: str
+    pnl_usd: float
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityView:
+    """What was done lately: today's intents of the account, the strategy's last trades, working orders.
+
+    `working` holds signed (market, lots) of working orders of the whole account that could open risk.
+    """
+
+    intents: tuple[PastIntent, ...] = ()
+    trades: tuple[PastTrade, ...] = ()
+    working: tuple[tuple[str, int], ...] = ()
+    unresolved: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlView:
+    """Who may trade at all: mode, arming, profile policy, kill switch, health of the loops.
+
+    Ages are seconds since the last sign of life; `mismatches` counts consecutive reconciles in which the
+    broker's position differed from the book's; `balance_gap_usd` is the last end-of-day difference.
+    """
+
+    mode: str = "paper"
+    config_hash: str = ""
+    armed_config_hash: str = ""
+    armed_until_utc_ns: int = 0
+    automation: str = "allowed"
+    automation_attested: bool = False
+    products: tuple[str, ...] = ()
+    host: str = ""
+    hosts: tuple[str, ...] = ()
+    kill_switch: bool = False
+    broker_age_s: Num = NAN
+    data_age_s: Num = NAN
+    strategy_age_s: Num = NAN
+    mismatches: int = 0
+    balance_gap_usd: Num = NAN
+    calendar_agrees: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """The order that a guard judges: `side` +1 or -1, whole `lots` > 0, `reduces` when it only closes.
+
+    `price_points` is the limit, NaN at market.
+    """
+
+    market: str
+    side: int
+    lots: int
+    reduces: bool = False
+    price_points: float = NAN
+    signal_id: str = ""
+    kind: str = "entry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The whole of what a decision sees."""
+
+    strategy: str = ""
+    account: AccountView
+    market: MarketView
+    signal: SignalView
+    track: TrackView = field(default_factory=TrackView)
+    liquidity: LiquidityView = field(default_factory=LiquidityView)
+    position: PositionView = field(default_factory=PositionView)
+    clock: ClockView = field(default_factory=ClockView)
+    activity: ActivityView = field(default_factory=ActivityView)
+    control: ControlView = field(default_factory=ControlView)

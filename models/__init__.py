@@ -1,0 +1,1 @@
+"""JAX: environments, training, policies and their checkpoints; nothing here yet."""

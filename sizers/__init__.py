@@ -1,0 +1,1 @@
+"""Position sizers, one small file each; found by entry point `gamma.sizers`."""
