@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from gamma.guards import Action, Guard, Scope, Trip, Verdict
-from gamma.reasons import Reason
-from gamma.sizing import Sizer, Sizing, Step, size
+from gamma.reasons import Reason, Step
+from gamma.sizing import Sizer, Sizing, size
 from gamma.views import OrderView, View
 
 _SEAL: Final = object()

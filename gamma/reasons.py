@@ -1,9 +1,22 @@
-"""Reason codes: every denial, shrink and halt names one of these, and the docs are made from them."""
+"""Why: every denial, shrink and halt names one of these, and the docs are made from them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 Fact = float | int | str | bool
 """One number or word in a trace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One sizer or guard at work; `lots_before` is None for the proposer."""
+
+    name: str
+    lots_before: float | None
+    lots_after: float
+    reason: str
+    facts: Mapping[str, Fact]
 
 
 class Reason(StrEnum):

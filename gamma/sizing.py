@@ -16,7 +16,7 @@ import array_api_compat.numpy as np_namespace
 import numpy as np
 
 from gamma.errors import InputInvalid
-from gamma.reasons import Fact, Reason
+from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
 
 # A quotient that should be a whole number of lots may come out a hair below it (20,000 * 0.05 / 2 / 250
@@ -37,17 +37,6 @@ class Sizer(Protocol):
 
     def __call__(self, view: View, lots: Num) -> Num: ...
     def explain(self, view: View, lots: float) -> Mapping[str, Fact]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One sizer or guard at work; `lots_before` is None for the proposer."""
-
-    name: str
-    lots_before: float | None
-    lots_after: float
-    reason: str
-    facts: Mapping[str, Fact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,555 @@
+"""Everything that can enter the engine: facts in the past tense, and operators' commands.
+
+Facts marked `recorded` go to the ledger before anything is sent, and `fold` rebuilds the book from
+them alone. Market data and signs of life are transient: they come again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gamma.bars import Bar, Session
+from gamma.reasons import Fact, Step
+from gamma.views import View
+
+
+class OrderKind(StrEnum):
+    """What an order is for."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STOP = "stop"
+    TARGET = "target"
+    CANCEL = "cancel"
+    REPLACE = "replace"
+
+
+class OrderType(StrEnum):
+    """How an order is priced."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    NONE = "none"
+
+
+class OrderState(StrEnum):
+    """PENDING -> ACKED | REJECTED | UNKNOWN; UNKNOWN -> ACKED | ABSENT | QUARANTINED; ACKED -> the rest."""
+
+    PENDING = "pending"
+    ACKED = "acked"
+    PARTIAL = "partial"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    QUARANTINED = "quarantined"
+
+
+class Level(StrEnum):
+    """How far trading is cut. PAUSED lifts by itself; the others only by a person."""
+
+    PAUSED = "paused"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One instrument of a multi-leg order; `ratio` is signed: + bought, - sold when the order is bought."""
+
+    symbol: str
+    ratio: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """An order as it was decided, before its first byte was sent.
+
+    `price_ticks` is the limit or stop price, 0 at market. `parent` names the entry whose bracket this
+    order belongs to, `subject` the order that a cancel or replace is about.
+    """
+
+    client_order_id: str
+    decision_id: str
+    strategy: str
+    market: str
+    kind: OrderKind
+    order_type: OrderType
+    side: int
+    lots: int
+    price_ticks: int = 0
+    reduces: bool = False
+    signal_id: str = ""
+    parent: str = ""
+    subject: str = ""
+    reason: str = ""
+    legs: tuple[Leg, ...] = ()
+    ts_event_utc_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution at the broker; `execution_id` is unique in the account."""
+
+    execution_id: str
+    client_order_id: str
+    market: str
+    side: int
+    lots: int
+    price_ticks: int
+    fee_microusd: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A round trip from flat to flat; P&L is net of fees."""
+
+    trade_id: str
+    strategy: str
+    market: str
+    side: int
+    lots_max: int
+    ts_open_utc_ns: int
+    ts_close_utc_ns: int
+    entry_points: float
+    exit_points: float
+    pnl_microusd: int
+    fees_microusd: int
+    risk_microusd: int
+    exit_reason: str
+
+    @property
+    def pnl_usd_per_lot(self) -> float:
+        """Net P&L of the trade by its largest size [usd/lot]."""
+        return self.pnl_microusd / 1e6 / self.lots_max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A row that stops new risk: on the account, a strategy or a market (`scope`, `target`)."""
+
+    halt_id: str
+    scope: str
+    target: str
+    level: Level
+    reason: str
+    actor: str
+    evidence: Mapping[str, Fact]
+    ts_event_utc_ns: int
+    until_utc_ns: int = 0
+
+
+# --- transient: they come again -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarClosed:
+    """A bar of a market is complete."""
+
+    bar: Bar
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteSeen:
+    """Best bid and ask of a market."""
+
+    market: str
+    bid_points: float
+    ask_points: float
+    ts_event_utc_ns: int
+    depth_top5_lots: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeAdvanced:
+    """Event time reached this instant."""
+
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened:
+    """A market's trading session became the current one."""
+
+    session: Session
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSeen:
+    """Seconds since each loop's last sign of life, the clock's offset, and the kill switch."""
+
+    broker_age_s: float
+    data_age_s: float
+    strategy_age_s: float
+    clock_offset_s: float
+    ts_event_utc_ns: int
+    kill_switch: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalMade:
+    """A strategy wants a trade; distances and prices in ticks, 0 where there is none.
+
+    `slot_utc_ns` is the bar's close for which it was made: one decision a strategy and slot.
+    """
+
+    strategy: str
+    market: str
+    signal_id: str
+    slot_utc_ns: int
+    side: int
+    stop_ticks: int
+    target_ticks: int
+    ts_event_utc_ns: int
+    price_ticks: int = 0
+    risk_microusd_per_lot: int = 0
+    action: int = -1
+    legs: tuple[Leg, ...] = ()
+    notes: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed:
+    """A policy gave NaN or an illegal action, or is stale or not the pinned one."""
+
+    strategy: str
+    text: str
+    ts_event_utc_ns: int
+
+
+# --- recorded ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootStarted:
+    """The daemon started: a new epoch; every PENDING order becomes UNKNOWN."""
+
+    epoch: int
+    config_hash: str
+    code_hash: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayStarted:
+    """A new trading day of the account, with what it starts from."""
+
+    date: str
+    balance_microusd: int
+    equity_microusd: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityMarked:
+    """Equity with open P&L over one bar: its best, its worst, and at the close."""
+
+    high_microusd: int
+    low_microusd: int
+    close_microusd: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionMade:
+    """A decision with the whole view that it was made from, and its trace."""
+
+    decision_id: str
+    strategy: str
+    market: str
+    slot_utc_ns: int
+    signal_id: str
+    side: int
+    lots: int
+    sized_lots: int
+    bound_by: str
+    reason: str
+    halted: bool
+    steps: tuple[Step, ...]
+    view: View
+    config_hash: str
+    standing: bool
+    ts_event_utc_ns: int
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntended:
+    """An order, with the stop and target that the broker is to hold with it, is about to be sent.
+
+    `deadline_utc_ns`: unproved by then, it is quarantined.
+    """
+
+    intent: Intent
+    bracket: tuple[Intent, ...]
+    deadline_utc_ns: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """The broker has the order."""
+
+    client_order_id: str
+    broker_order_id: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The broker refused the order, definitely."""
+
+    client_order_id: str
+    code: str
+    text: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLost:
+    """The order was sent, and no answer tells what became of it: UNKNOWN."""
+
+    client_order_id: str
+    text: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMissed:
+    """A complete listing of the broker's did not show an unknown order; `final` when that is proof."""
+
+    client_order_id: str
+    final: bool
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAbsent:
+    """It is proved, or a person says, that the order never reached the broker."""
+
+    client_order_id: str
+    actor: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQuarantined:
+    """The order's fate could not be proved in time; the account is frozen until a person resolves it."""
+
+    client_order_id: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled:
+    """An order was executed, in part or whole."""
+
+    fill: Fill
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCanceled:
+    """The order works no more, by our wish or the broker's; it may have fills."""
+
+    client_order_id: str
+    ts_event_utc_ns: int
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReplaced:
+    """The order works at a new price."""
+
+    client_order_id: str
+    price_ticks: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMoved:
+    """An exit rule, or a policy, wants the protective stop somewhere else."""
+
+    strategy: str
+    market: str
+    stop_ticks: int
+    reason: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitWanted:
+    """A position is to be closed, and why."""
+
+    strategy: str
+    market: str
+    reason: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeClosed:
+    """A round trip is complete."""
+
+    trade: Trade
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halted:
+    """New risk is cut."""
+
+    halt: Halt
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A halt was lifted: by a person, or a pause ran out."""
+
+    halt_id: str
+    actor: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsCompared:
+    """The broker's position of a market stands against the book's; recorded when they differ, or agree again."""
+
+    market: str
+    book_lots: int
+    broker_lots: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceCompared:
+    """The broker's balance stands against start plus P&L, fees and transfers."""
+
+    gap_microusd: int
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignOrderSeen:
+    """The broker holds an order under an id of ours that this ledger never issued, or a stranger's."""
+
+    client_order_id: str
+    market: str
+    ours: bool
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Armed:
+    """A person armed live trading of one config until the session ends."""
+
+    config_hash: str
+    loss_max_microusd: int
+    until_utc_ns: int
+    actor: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutDown:
+    """The daemon stopped cleanly."""
+
+    reason: str
+    ts_event_utc_ns: int
+
+
+# --- commands: a person asks ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltRequested:
+    """Cut new risk; `level` HALTED stops every submit, REDUCING lets exits through."""
+
+    command_id: str
+    actor: str
+    text: str
+    level: Level
+    ts_event_utc_ns: int
+    scope: str = "account"
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRequested:
+    """Lift one halt."""
+
+    command_id: str
+    actor: str
+    halt_id: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenRequested:
+    """Cancel entries and close positions; of one market, or all where it is empty."""
+
+    command_id: str
+    actor: str
+    market: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveRequested:
+    """Say what became of a quarantined order: it was `filled` (the fills follow by reconcile) or `absent`."""
+
+    command_id: str
+    actor: str
+    client_order_id: str
+    outcome: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRequested:
+    """Arm live trading of this config until `until_utc_ns`."""
+
+    command_id: str
+    actor: str
+    config_hash: str
+    loss_max_microusd: int
+    until_utc_ns: int
+    ts_event_utc_ns: int
+
+
+Recorded = (
+    BootStarted
+    | DayStarted
+    | EquityMarked
+    | DecisionMade
+    | OrderIntended
+    | OrderAccepted
+    | OrderRejected
+    | OrderLost
+    | OrderMissed
+    | OrderAbsent
+    | OrderQuarantined
+    | OrderFilled
+    | OrderCanceled
+    | OrderReplaced
+    | StopMoved
+    | ExitWanted
+    | TradeClosed
+    | Halted
+    | Resumed
+    | PositionsCompared
+    | BalanceCompared
+    | ForeignOrderSeen
+    | Armed
+    | ShutDown
+)
+Transient = BarClosed | QuoteSeen | TimeAdvanced | SessionOpened | HealthSeen | SignalMade | ModelFailed
+Command = HaltRequested | ResumeRequested | FlattenRequested | ResolveRequested | ArmRequested
+Event = Recorded | Transient | Command

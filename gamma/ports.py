@@ -1,0 +1,225 @@
+"""Ports: what the shell supplies to gamma. An adapter implements one of these and nothing more."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from gamma.bars import Bar
+from gamma.events import Fill, Intent, OrderState, SignalMade
+
+
+class Dedupe(StrEnum):
+    """What the broker makes of a client order id that it has seen before."""
+
+    NONE = "none"
+    OPEN_ONLY = "open_only"
+    FOREVER = "forever"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a broker can do, and how long it may take to tell what became of an order.
+
+    An unknown order is proved absent after `absence_listings` complete listings, `absence_spacing_s`
+    apart, with `quiet_window_s` passed since it was sent.
+    """
+
+    name: str
+    dedupe: Dedupe
+    direct_lookup: bool
+    bracket: bool
+    multi_leg: bool
+    replace: bool
+    reduce_only: bool
+    order_stream: bool
+    client_id_max_len: int = 32
+    absence_listings: int = 3
+    absence_spacing_s: float = 20.0
+    quiet_window_s: float = 120.0
+    quarantine_after_s: float = 900.0
+    place_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOrder:
+    """An order as the broker tells it."""
+
+    client_order_id: str
+    broker_order_id: str
+    market: str
+    state: OrderState
+    side: int
+    lots: int
+    filled_lots: int
+    price_ticks: int
+    ts_event_utc_ns: int
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The broker has the order, and the children of its bracket: broker order id by client order id."""
+
+    broker_order_ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The broker refused, definitely."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """No answer tells what became of the request."""
+
+    text: str
+
+
+Placed = Accepted | Rejected | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The broker knows the order."""
+
+    order: BrokerOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotListed:
+    """A complete look did not show it; `final` when this broker's one look is proof."""
+
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inconclusive:
+    """The look was not complete: it says nothing."""
+
+    text: str
+
+
+Lookup = Found | NotListed | Inconclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccount:
+    """Money as the broker tells it."""
+
+    account: str
+    balance_microusd: int
+    equity_microusd: int
+    cash_microusd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillPage:
+    """Fills since a marker, oldest first, and the marker to ask with next. At least once: overlap is fine."""
+
+    fills: Sequence[Fill]
+    marker: str
+
+
+@runtime_checkable
+class ApprovedLike(Protocol):
+    """The approved order as an adapter sees it; adapters check that it is `gamma.decision.ApprovedOrder`."""
+
+    @property
+    def market(self) -> str: ...
+    @property
+    def side(self) -> int: ...
+    @property
+    def lots(self) -> int: ...
+
+
+@runtime_checkable
+class Broker(Protocol):
+    """One account at one broker. `place`, `cancel` and `replace` make one attempt, and never another.
+
+    `place` gets the entry or exit with the bracket that the broker is to hold; it raises nothing for a
+    lost answer but returns `Lost`. Reads raise Transient.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+    async def connect(self) -> BrokerAccount: ...
+    async def close(self) -> None: ...
+    async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed: ...
+    async def cancel(self, client_order_id: str) -> Placed: ...
+    async def replace(self, client_order_id: str, price_ticks: int) -> Placed: ...
+    async def find(self, client_order_id: str) -> Lookup: ...
+    async def orders(self, client_order_ids: Sequence[str]) -> Sequence[BrokerOrder]: ...
+    async def open_orders(self) -> Sequence[BrokerOrder]: ...
+    async def fills_since(self, marker: str) -> FillPage: ...
+    async def positions(self) -> Mapping[str, int]: ...
+    async def account(self) -> BrokerAccount: ...
+
+
+@runtime_checkable
+class BarDriven(Protocol):
+    """A broker whose matching is driven by the bars that we see: paper, and the simulations."""
+
+    def trade_through(self, bar: Bar) -> None: ...
+
+    @property
+    def ts_last_bar_utc_ns(self) -> int: ...
+
+
+@runtime_checkable
+class SignalSource(Protocol):
+    """A strategy's eyes: takes closed bars of one market, one by one, and may answer with a signal.
+
+    `warm_up` takes history without answering; `bars_needed` says how many it wants.
+    """
+
+    @property
+    def bars_needed(self) -> int: ...
+    def warm_up(self, bars: Sequence[Bar]) -> None: ...
+    def on_bar(self, bar: Bar) -> SignalMade | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What a policy answers on one observation: the action, and the logits it came from."""
+
+    action: int
+    logits: tuple[float, ...]
+    novelty: float = 0.0
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A trained policy behind its port: verified, compiled and warm before it is asked.
+
+    Raises: nothing on a bad output: NaN logits or an illegal action come back as they are, and the
+    signal source turns them into `ModelFailed`.
+    """
+
+    @property
+    def card_hash(self) -> str: ...
+    @property
+    def feature_schema_hash(self) -> str: ...
+    def act(self, observation: Sequence[float], legal: Sequence[bool]) -> Act: ...
+
+
+@runtime_checkable
+class SignalStream(Protocol):
+    """Signals that come from outside, at any time (the webhook)."""
+
+    def signals(self) -> AsyncIterator[SignalMade]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one reconcile heard from the broker; an empty mapping is an answer, not a failure."""
+
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    orders: Sequence[BrokerOrder] = ()
+    open_orders: Sequence[BrokerOrder] = ()
+    fills: Sequence[Fill] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+    account: BrokerAccount | None = None
