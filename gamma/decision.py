@@ -132,7 +132,12 @@ def _guarded(view: View, order: OrderView, sizing: Sizing, guards: Guards) -> De
     steps: list[Step] = list(sizing.steps)
     trips: list[tuple[str, Trip]] = []
     if fault:
-        trips.append((sizing.bound_by, Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": fault}, realised=True)))
+        trips.append(
+            (
+                sizing.bound_by,
+                Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": fault}, realised=True),
+            )
+        )
     for name, guard in guards:
         # A guard always judges an order of at least one lot, so that the trace shows what it would say.
         judged = replace(order, lots=max(lots, 1))

@@ -196,7 +196,7 @@ def event_market(ticker: str) -> Market:
         commission_microusd=0,
         slippage_ticks=0,
         lots_max=100,
-        family=ticker.split("-")[0].lower(),
+        family=ticker.partition("-")[0].lower(),
         calendar="Kalshi",
         margin_frac=1.0,
     )

@@ -276,21 +276,15 @@ def _order(client_order_id: str, market: str, lots: int) -> dict[str, Fact]:
 
 
 def _info(ts: int, key: str, title: str, text: str, facts: Mapping[str, Fact] | None = None) -> Notice:
-    return Notice(
-        key=key, severity=Severity.INFO, title=title, text=text, ts_event_utc_ns=ts, facts=facts if facts else {}
-    )
+    return Notice(key=key, severity=Severity.INFO, title=title, text=text, ts_event_utc_ns=ts, facts=facts or {})
 
 
 def _warning(ts: int, key: str, title: str, text: str, facts: Mapping[str, Fact] | None = None) -> Notice:
-    return Notice(
-        key=key, severity=Severity.WARNING, title=title, text=text, ts_event_utc_ns=ts, facts=facts if facts else {}
-    )
+    return Notice(key=key, severity=Severity.WARNING, title=title, text=text, ts_event_utc_ns=ts, facts=facts or {})
 
 
 def _critical(ts: int, key: str, title: str, text: str, facts: Mapping[str, Fact] | None = None) -> Notice:
-    return Notice(
-        key=key, severity=Severity.CRITICAL, title=title, text=text, ts_event_utc_ns=ts, facts=facts if facts else {}
-    )
+    return Notice(key=key, severity=Severity.CRITICAL, title=title, text=text, ts_event_utc_ns=ts, facts=facts or {})
 
 
 def _words(name: str) -> str:

@@ -126,9 +126,7 @@ def size(sizers: Sequence[tuple[str, Sizer]], view: View) -> Sizing:
         if fault or invalid:
             break
     whole = 0 if math.isinf(lots) else int(whole_lots(lots))
-    return Sizing(
-        lots=whole, steps=tuple(steps), bound_by=bound_by, halted=halted, fault=fault, invalid=invalid
-    )
+    return Sizing(lots=whole, steps=tuple(steps), bound_by=bound_by, halted=halted, fault=fault, invalid=invalid)
 
 
 def _zero(name: str, before: float, reason: Reason, text: str) -> Step:
