@@ -55,18 +55,21 @@ Guards = Sequence[tuple[str, Guard]]
 Sizers = Sequence[tuple[str, Sizer]]
 
 
-def decide(view: View, sizers: Sizers, guards: Guards, *, signal_id: str = "", halted: bool = False) -> Decision:
+def decide(
+    view: View, sizers: Sizers, guards: Guards, *, signal_id: str = "", standing: Reason = Reason.OK
+) -> Decision:
     """Size an entry and put it before every guard.
 
     Every guard runs even after one has said 0, so that the trace shows all that stood against the order.
-    `halted`: the account, strategy or market is not ACTIVE; the order is denied before the guards.
+    `standing`: why nothing new may go out at all (HALTED, UNRESOLVED, ...); the order is denied before
+    the guards, and the chain's answer is kept for the record.
     """
     side = _side(view.signal.side)
     if side == 0:
         return _nothing(Reason.NO_SIGNAL)
     sizing = size(sizers, view)
-    if halted:
-        return _denied(sizing, side)
+    if standing is not Reason.OK:
+        return _denied(sizing, side, standing)
     order = OrderView(
         market=view.market.symbol,
         side=side,
@@ -101,16 +104,16 @@ def _nothing(reason: Reason) -> Decision:
     return Decision(lots=0, sized_lots=0, side=0, steps=(step,), bound_by="signal", reason=reason, halted=False)
 
 
-def _denied(sizing: Sizing, side: int) -> Decision:
-    step = Step(name="halt", lots_before=sizing.lots, lots_after=0, reason=Reason.HALTED, facts={})
+def _denied(sizing: Sizing, side: int, standing: Reason) -> Decision:
+    step = Step(name="standing", lots_before=sizing.lots, lots_after=0, reason=standing, facts={})
     return Decision(
         lots=0,
         sized_lots=sizing.lots,
         side=side,
         steps=(*sizing.steps, step),
-        bound_by="halt",
-        reason=Reason.HALTED,
-        halted=True,
+        bound_by="standing",
+        reason=standing,
+        halted=standing is Reason.HALTED,
         fault=sizing.fault,
         invalid=sizing.invalid,
     )

@@ -1,0 +1,67 @@
+"""Rules that manage an open position: stop, target, break-even, trail, time.
+
+Pure and traceable: prices in points, scalars live, [B] in training. A stop only ever tightens.
+"""
+
+from typing import Annotated, final
+
+from pydantic import BaseModel, Field
+
+from gamma.sizing import namespace
+from gamma.views import Num
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+@final
+class ExitRule(BaseModel, frozen=True, extra="forbid"):
+    """How an open position is managed; a rule that is not set does not act.
+
+    `break_even_r`: from this profit, in initial risks (R), the stop goes to the entry.
+    `trail_from_r`, `trail_atr`: from this profit the stop follows the best price at so many ATR.
+    `time_bars`: out at market after so many bars.
+    """
+
+    break_even_r: Positive | None = None
+    trail_from_r: Annotated[float, Field(ge=0)] | None = None
+    trail_atr: Positive = 1.0
+    time_bars: Annotated[int, Field(gt=0)] | None = None
+
+
+def bracket(side: Num, reference_points: Num, stop_points: Num, target_points: Num) -> tuple[Num, Num]:
+    """Stop and target prices around a reference: (reference - side stop, reference + side target) [points]."""
+    return reference_points - side * stop_points, reference_points + side * target_points
+
+
+def tighter(side: Num, stop: Num, candidate: Num) -> Num:
+    """The tighter of two stops; a NaN candidate leaves the stop where it is."""
+    xp = namespace(stop, candidate)
+    better = side * (candidate - stop) > 0
+    return xp.where(better, candidate, stop)
+
+
+def managed_stop(
+    rule: ExitRule, *, side: Num, entry: Num, risk: Num, stop: Num, best: Num, atr: Num
+) -> Num:
+    """Where the protective stop belongs now [points].
+
+        profit = side (best - entry) / risk [R]
+        break-even: entry, once profit >= break_even_r
+        trail:      best - side trail_atr atr, once profit >= trail_from_r
+
+    `risk` is the initial stop distance, `best` the most favourable price since the entry.
+    """
+    xp = namespace(stop, best)
+    profit = side * (best - entry)
+    if rule.break_even_r is not None:
+        reached = profit >= rule.break_even_r * risk
+        stop = tighter(side, stop, xp.where(reached, entry, stop))
+    if rule.trail_from_r is not None:
+        reached = profit >= rule.trail_from_r * risk
+        stop = tighter(side, stop, xp.where(reached, best - side * rule.trail_atr * atr, stop))
+    return stop
+
+
+def time_is_up(rule: ExitRule, bars_held: Num) -> Num:
+    """Whether the position has been held for all the bars that it may."""
+    return bars_held >= rule.time_bars if rule.time_bars is not None else bars_held < 0
