@@ -40,9 +40,7 @@ def tighter(side: Num, stop: Num, candidate: Num) -> Num:
     return xp.where(better, candidate, stop)
 
 
-def managed_stop(
-    rule: ExitRule, *, side: Num, entry: Num, risk: Num, stop: Num, best: Num, atr: Num
-) -> Num:
+def managed_stop(rule: ExitRule, *, side: Num, entry: Num, risk: Num, stop: Num, best: Num, atr: Num) -> Num:
     """Where the protective stop belongs now [points].
 
         profit = side (best - entry) / risk [R]

@@ -80,7 +80,7 @@ class Market:
         """
         exact = points * self.ticks_per_point
         whole = exact.to_integral_value(ROUND_HALF_EVEN)
-        if exact != whole:
+        if not points.is_finite() or exact != whole:
             raise InputInvalid(
                 f"{self.symbol}: price {points} is not on a tick of {self.tick_points}; use a multiple of it"
             )
@@ -117,6 +117,16 @@ def event_fee_cents(contracts: int, price_cents: int) -> int:
     if contracts < 0 or not 0 <= price_cents <= 100:
         raise InputInvalid(f"fee of {contracts} contracts at {price_cents} cents: need size >= 0 and 0..100 cents")
     return -(-7 * contracts * price_cents * (100 - price_cents) // 10_000)
+
+
+def event_ask_cents(other_side_best_bid_cents: int) -> int:
+    """Ask of one side of an event contract, whose book lists bids only: 100 - the other side's best bid [cents].
+
+    Raises: InputInvalid when the bid is outside 1..99 cents.
+    """
+    if not 1 <= other_side_best_bid_cents <= 99:
+        raise InputInvalid(f"best bid of {other_side_best_bid_cents} cents: an event contract is bid at 1..99 cents")
+    return 100 - other_side_best_bid_cents
 
 
 def _future(
