@@ -29,8 +29,8 @@ class Session:
     """One trading day of one market.
 
     `date` is the ISO trading day: a futures session that opens on Sunday evening is Monday's. The cash
-    times bound the hours in which the underlying trades; `ts_flat_by_utc_ns` is the last moment to hold
-    an intraday position, brought forward on an early close.
+    times bound the hours in which the underlying trades, and both equal the close on a day on which it does
+    not; `ts_flat_by_utc_ns` is the last moment to hold an intraday position, brought forward on an early close.
     """
 
     market: str
