@@ -248,8 +248,11 @@ class DayStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityMarked:
-    """Equity with open P&L over one bar: its best, its worst, and at the close."""
+    """Equity with open P&L over one bar of `market`: its best, its worst, and at the close."""
 
+    market: str
+    high_points: float
+    low_points: float
     high_microusd: int
     low_microusd: int
     close_microusd: int
@@ -274,7 +277,7 @@ class DecisionMade:
     steps: tuple[Step, ...]
     view: View
     config_hash: str
-    standing: bool
+    standing: str
     ts_event_utc_ns: int
     fault: str = ""
 
@@ -373,17 +376,6 @@ class OrderReplaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopMoved:
-    """An exit rule, or a policy, wants the protective stop somewhere else."""
-
-    strategy: str
-    market: str
-    stop_ticks: int
-    reason: str
-    ts_event_utc_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExitWanted:
     """A position is to be closed, and why."""
 
@@ -414,6 +406,15 @@ class Resumed:
     """A halt was lifted: by a person, or a pause ran out."""
 
     halt_id: str
+    actor: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeakRebased:
+    """A person took this equity as the new peak from which drawdown is measured."""
+
+    equity_microusd: int
     actor: str
     ts_event_utc_ns: int
 
@@ -483,12 +484,13 @@ class HaltRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeRequested:
-    """Lift one halt."""
+    """Lift one halt; `rebase` measures drawdown from today's equity on."""
 
     command_id: str
     actor: str
     halt_id: str
     ts_event_utc_ns: int
+    rebase: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -539,11 +541,11 @@ Recorded = (
     | OrderFilled
     | OrderCanceled
     | OrderReplaced
-    | StopMoved
     | ExitWanted
     | TradeClosed
     | Halted
     | Resumed
+    | PeakRebased
     | PositionsCompared
     | BalanceCompared
     | ForeignOrderSeen

@@ -24,6 +24,7 @@ class AccountView:
     `floor_usd` is the equity at which the account is breached (NaN without a profile); `cash_usd`
     is free cash, `pending_usd` what working orders and their fees would take of it.
     `day_pnl_usd` counts realised and open from the session's start; `day_realised_usd` realised only.
+    `day_loss_max_usd` is the profile's daily loss limit, infinite where it has none.
     """
 
     balance_usd: Num
@@ -38,6 +39,7 @@ class AccountView:
     day_start_equity_usd: Num = NAN
     day_pnl_usd: Num = 0.0
     day_realised_usd: Num = 0.0
+    day_loss_max_usd: Num = float("inf")
     gross_risk_usd: Num = 0.0
 
     @property
@@ -140,9 +142,13 @@ class PositionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockView:
-    """Where in the session the decision falls; event time, never a clock read here."""
+    """Where in the session the decision falls; event time, never a clock read here.
+
+    `ts_session_close_utc_ns` is when the trading day ends, 0 where it is unknown.
+    """
 
     ts_event_utc_ns: int = 0
+    ts_session_close_utc_ns: int = 0
     since_open_s: Num = NAN
     to_close_s: Num = NAN
     to_flat_by_s: Num = NAN

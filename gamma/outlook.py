@@ -1,0 +1,263 @@
+"""From the book to the view: all that a decision may look at, gathered. Pure."""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from gamma.book import Book, Track
+from gamma.events import OrderKind, SignalMade
+from gamma.markets import MICRO, Kind, Market
+from gamma.marks import Mark
+from gamma.orders import Order, Position
+from gamma.rules import Rules, StrategyRules
+from gamma.views import (
+    NAN,
+    AccountView,
+    ActivityView,
+    ClockView,
+    ControlView,
+    LiquidityView,
+    MarketView,
+    PositionView,
+    SignalView,
+    TrackView,
+    View,
+)
+
+_NO_MARK: Final = Mark()
+_NO_TRACK: Final = Track()
+
+
+def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade | None = None) -> View:
+    """The view of one strategy now; without a signal its side is 0, as guards see it between orders."""
+    market, mark = strategy.market, book.marks.get(strategy.market.symbol, _NO_MARK)
+    return View(
+        strategy=strategy.name,
+        account=_account(book, rules),
+        market=_market(book, market, mark),
+        signal=_signal(market, mark, signal),
+        track=_track(book.tracks.get(strategy.name, _NO_TRACK)),
+        liquidity=_liquidity(market, mark),
+        position=_position(book, strategy),
+        clock=_clock(book, market.symbol),
+        activity=_activity(book, strategy),
+        control=_control(book, rules, market.symbol),
+    )
+
+
+def equity_microusd(book: Book) -> int:
+    """Balance plus open P&L at the last prices [micro-dollars]."""
+    return book.balance_microusd + sum(_open_microusd(book, p) for p in book.positions.values())
+
+
+def _open_microusd(book: Book, position: Position) -> int:
+    mark = book.marks.get(position.market)
+    if mark is None or not math.isfinite(mark.price_points) or not position.lots:
+        return 0
+    market = book.setup.markets[position.market]
+    return position.open_microusd(mark.price_points * market.ticks_per_point, market.tick_value_microusd)
+
+
+def _margin_usd(book: Book, symbol: str, lots: int) -> float:
+    market = book.setup.markets[symbol]
+    price = book.marks.get(symbol, _NO_MARK).price_points
+    return abs(lots) * market.margin_usd_per_lot(price)
+
+
+def _risk_usd(book: Book, position: Position) -> float:
+    """What the position loses from here if its stop fills at its price [usd]; its margin where it has no stop."""
+    market = book.setup.markets[position.market]
+    stops = [
+        o.price_ticks
+        for o in book.orders.values()
+        if o.intent.kind is OrderKind.STOP and o.live and o.intent.parent == position.entry_id
+    ]
+    if not stops:
+        return _margin_usd(book, position.market, position.lots)
+    price = book.marks.get(position.market, _NO_MARK).price_points * market.ticks_per_point
+    return max(0.0, position.lots * (price - stops[0])) * market.tick_value_microusd / MICRO
+
+
+def _entries(book: Book) -> list[Order]:
+    return [o for o in book.orders.values() if o.intent.kind is OrderKind.ENTRY and o.left_lots]
+
+
+def _entry_risk_usd(book: Book, order: Order) -> float:
+    market = book.setup.markets[order.intent.market]
+    stops = [
+        o.price_ticks
+        for o in book.orders.values()
+        if o.intent.parent == order.intent.client_order_id and o.intent.kind is OrderKind.STOP
+    ]
+    if not stops:
+        return _margin_usd(book, order.intent.market, order.left_lots)
+    price = book.marks.get(order.intent.market, _NO_MARK).price_points * market.ticks_per_point
+    return order.left_lots * abs(price - stops[0]) * market.tick_value_microusd / MICRO
+
+
+def _account(book: Book, rules: Rules) -> AccountView:
+    money = book.money
+    balance, equity = book.balance_microusd, equity_microusd(book)
+    entries = _entries(book)
+    margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
+    pending = sum(_margin_usd(book, o.intent.market, o.left_lots) for o in entries)
+    risk = sum(_risk_usd(book, p) for p in book.positions.values() if p.lots)
+    return AccountView(
+        balance_usd=balance / MICRO,
+        equity_usd=equity / MICRO,
+        starting_capital_usd=book.setup.starting_capital_microusd / MICRO,
+        peak_equity_usd=max(money.peak_microusd, equity) / MICRO,
+        floor_usd=money.floor.floor_microusd / MICRO if money.floor else NAN,
+        floor_room_start_usd=money.floor_room_start_microusd / MICRO if money.floor else NAN,
+        cash_usd=equity / MICRO - margin,
+        pending_usd=pending,
+        margin_used_usd=margin,
+        day_start_equity_usd=money.day_equity_microusd / MICRO,
+        day_pnl_usd=(equity - money.day_equity_microusd) / MICRO,
+        day_realised_usd=(balance - money.day_balance_microusd) / MICRO,
+        day_loss_max_usd=rules.policy.day_loss_max_usd,
+        gross_risk_usd=risk + sum(_entry_risk_usd(book, o) for o in entries),
+    )
+
+
+def _market(book: Book, market: Market, mark: Mark) -> MarketView:
+    now = book.ts_event_utc_ns
+    price_ticks = round(mark.price_points) if market.kind is Kind.EVENT and mark.bars else 50
+    return MarketView(
+        symbol=market.symbol,
+        family=market.family,
+        kind=int(market.kind),
+        multiplier_usd_per_point=market.multiplier_usd_per_point,
+        tick_points=1 / market.ticks_per_point,
+        price_points=mark.price_points,
+        cost_usd_per_lot=market.cost_usd_per_lot(price_ticks),
+        lots_max=market.lots_max,
+        mini_equivalent=market.mini_equivalent,
+        margin_usd_per_lot=market.margin_usd_per_lot(mark.price_points),
+        atr_points=mark.atr_points,
+        vol_daily_points=mark.vol_daily_points,
+        bid_points=mark.bid_points,
+        ask_points=mark.ask_points,
+        spread_median_points=mark.spread_median_points,
+        quote_age_s=(now - mark.ts_quote_utc_ns) / 1e9 if mark.ts_quote_utc_ns else NAN,
+        bar_age_s=(now - mark.ts_bar_utc_ns) / 1e9 if mark.ts_bar_utc_ns else NAN,
+        bar_s=mark.bar_s,
+    )
+
+
+def _signal(market: Market, mark: Mark, signal: SignalMade | None) -> SignalView:
+    if signal is None:
+        return SignalView(side=0)
+    price_ticks = signal.price_ticks or (round(mark.price_points) if market.kind is Kind.EVENT else 50)
+    if signal.risk_microusd_per_lot:
+        risk = signal.risk_microusd_per_lot / MICRO
+    elif signal.stop_ticks:
+        risk = market.value_microusd(signal.stop_ticks, 1) / MICRO + market.cost_usd_per_lot(price_ticks)
+    else:
+        risk = NAN
+    return SignalView(
+        side=signal.side,
+        stop_points=market.points(signal.stop_ticks) if signal.stop_ticks else NAN,
+        target_points=market.points(signal.target_ticks) if signal.target_ticks else NAN,
+        risk_usd_per_lot=risk,
+        price_points=market.points(signal.price_ticks) if signal.price_ticks else NAN,
+        action=signal.action,
+    )
+
+
+def _track(track: Track) -> TrackView:
+    return TrackView(
+        pnl_usd_per_lot=np.asarray(track.pnl_usd_per_lot),
+        r_multiples=np.asarray(track.r_multiples),
+        trades=track.trades,
+    )
+
+
+def _liquidity(market: Market, mark: Mark) -> LiquidityView:
+    volume = mark.volume_10min_lots
+    return LiquidityView(
+        volume_10min_lots=volume,
+        volume_10min_usd=volume * mark.price_points * market.multiplier_usd_per_point,
+        depth_top5_lots=mark.depth_top5_lots,
+        mid_points=mark.price_points,
+    )
+
+
+def _position(book: Book, strategy: StrategyRules) -> PositionView:
+    symbol, family = strategy.market.symbol, strategy.market.family
+    working = [(o.intent, o.left_lots) for o in _entries(book)]
+    long_minis = short_minis = market_value = portfolio = 0.0
+    for (_, held), position in book.positions.items():
+        market = book.setup.markets[held]
+        value = _margin_usd(book, held, position.lots)
+        portfolio += value
+        market_value += value if held == symbol else 0.0
+        if market.family == family:
+            long_minis += max(0, position.lots) * market.mini_equivalent
+            short_minis += max(0, -position.lots) * market.mini_equivalent
+    for intent, lots in working:
+        market = book.setup.markets[intent.market]
+        if market.family == family:
+            long_minis += max(0, intent.side) * lots * market.mini_equivalent
+            short_minis += max(0, -intent.side) * lots * market.mini_equivalent
+    lots_held = book.lots(symbol)
+    return PositionView(
+        lots=lots_held,
+        working_long_lots=sum(n for i, n in working if i.market == symbol and i.side > 0),
+        working_short_lots=sum(n for i, n in working if i.market == symbol and i.side < 0),
+        value_usd=_margin_usd(book, symbol, lots_held),
+        market_value_usd=market_value,
+        portfolio_usd=equity_microusd(book) / MICRO,
+        family_net_minis=long_minis - short_minis,
+        family_long_minis=long_minis,
+        family_short_minis=short_minis,
+    )
+
+
+def _clock(book: Book, symbol: str) -> ClockView:
+    now, session = book.ts_event_utc_ns, book.sessions.get(symbol)
+    offset = book.control.health.clock_offset_s if book.control.health else NAN
+    if session is None:
+        return ClockView(ts_event_utc_ns=now, clock_offset_s=offset)
+    return ClockView(
+        ts_event_utc_ns=now,
+        ts_session_close_utc_ns=session.ts_close_utc_ns,
+        since_open_s=(now - session.ts_open_utc_ns) / 1e9,
+        to_close_s=(session.ts_close_utc_ns - now) / 1e9,
+        to_flat_by_s=(session.ts_flat_by_utc_ns - now) / 1e9,
+        clock_offset_s=offset,
+        in_session=session.ts_open_utc_ns <= now <= session.ts_close_utc_ns,
+    )
+
+
+def _activity(book: Book, strategy: StrategyRules) -> ActivityView:
+    return ActivityView(
+        intents=book.intents,
+        trades=tuple(t for t in book.trades if t.strategy == strategy.name),
+        working=tuple((o.intent.market, o.intent.side * o.left_lots) for o in _entries(book)),
+        unresolved=sum(o.unresolved for o in book.orders.values()),
+    )
+
+
+def _control(book: Book, rules: Rules, symbol: str) -> ControlView:
+    control, policy = book.control, rules.policy
+    health = control.health
+    gap = control.balance_gap_microusd
+    return ControlView(
+        mode=book.setup.mode,
+        config_hash=rules.config_hash,
+        armed_config_hash=control.armed_config_hash,
+        armed_until_utc_ns=control.armed_until_utc_ns,
+        automation=policy.automation,
+        automation_attested=policy.automation_attested,
+        products=policy.products,
+        host=policy.host,
+        hosts=policy.hosts,
+        kill_switch=health.kill_switch if health else False,
+        broker_age_s=health.broker_age_s if health else NAN,
+        data_age_s=health.data_age_s if health else NAN,
+        strategy_age_s=health.strategy_age_s if health else NAN,
+        mismatches=control.mismatches.get(symbol, 0),
+        balance_gap_usd=NAN if gap is None else gap / MICRO,
+    )

@@ -1,0 +1,43 @@
+"""`Rules`: what the engine trades by, built once from the config and never changed while it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gamma.decision import Guards, Sizers
+from gamma.exits import ExitRule
+from gamma.markets import Market
+from gamma.ports import Capabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyRules:
+    """One strategy: its market, its chain, its guards, and how its positions are managed."""
+
+    name: str
+    market: Market
+    sizers: Sizers
+    guards: Guards
+    exits: ExitRule = field(default_factory=ExitRule)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilePolicy:
+    """What the account's profile allows; `day_loss_max_usd` is infinite where it has no daily limit."""
+
+    automation: str = "allowed"
+    automation_attested: bool = False
+    products: tuple[str, ...] = ()
+    host: str = ""
+    hosts: tuple[str, ...] = ()
+    day_loss_max_usd: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """All strategies of one account at one broker. `day_market` is the market whose session is the account's day."""
+
+    strategies: Mapping[str, StrategyRules]
+    capabilities: Capabilities
+    day_market: str
+    config_hash: str = ""
+    policy: ProfilePolicy = field(default_factory=ProfilePolicy)

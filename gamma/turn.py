@@ -1,0 +1,205 @@
+"""One turn of the engine: the book as it changes, and the effects in their order. Local to one `step`."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, final
+
+from gamma.book import Book, Key, fold
+from gamma.decision import ApprovedOrder, decide_exit
+from gamma.effects import Answer, Effect, Record, Send, Tell, Tick
+from gamma.events import (
+    ExitWanted,
+    Halt,
+    Halted,
+    Intent,
+    Level,
+    OrderIntended,
+    OrderKind,
+    OrderType,
+    Recorded,
+)
+from gamma.notices import Notice
+from gamma.orders import Order, Position
+from gamma.outlook import look
+from gamma.rules import Rules, StrategyRules
+from gamma.views import OrderView, View
+
+RETRY_NS: Final = 5_000_000_000
+
+
+@final
+class Turn:
+    """Accumulates what one event leads to; `step` makes it, and nothing outlives the step."""
+
+    __slots__ = ("book", "effects", "now", "rules")
+
+    def __init__(self, book: Book, rules: Rules, now_utc_ns: int) -> None:
+        self.now = max(now_utc_ns, book.ts_event_utc_ns)
+        self.book = replace(book, ts_event_utc_ns=self.now) if self.now > book.ts_event_utc_ns else book
+        self.rules = rules
+        self.effects: list[Effect] = []
+
+    def record(self, fact: Recorded) -> None:
+        """Fold a fact in, and have it written."""
+        self.book = fold(self.book, fact)
+        self.effects.append(Record(fact=fact))
+
+    def tell(self, notice: Notice) -> None:
+        """Have a person told."""
+        self.effects.append(Tell(notice=notice))
+
+    def tick(self, strategy: str, slot_utc_ns: int, session: str, outcome: str) -> None:
+        """Note that the strategy has decided on this slot."""
+        self.effects.append(Tick(strategy=strategy, slot_utc_ns=slot_utc_ns, session=session, outcome=outcome))
+
+    def answer(self, command_id: str, ok: bool, text: str) -> None:
+        """Answer a command."""
+        self.effects.append(Answer(command_id=command_id, ok=ok, text=text))
+
+    def client_order_id(self) -> str:
+        """The next id: a pure function of the book, so that a replay gives the same one."""
+        account = hashlib.sha256(self.book.setup.account.encode()).hexdigest()[:2]
+        return f"g{account}-{self.book.epoch}-{self.book.sequence}"
+
+    def send(self, intent: Intent, approved: ApprovedOrder | None, bracket: Sequence[Intent] = ()) -> None:
+        """Record an intent with its bracket, then send it: in this order, always."""
+        deadline = self.now + round(self.rules.capabilities.quarantine_after_s * 1e9)
+        self.record(
+            OrderIntended(intent=intent, bracket=tuple(bracket), deadline_utc_ns=deadline, ts_event_utc_ns=self.now)
+        )
+        self.effects.append(Send(intent=intent, approved=approved, bracket=bracket))
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Ask the broker to cancel a working order, unless it was asked moments ago."""
+        if not order.live or 0 < self.now - order.ts_cancel_utc_ns < RETRY_NS or order.ts_cancel_utc_ns == self.now:
+            return
+        self.send(self._about(order, OrderKind.CANCEL, 0, reason), None)
+
+    def move_stop(self, order: Order, price_ticks: int, reason: str) -> None:
+        """Ask the broker to hold a stop at another price."""
+        self.send(self._about(order, OrderKind.REPLACE, price_ticks, reason), None)
+
+    def _about(self, order: Order, kind: OrderKind, price_ticks: int, reason: str) -> Intent:
+        subject = order.intent
+        return Intent(
+            client_order_id=self.client_order_id(),
+            decision_id=f"{kind}:{subject.client_order_id}:{order.cancels}",
+            strategy=subject.strategy,
+            market=subject.market,
+            kind=kind,
+            order_type=OrderType.NONE,
+            side=subject.side,
+            lots=order.left_lots,
+            price_ticks=price_ticks,
+            reduces=True,
+            subject=subject.client_order_id,
+            reason=reason,
+            ts_event_utc_ns=self.now,
+        )
+
+    def want_exit(self, position: Position, reason: str) -> None:
+        """Note that a position is to be closed; `tend` does it."""
+        if position.lots and not position.exit_reason:
+            self.record(
+                ExitWanted(strategy=position.strategy, market=position.market, reason=reason, ts_event_utc_ns=self.now)
+            )
+
+    def halt(self, halt: Halt, notice: Notice) -> bool:
+        """Latch a halt and tell of it, once: an equal one that stands already is left as it is."""
+        same = (halt.scope, halt.target, halt.reason, halt.level)
+        if any((h.scope, h.target, h.reason, h.level) == same for h in self.book.halts.values()):
+            return False
+        self.record(Halted(halt=replace(halt, halt_id=f"h{self.book.halt_count + 1}"), ts_event_utc_ns=self.now))
+        self.tell(notice)
+        return True
+
+    def strategy_orders(self, key: Key) -> list[Order]:
+        """The orders of one strategy in one market that can trade and have not ended."""
+        return [
+            o
+            for o in self.book.orders.values()
+            if (o.intent.strategy, o.intent.market) == key and o.moves_position and not o.ended
+        ]
+
+    def tend(self) -> None:
+        """Bring what works at the broker in line with what the book wants; safe to call at any time."""
+        for key in {*self.book.positions, *((o.intent.strategy, o.intent.market) for o in self.book.orders.values())}:
+            self._tend(key)
+
+    def _tend(self, key: Key) -> None:
+        position = self.book.position(*key)
+        orders = self.strategy_orders(key)
+        if position.lots and not position.exit_reason and self._bare(position):
+            self.want_exit(position, "unprotected")
+            position = self.book.position(*key)
+        if not position.lots:
+            self._clear(orders)
+        elif position.exit_reason and not self.book.unresolved(position.market):
+            working = [o for o in orders if o.intent.kind is not OrderKind.EXIT]
+            for order in working:
+                self.cancel(order, position.exit_reason)
+            if len(working) == 0 and len(orders) == 0:
+                self._exit(position)
+
+    def _clear(self, orders: list[Order]) -> None:
+        """A flat position needs no stop and no target: those whose entry is over are cancelled."""
+        entries = {o.intent.client_order_id for o in orders if o.intent.kind is OrderKind.ENTRY}
+        for order in orders:
+            if order.intent.kind in (OrderKind.STOP, OrderKind.TARGET) and order.intent.parent not in entries:
+                self.cancel(order, "flat")
+
+    def _bare(self, position: Position) -> bool:
+        """The position had a stop at the broker, and has none now that could still fill."""
+        stops = [
+            o
+            for o in self.book.orders.values()
+            if o.intent.parent == position.entry_id and o.intent.kind is OrderKind.STOP
+        ]
+        return bool(stops) and all(o.ended for o in stops)
+
+    def _exit(self, position: Position) -> None:
+        strategy = self.rules.strategies.get(position.strategy)
+        if strategy is None or self._frozen() or self._just_refused(position):
+            return
+        order = OrderView(
+            market=position.market, side=-position.side, lots=abs(position.lots), reduces=True, kind=OrderKind.EXIT
+        )
+        view = self._held_view(strategy, position)
+        decision = decide_exit(view, order, strategy.guards)
+        if decision.approved is None:
+            return
+        cid = self.client_order_id()
+        intent = Intent(
+            client_order_id=cid,
+            decision_id=f"exit:{cid}",
+            strategy=position.strategy,
+            market=position.market,
+            kind=OrderKind.EXIT,
+            order_type=OrderType.MARKET,
+            side=-position.side,
+            lots=decision.lots,
+            reduces=True,
+            reason=position.exit_reason,
+            ts_event_utc_ns=self.now,
+        )
+        self.send(intent, decision.approved)
+
+    def _held_view(self, strategy: StrategyRules, position: Position) -> View:
+        view = look(self.book, self.rules, strategy)
+        return replace(view, position=replace(view.position, lots=position.lots))
+
+    def _frozen(self) -> bool:
+        """HALTED on the account: nothing at all is sent but cancels."""
+        return any(h.scope == "account" and h.level is Level.HALTED for h in self.book.halts.values())
+
+    def _just_refused(self, position: Position) -> bool:
+        """An exit that the broker refused moments ago is not thrown at it again at once."""
+        return any(
+            o.ended
+            and o.filled_lots == 0
+            and o.intent.kind is OrderKind.EXIT
+            and (o.intent.strategy, o.intent.market) == (position.strategy, position.market)
+            and self.now - o.intent.ts_event_utc_ns < RETRY_NS
+            for o in self.book.orders.values()
+        )
