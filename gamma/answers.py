@@ -61,15 +61,16 @@ def on_rejected(turn: Turn, event: OrderRejected) -> None:
     if order is None or not order.unresolved:
         return
     turn.record(event)
-    turn.tell(
-        notices.order_rejected(
-            turn.now,
-            client_order_id=event.client_order_id,
-            market=order.intent.market,
-            code=event.code,
-            cause=event.text,
+    if order.moves_position:
+        turn.tell(
+            notices.order_rejected(
+                turn.now,
+                client_order_id=event.client_order_id,
+                market=order.intent.market,
+                code=event.code,
+                cause=event.text,
+            )
         )
-    )
     turn.tend()
 
 

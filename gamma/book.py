@@ -4,12 +4,12 @@ The book after a restart is the fold of the ledger's facts. Marks, sessions and 
 they come again with the first bars.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from gamma import floor
-from gamma.bars import Session
 from gamma.events import (
     Armed,
     BalanceCompared,
@@ -130,13 +130,18 @@ class Book:
     intents: tuple[PastIntent, ...] = ()
     trades: tuple[PastTrade, ...] = ()
     marks: Mapping[str, Mark] = field(default_factory=dict)
-    sessions: Mapping[str, Session] = field(default_factory=dict)
+    sessions: Mapping[str, SessionOpened] = field(default_factory=dict)
     breaches: Mapping[Key, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def balance_microusd(self) -> int:
         """Starting capital, plus realised P&L, less fees [micro-dollars]."""
         return self.setup.starting_capital_microusd + self.money.realised_microusd - self.money.fees_microusd
+
+    @property
+    def client_id_prefix(self) -> str:
+        """How the client order ids of this account begin: they go on with epoch and sequence."""
+        return f"g{hashlib.sha256(self.setup.account.encode()).hexdigest()[:2]}-"
 
     def position(self, strategy: str, market: str) -> Position:
         """The strategy's position in the market; flat when there is none."""
@@ -517,7 +522,7 @@ def _quote(book: Book, event: QuoteSeen) -> Book:
 
 
 def _session(book: Book, event: SessionOpened) -> Book:
-    return replace(book, sessions=_with(book.sessions, event.session.market, event.session))
+    return replace(book, sessions=_with(book.sessions, event.session.market, event))
 
 
 def _health(book: Book, event: HealthSeen) -> Book:

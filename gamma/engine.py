@@ -231,8 +231,8 @@ def _on_signal(turn: Turn, event: SignalMade) -> None:
             fault=decision.fault,
         )
     )
-    session = turn.book.sessions.get(event.market)
-    turn.tick(event.strategy, event.slot_utc_ns, session.date if session else "", decision.reason)
+    opened = turn.book.sessions.get(event.market)
+    turn.tick(event.strategy, event.slot_utc_ns, opened.session.date if opened else "", decision.reason)
     before = len(turn.book.halts)
     for guard, found in decision.trips:
         trip(turn, strategy, guard, found)

@@ -174,10 +174,11 @@ class TimeAdvanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOpened:
-    """A market's trading session became the current one."""
+    """A market's trading session became the current one; `agrees` when both calendars tell the same hours."""
 
     session: Session
     ts_event_utc_ns: int
+    agrees: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

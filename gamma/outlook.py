@@ -216,10 +216,11 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
 
 
 def _clock(book: Book, symbol: str) -> ClockView:
-    now, session = book.ts_event_utc_ns, book.sessions.get(symbol)
+    now, opened = book.ts_event_utc_ns, book.sessions.get(symbol)
     offset = book.control.health.clock_offset_s if book.control.health else NAN
-    if session is None:
+    if opened is None:
         return ClockView(ts_event_utc_ns=now, clock_offset_s=offset)
+    session = opened.session
     return ClockView(
         ts_event_utc_ns=now,
         ts_session_close_utc_ns=session.ts_close_utc_ns,
@@ -243,7 +244,7 @@ def _activity(book: Book, strategy: StrategyRules) -> ActivityView:
 def _control(book: Book, rules: Rules, symbol: str) -> ControlView:
     control, policy = book.control, rules.policy
     health = control.health
-    gap = control.balance_gap_microusd
+    gap, opened = control.balance_gap_microusd, book.sessions.get(symbol)
     return ControlView(
         mode=book.setup.mode,
         config_hash=rules.config_hash,
@@ -260,4 +261,5 @@ def _control(book: Book, rules: Rules, symbol: str) -> ControlView:
         strategy_age_s=health.strategy_age_s if health else NAN,
         mismatches=control.mismatches.get(symbol, 0),
         balance_gap_usd=NAN if gap is None else gap / MICRO,
+        calendar_agrees=opened.agrees if opened else False,
     )

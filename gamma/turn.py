@@ -1,6 +1,5 @@
 """One turn of the engine: the book as it changes, and the effects in their order. Local to one `step`."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, final
@@ -59,8 +58,7 @@ class Turn:
 
     def client_order_id(self) -> str:
         """The next id: a pure function of the book, so that a replay gives the same one."""
-        account = hashlib.sha256(self.book.setup.account.encode()).hexdigest()[:2]
-        return f"g{account}-{self.book.epoch}-{self.book.sequence}"
+        return f"{self.book.client_id_prefix}{self.book.epoch}-{self.book.sequence}"
 
     def send(self, intent: Intent, approved: ApprovedOrder | None, bracket: Sequence[Intent] = ()) -> None:
         """Record an intent with its bracket, then send it: in this order, always."""

@@ -1,0 +1,93 @@
+"""The desk: what happens on a closed bar, in its order. One pipeline for the daemon and for replay.
+
+the bar trades through the broker, where the broker lives on bars; fills come in
+a new session is opened
+the bar closes: marks, exits, guards
+each strategy of the market looks, once for this slot; a signal becomes a decision
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, final
+
+from gamma.bars import Bar, Session
+from gamma.effects import Tick
+from gamma.events import BarClosed, SessionOpened, TimeAdvanced
+from gamma.ports import BarDriven, SignalSource
+from gamma.shell import Shell
+
+
+class Hours(Protocol):
+    """When markets trade; `gamma.calendar`, with the account's flat-by time in it."""
+
+    def session(self, market: str, ts_utc_ns: int) -> Session | None: ...
+    def agrees(self, market: str, date: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """One strategy at the desk: its name and its eyes."""
+
+    strategy: str
+    source: SignalSource
+
+
+@final
+class Desk:
+    """Takes closed bars and works them off, one after the other."""
+
+    def __init__(self, shell: Shell, seats: Mapping[str, Sequence[Seat]], hours: Hours) -> None:
+        self.shell = shell
+        self.seats = seats
+        self.hours = hours
+        self.bars = 0
+        self._sessions: dict[str, Session] = {}
+
+    def warm_up(self, market: str, bars: Sequence[Bar]) -> None:
+        """Show history to the market's strategies and to the book; nothing is decided on it."""
+        for seat in self.seats.get(market, ()):
+            seat.source.warm_up(bars)
+        for bar in bars:
+            self.shell.see(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
+
+    async def bar(self, bar: Bar) -> None:
+        """Work off one closed bar."""
+        self.bars += 1
+        broker = self.shell.broker
+        if isinstance(broker, BarDriven):
+            broker.trade_through(bar)
+            await self.shell.poll()
+        await self._open_session(bar.market, bar.ts_close_utc_ns)
+        await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
+        for seat in self.seats.get(bar.market, ()):
+            await self._look(seat, bar)
+
+    async def time(self, ts_utc_ns: int) -> None:
+        """Let event time pass where no bar comes: sessions open, guards look, deadlines run out."""
+        for market in self.seats:
+            await self._open_session(market, ts_utc_ns)
+        await self.shell.feed(TimeAdvanced(ts_event_utc_ns=ts_utc_ns))
+
+    async def _open_session(self, market: str, ts_utc_ns: int) -> None:
+        current = self._sessions.get(market)
+        if current is not None and ts_utc_ns <= current.ts_close_utc_ns:
+            return
+        session = self.hours.session(market, ts_utc_ns - 1)
+        if session is not None and session != current:
+            self._sessions[market] = session
+            agrees = self.hours.agrees(market, session.date)
+            await self.shell.feed(SessionOpened(session=session, agrees=agrees, ts_event_utc_ns=ts_utc_ns))
+
+    async def _look(self, seat: Seat, bar: Bar) -> None:
+        signal = seat.source.on_bar(bar)
+        if signal is not None:
+            await self.shell.feed(signal)
+            return
+        session = self._sessions.get(bar.market)
+        tick = Tick(
+            strategy=seat.strategy,
+            slot_utc_ns=bar.ts_close_utc_ns,
+            session=session.date if session else "",
+            outcome="no_signal",
+        )
+        self.shell.store.append([], [], [tick])

@@ -1,0 +1,91 @@
+"""Broker truth against the book: the difference, as a list of events. Pure.
+
+Fills come first, always: an order is only called over when every execution that the broker counts on
+it is booked. What a listing does not show is never read as cancelled.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from gamma.book import Book
+from gamma.events import (
+    Event,
+    ForeignOrderSeen,
+    OrderAccepted,
+    OrderCanceled,
+    OrderKind,
+    OrderMissed,
+    OrderRejected,
+    OrderReplaced,
+    OrderState,
+    PositionsCompared,
+)
+from gamma.orders import Order
+from gamma.ports import BrokerOrder, Found, Lookup, NotListed
+
+
+def order_events(book: Book, seen: Sequence[BrokerOrder], now_utc_ns: int) -> list[Event]:
+    """What the broker's word on single orders changes: accepted, over, or working at another price."""
+    events: list[Event] = []
+    for told in seen:
+        order = book.orders.get(told.client_order_id)
+        if order is not None and (not order.ended or order.state is OrderState.ABSENT):
+            events.extend(_told(order, told, now_utc_ns))
+    return events
+
+
+def lookup_events(book: Book, lookups: Mapping[str, Lookup], now_utc_ns: int) -> list[Event]:
+    """What looking for unresolved orders by client order id found out; an incomplete look says nothing."""
+    events: list[Event] = []
+    for client_order_id, lookup in lookups.items():
+        if isinstance(lookup, Found):
+            events.extend(order_events(book, [lookup.order], now_utc_ns))
+        elif isinstance(lookup, NotListed):
+            events.append(OrderMissed(client_order_id=client_order_id, final=lookup.final, ts_event_utc_ns=now_utc_ns))
+    return events
+
+
+def foreign_events(book: Book, open_orders: Sequence[BrokerOrder], prefix: str, now_utc_ns: int) -> list[Event]:
+    """Working orders that this ledger did not issue; one under an id of our form proves a second daemon."""
+    return [
+        ForeignOrderSeen(
+            client_order_id=told.client_order_id or told.broker_order_id,
+            market=told.market,
+            ours=told.client_order_id.startswith(prefix),
+            ts_event_utc_ns=now_utc_ns,
+        )
+        for told in open_orders
+        if told.client_order_id not in book.orders
+    ]
+
+
+def position_events(book: Book, positions: Mapping[str, int], now_utc_ns: int) -> list[Event]:
+    """Net lots by market, the broker's against the book's; markets with an unresolved order wait."""
+    held = {symbol for _, symbol in book.positions} | set(positions) | set(book.control.mismatches)
+    return [
+        PositionsCompared(
+            market=symbol,
+            book_lots=book.lots(symbol),
+            broker_lots=positions.get(symbol, 0),
+            ts_event_utc_ns=now_utc_ns,
+        )
+        for symbol in sorted(held)
+        if not book.unresolved(symbol)
+    ]
+
+
+def _told(order: Order, told: BrokerOrder, now_utc_ns: int) -> list[Event]:
+    cid = order.intent.client_order_id
+    complete = order.filled_lots >= told.filled_lots
+    if told.state is OrderState.REJECTED:
+        return [OrderRejected(client_order_id=cid, code="rejected", text="by the broker", ts_event_utc_ns=now_utc_ns)]
+    events: list[Event] = []
+    if not order.live:
+        events.append(
+            OrderAccepted(client_order_id=cid, broker_order_id=told.broker_order_id, ts_event_utc_ns=now_utc_ns)
+        )
+    if told.state in (OrderState.CANCELED, OrderState.EXPIRED) and complete:
+        expired = told.state is OrderState.EXPIRED
+        events.append(OrderCanceled(client_order_id=cid, expired=expired, ts_event_utc_ns=now_utc_ns))
+    elif order.intent.kind is OrderKind.STOP and told.price_ticks != order.price_ticks:
+        events.append(OrderReplaced(client_order_id=cid, price_ticks=told.price_ticks, ts_event_utc_ns=now_utc_ns))
+    return events

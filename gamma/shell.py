@@ -1,0 +1,214 @@
+"""The shell: feeds events to the engine one at a time, and carries its effects out in their order.
+
+    T1  the facts of a step, its notices and ticks: one transaction, on disk
+        the stop flag is read once more
+    T2  each order is sent once; what came of it is the next event
+
+Live, on paper, in a replay and in the crash simulation this is the same code; only the ports differ.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol, final
+
+from gamma.book import Book, fold
+from gamma.errors import InvariantBroken, Transient
+from gamma.effects import Answer, Record, Send, Tell, Tick
+from gamma.engine import step
+from gamma.events import (
+    BarClosed,
+    Event,
+    Fill,
+    Intent,
+    OrderAccepted,
+    OrderFilled,
+    OrderKind,
+    OrderLost,
+    OrderRejected,
+    OrderReplaced,
+    Recorded,
+)
+from gamma.notices import Notice
+from gamma.ports import Broker, Inconclusive, Lookup, Lost, Placed, Rejected
+from gamma.reconcile import foreign_events, lookup_events, order_events, position_events
+from gamma.rules import Rules
+
+
+class Store(Protocol):
+    """Where facts are kept; the ledger is one."""
+
+    def append(self, facts: Sequence[Recorded], notices: Sequence[Notice] = (), ticks: Sequence[Tick] = ()) -> None: ...
+    def commit(self) -> None: ...
+    def has_fill(self, execution_id: str) -> bool: ...
+
+
+class Observer(Protocol):
+    """Looks on: the log, the live table. It cannot change anything."""
+
+    def recorded(self, fact: Recorded, book: Book) -> None: ...
+    def answered(self, answer: Answer) -> None: ...
+
+
+@final
+class Shell:
+    """One account at one broker: the book, the way into the engine, and the way out of it.
+
+    `now` gives event time [ns]; `stopped` tells whether a person stopped all submits.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        rules: Rules,
+        *,
+        store: Store,
+        broker: Broker,
+        now: Callable[[], int],
+        stopped: Callable[[], bool] = lambda: False,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.book = book
+        self.rules = rules
+        self.store = store
+        self.broker = broker
+        self.now = now
+        self.stopped = stopped
+        self.observers = tuple(observers)
+        self._marker = ""
+
+    async def feed(self, *events: Event) -> None:
+        """Take events through the engine, and all that follows from them.
+
+        Raises: what the store raises; then nothing of that step was sent, and the book is as before it.
+        """
+        queue = list(events)
+        while queue:
+            book, effects = step(self.book, queue.pop(0), self.rules)
+            facts = [e.fact for e in effects if isinstance(e, Record)]
+            sends = [e for e in effects if isinstance(e, Send)]
+            if effects:
+                notices = [e.notice for e in effects if isinstance(e, Tell)]
+                self.store.append(facts, notices, [e for e in effects if isinstance(e, Tick)])
+                if sends:
+                    self.store.commit()
+            self.book = book
+            self._observe(facts, [e for e in effects if isinstance(e, Answer)])
+            for send in sends:
+                queue.extend(await self._carry_out(send))
+
+    def see(self, event: BarClosed) -> None:
+        """Fold market data in without a step: history, on which nothing is decided."""
+        self.book = fold(self.book, event)
+
+    def _observe(self, facts: Sequence[Recorded], answers: Sequence[Answer]) -> None:
+        for observer in self.observers:
+            for fact in facts:
+                observer.recorded(fact, self.book)
+            for answer in answers:
+                observer.answered(answer)
+
+    async def poll(self) -> None:
+        """Ask for new fills, and where there were some, what became of the orders around them."""
+        if await self._take_fills():
+            await self._ask_live()
+
+    async def reconcile(self) -> None:
+        """Ask the broker for everything, and take the differences through the engine.
+
+        Raises: Transient when a read failed; nothing is concluded from half an answer.
+        """
+        unresolved = [cid for cid, o in self.book.orders.items() if o.unresolved]
+        lookups: dict[str, Lookup] = {cid: await self._find(cid) for cid in unresolved}
+        await self._take_fills()
+        await self.feed(*lookup_events(self.book, lookups, self.now()))
+        await self._ask_live()
+        open_orders = await self.broker.open_orders()
+        await self.feed(*foreign_events(self.book, open_orders, self.book.client_id_prefix, self.now()))
+        positions = await self.broker.positions()
+        if not await self._take_fills():
+            await self.feed(*position_events(self.book, positions, self.now()))
+        self.store.commit()
+
+    async def _find(self, client_order_id: str) -> Lookup:
+        try:
+            return await self.broker.find(client_order_id)
+        except Transient as error:
+            return Inconclusive(text=f"{type(error).__name__}: {error}")
+
+    async def _take_fills(self) -> bool:
+        page = await self.broker.fills_since(self._marker)
+        fresh = [f for f in page.fills if not self.store.has_fill(f.execution_id)]
+        await self.feed(*(_fill_event(f, self.now()) for f in fresh))
+        self._marker = page.marker
+        return bool(fresh)
+
+    async def _ask_live(self) -> None:
+        live = [cid for cid, o in self.book.orders.items() if o.live]
+        if live:
+            await self.feed(*order_events(self.book, await self.broker.orders(live), self.now()))
+
+    async def _carry_out(self, send: Send) -> list[Event]:
+        intent, now = send.intent, self.now()
+        if intent.kind is OrderKind.ENTRY and self._forbidden(intent):
+            text = "stopped between the decision and the first byte"
+            return [
+                OrderRejected(client_order_id=intent.client_order_id, code="stopped", text=text, ts_event_utc_ns=now)
+            ]
+        placed = await self._call(send)
+        events = _placed(send, placed, now)
+        if intent.subject and not isinstance(placed, Lost):
+            events.extend(await self._subject(intent))
+        return events
+
+    async def _subject(self, intent: Intent) -> list[Event]:
+        """After a cancel or replace the order itself is asked; its fills come with the next poll, first."""
+        try:
+            told = await self.broker.orders([intent.subject])
+        except Transient:  # the poll asks again
+            return []
+        return order_events(self.book, told, self.now())
+
+    def _forbidden(self, intent: Intent) -> bool:
+        return self.stopped() or bool(self.book.standing(intent.strategy, intent.market))
+
+    async def _call(self, send: Send) -> Placed:
+        """One attempt, under one deadline. Whatever goes wrong in it, the order may have arrived."""
+        intent = send.intent
+        try:
+            async with asyncio.timeout(self.rules.capabilities.place_timeout_s):
+                if intent.kind is OrderKind.CANCEL:
+                    return await self.broker.cancel(intent.subject)
+                if intent.kind is OrderKind.REPLACE:
+                    return await self.broker.replace(intent.subject, intent.price_ticks)
+                if send.approved is None:
+                    raise InvariantBroken(f"{intent.client_order_id} was not approved")
+                return await self.broker.place(send.approved, intent, send.bracket)
+        except InvariantBroken:
+            raise
+        except Exception as error:  # an adapter's fault is a lost answer, never a refusal
+            return Lost(text=f"{type(error).__name__}: {error}")
+
+
+def _placed(send: Send, placed: Placed, now_utc_ns: int) -> list[Event]:
+    """The broker's answer, or the lack of one, as events."""
+    intent = send.intent
+    cid = intent.client_order_id
+    if isinstance(placed, Rejected):
+        return [OrderRejected(client_order_id=cid, code=placed.code, text=placed.text, ts_event_utc_ns=now_utc_ns)]
+    if isinstance(placed, Lost):
+        return [OrderLost(client_order_id=cid, text=placed.text, ts_event_utc_ns=now_utc_ns)]
+    events: list[Event] = [
+        OrderAccepted(
+            client_order_id=one, broker_order_id=placed.broker_order_ids.get(one, ""), ts_event_utc_ns=now_utc_ns
+        )
+        for one in (cid, *(c.client_order_id for c in send.bracket))
+    ]
+    if intent.kind is OrderKind.REPLACE:
+        events.append(
+            OrderReplaced(client_order_id=intent.subject, price_ticks=intent.price_ticks, ts_event_utc_ns=now_utc_ns)
+        )
+    return events
+
+
+def _fill_event(fill: Fill, now_utc_ns: int) -> OrderFilled:
+    return OrderFilled(fill=fill, ts_event_utc_ns=max(now_utc_ns, fill.ts_event_utc_ns))
