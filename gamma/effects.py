@@ -34,11 +34,18 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send this order, cancel or replace to the broker, once."""
+    """Send this order, and the bracket that the broker is to hold with it, once."""
 
     intent: Intent
-    approved: ApprovedOrder | None
+    approved: ApprovedOrder
     bracket: Sequence[Intent] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Ask the broker to cancel or replace the order that the intent is about, once."""
+
+    intent: Intent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +57,4 @@ class Answer:
     text: str
 
 
-Effect = Record | Tell | Tick | Send | Answer
+Effect = Record | Tell | Tick | Send | Ask | Answer

@@ -12,7 +12,7 @@ from typing import Any, Final
 from gamma import answers, notices, operator
 from gamma.bars import Bar
 from gamma.book import Book, fold
-from gamma.decision import Decision, decide
+from gamma.decision import ApprovedOrder, decide
 from gamma.effects import Effect
 from gamma.events import (
     ArmRequested,
@@ -237,7 +237,7 @@ def _on_signal(turn: Turn, event: SignalMade) -> None:
     for guard, found in decision.trips:
         trip(turn, strategy, guard, found)
     if decision.approved is not None and len(turn.book.halts) == before:
-        _enter(turn, event, decision, decision_id)
+        _enter(turn, event, decision.approved, decision_id)
     turn.tend()
 
 
@@ -253,7 +253,7 @@ def _standing(turn: Turn, strategy: StrategyRules) -> Reason:
     return Reason.OK
 
 
-def _enter(turn: Turn, signal: SignalMade, decision: Decision, decision_id: str) -> None:
+def _enter(turn: Turn, signal: SignalMade, approved: ApprovedOrder, decision_id: str) -> None:
     cid = turn.client_order_id()
     entry = Intent(
         client_order_id=cid,
@@ -262,14 +262,14 @@ def _enter(turn: Turn, signal: SignalMade, decision: Decision, decision_id: str)
         market=signal.market,
         kind=OrderKind.ENTRY,
         order_type=OrderType.LIMIT if signal.price_ticks else OrderType.MARKET,
-        side=decision.side,
-        lots=decision.lots,
+        side=approved.side,
+        lots=approved.lots,
         price_ticks=signal.price_ticks,
         signal_id=signal.signal_id,
         legs=signal.legs,
         ts_event_utc_ns=turn.now,
     )
-    turn.send(entry, decision.approved, _bracket(turn, signal, entry))
+    turn.send(entry, approved, _bracket(turn, signal, entry))
 
 
 def _bracket(turn: Turn, signal: SignalMade, entry: Intent) -> list[Intent]:

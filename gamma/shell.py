@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, final
 
 from gamma.book import Book, fold
-from gamma.errors import InvariantBroken, Transient
-from gamma.effects import Answer, Record, Send, Tell, Tick
+from gamma.effects import Answer, Ask, Record, Send, Tell, Tick
 from gamma.engine import step
+from gamma.errors import Transient
 from gamma.events import (
     BarClosed,
     Event,
@@ -85,7 +85,7 @@ class Shell:
         while queue:
             book, effects = step(self.book, queue.pop(0), self.rules)
             facts = [e.fact for e in effects if isinstance(e, Record)]
-            sends = [e for e in effects if isinstance(e, Send)]
+            sends = [e for e in effects if isinstance(e, Send | Ask)]
             if effects:
                 notices = [e.notice for e in effects if isinstance(e, Tell)]
                 self.store.append(facts, notices, [e for e in effects if isinstance(e, Tick)])
@@ -147,16 +147,14 @@ class Shell:
         if live:
             await self.feed(*order_events(self.book, await self.broker.orders(live), self.now()))
 
-    async def _carry_out(self, send: Send) -> list[Event]:
-        intent, now = send.intent, self.now()
-        if intent.kind is OrderKind.ENTRY and self._forbidden(intent):
-            text = "stopped between the decision and the first byte"
-            return [
-                OrderRejected(client_order_id=intent.client_order_id, code="stopped", text=text, ts_event_utc_ns=now)
-            ]
-        placed = await self._call(send)
-        events = _placed(send, placed, now)
-        if intent.subject and not isinstance(placed, Lost):
+    async def _carry_out(self, sending: Send | Ask) -> list[Event]:
+        intent = sending.intent
+        if intent.kind is OrderKind.ENTRY and (self.stopped() or self.book.standing(intent.strategy, intent.market)):
+            placed: Placed = Rejected(code="stopped", text="stopped between the decision and the first byte")
+        else:
+            placed = await self._call(sending)
+        events = _placed(sending, placed, self.now())
+        if isinstance(sending, Ask) and not isinstance(placed, Lost):
             events.extend(await self._subject(intent))
         return events
 
@@ -168,40 +166,34 @@ class Shell:
             return []
         return order_events(self.book, told, self.now())
 
-    def _forbidden(self, intent: Intent) -> bool:
-        return self.stopped() or bool(self.book.standing(intent.strategy, intent.market))
-
-    async def _call(self, send: Send) -> Placed:
+    async def _call(self, sending: Send | Ask) -> Placed:
         """One attempt, under one deadline. Whatever goes wrong in it, the order may have arrived."""
-        intent = send.intent
+        intent = sending.intent
         try:
             async with asyncio.timeout(self.rules.capabilities.place_timeout_s):
+                if isinstance(sending, Send):
+                    return await self.broker.place(sending.approved, intent, sending.bracket)
                 if intent.kind is OrderKind.CANCEL:
                     return await self.broker.cancel(intent.subject)
-                if intent.kind is OrderKind.REPLACE:
-                    return await self.broker.replace(intent.subject, intent.price_ticks)
-                if send.approved is None:
-                    raise InvariantBroken(f"{intent.client_order_id} was not approved")
-                return await self.broker.place(send.approved, intent, send.bracket)
-        except InvariantBroken:
-            raise
+                return await self.broker.replace(intent.subject, intent.price_ticks)
         except Exception as error:  # an adapter's fault is a lost answer, never a refusal
             return Lost(text=f"{type(error).__name__}: {error}")
 
 
-def _placed(send: Send, placed: Placed, now_utc_ns: int) -> list[Event]:
+def _placed(sending: Send | Ask, placed: Placed, now_utc_ns: int) -> list[Event]:
     """The broker's answer, or the lack of one, as events."""
-    intent = send.intent
+    intent = sending.intent
     cid = intent.client_order_id
     if isinstance(placed, Rejected):
         return [OrderRejected(client_order_id=cid, code=placed.code, text=placed.text, ts_event_utc_ns=now_utc_ns)]
     if isinstance(placed, Lost):
         return [OrderLost(client_order_id=cid, text=placed.text, ts_event_utc_ns=now_utc_ns)]
+    bracket = sending.bracket if isinstance(sending, Send) else ()
     events: list[Event] = [
         OrderAccepted(
             client_order_id=one, broker_order_id=placed.broker_order_ids.get(one, ""), ts_event_utc_ns=now_utc_ns
         )
-        for one in (cid, *(c.client_order_id for c in send.bracket))
+        for one in (cid, *(c.client_order_id for c in bracket))
     ]
     if intent.kind is OrderKind.REPLACE:
         events.append(

@@ -6,7 +6,7 @@ from typing import Final, final
 
 from gamma.book import Book, Key, fold
 from gamma.decision import ApprovedOrder, decide_exit
-from gamma.effects import Answer, Effect, Record, Send, Tell, Tick
+from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
 from gamma.events import (
     ExitWanted,
     Halt,
@@ -60,23 +60,31 @@ class Turn:
         """The next id: a pure function of the book, so that a replay gives the same one."""
         return f"{self.book.client_id_prefix}{self.book.epoch}-{self.book.sequence}"
 
-    def send(self, intent: Intent, approved: ApprovedOrder | None, bracket: Sequence[Intent] = ()) -> None:
+    def send(self, intent: Intent, approved: ApprovedOrder, bracket: Sequence[Intent] = ()) -> None:
         """Record an intent with its bracket, then send it: in this order, always."""
+        self._intend(intent, bracket)
+        self.effects.append(Send(intent=intent, approved=approved, bracket=bracket))
+
+    def ask(self, intent: Intent) -> None:
+        """Record a cancel or replace, then ask for it."""
+        self._intend(intent, ())
+        self.effects.append(Ask(intent=intent))
+
+    def _intend(self, intent: Intent, bracket: Sequence[Intent]) -> None:
         deadline = self.now + round(self.rules.capabilities.quarantine_after_s * 1e9)
         self.record(
             OrderIntended(intent=intent, bracket=tuple(bracket), deadline_utc_ns=deadline, ts_event_utc_ns=self.now)
         )
-        self.effects.append(Send(intent=intent, approved=approved, bracket=bracket))
 
     def cancel(self, order: Order, reason: str) -> None:
         """Ask the broker to cancel a working order, unless it was asked moments ago."""
         if not order.live or 0 < self.now - order.ts_cancel_utc_ns < RETRY_NS or order.ts_cancel_utc_ns == self.now:
             return
-        self.send(self._about(order, OrderKind.CANCEL, 0, reason), None)
+        self.ask(self._about(order, OrderKind.CANCEL, 0, reason))
 
     def move_stop(self, order: Order, price_ticks: int, reason: str) -> None:
         """Ask the broker to hold a stop at another price."""
-        self.send(self._about(order, OrderKind.REPLACE, price_ticks, reason), None)
+        self.ask(self._about(order, OrderKind.REPLACE, price_ticks, reason))
 
     def _about(self, order: Order, kind: OrderKind, price_ticks: int, reason: str) -> Intent:
         subject = order.intent
