@@ -143,6 +143,10 @@ class Book:
         """How the client order ids of this account begin: they go on with epoch and sequence."""
         return f"g{hashlib.sha256(self.setup.account.encode()).hexdigest()[:2]}-"
 
+    def at(self, ts_event_utc_ns: int) -> "Book":
+        """The same book at this time."""
+        return replace(self, ts_event_utc_ns=ts_event_utc_ns)
+
     def position(self, strategy: str, market: str) -> Position:
         """The strategy's position in the market; flat when there is none."""
         return self.positions.get((strategy, market)) or Position(strategy=strategy, market=market)

@@ -248,9 +248,17 @@ def _standing(turn: Turn, strategy: StrategyRules) -> Reason:
         return Reason.HALTED
     if book.unresolved(symbol):
         return Reason.UNRESOLVED
-    if book.breaches or book.position(strategy.name, symbol).exit_reason:
+    if book.breaches:
         return Reason.HALTED
+    position = book.position(strategy.name, symbol)
+    if position.exit_reason or (not strategy.adds and (position.lots or _entering(turn, strategy))):
+        return Reason.IN_POSITION
     return Reason.OK
+
+
+def _entering(turn: Turn, strategy: StrategyRules) -> bool:
+    orders = turn.strategy_orders((strategy.name, strategy.market.symbol))
+    return any(o.intent.kind is OrderKind.ENTRY for o in orders)
 
 
 def _enter(turn: Turn, signal: SignalMade, approved: ApprovedOrder, decision_id: str) -> None:

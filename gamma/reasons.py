@@ -101,5 +101,7 @@ class Reason(StrEnum):
     """The broker's balance is not start plus P&L, fees and transfers."""
     UNRESOLVED = "unresolved"
     """An order in this market is unknown; nothing new until the broker told what became of it."""
+    IN_POSITION = "in_position"
+    """The strategy holds or is entering a position, and does not add to it."""
     OPERATOR = "operator"
     """A person asked for it."""

@@ -11,13 +11,17 @@ from gamma.ports import Capabilities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyRules:
-    """One strategy: its market, its chain, its guards, and how its positions are managed."""
+    """One strategy: its market, its chain, its guards, and how its positions are managed.
+
+    `adds`: a signal may add to an open position, or trade against it; else it waits until the position is flat.
+    """
 
     name: str
     market: Market
     sizers: Sizers
     guards: Guards
     exits: ExitRule = field(default_factory=ExitRule)
+    adds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,6 @@ from gamma.errors import Transient
 from gamma.events import (
     BarClosed,
     Event,
-    Fill,
     Intent,
     OrderAccepted,
     OrderFilled,
@@ -136,11 +135,18 @@ class Shell:
             return Inconclusive(text=f"{type(error).__name__}: {error}")
 
     async def _take_fills(self) -> bool:
-        page = await self.broker.fills_since(self._marker)
-        fresh = [f for f in page.fills if not self.store.has_fill(f.execution_id)]
-        await self.feed(*(_fill_event(f, self.now()) for f in fresh))
-        self._marker = page.marker
-        return bool(fresh)
+        """Page through what is new; a fill that the ledger has is overlap, and left out."""
+        fresh = False
+        while True:
+            page = await self.broker.fills_since(self._marker)
+            for fill in page.fills:
+                if not self.store.has_fill(fill.execution_id):
+                    fresh = True
+                    ts = max(self.now(), fill.ts_event_utc_ns)
+                    await self.feed(OrderFilled(fill=fill, ts_event_utc_ns=ts))
+            if not page.fills or page.marker == self._marker:
+                return fresh
+            self._marker = page.marker
 
     async def _ask_live(self) -> None:
         live = [cid for cid, o in self.book.orders.items() if o.live]
@@ -200,7 +206,3 @@ def _placed(sending: Send | Ask, placed: Placed, now_utc_ns: int) -> list[Event]
             OrderReplaced(client_order_id=intent.subject, price_ticks=intent.price_ticks, ts_event_utc_ns=now_utc_ns)
         )
     return events
-
-
-def _fill_event(fill: Fill, now_utc_ns: int) -> OrderFilled:
-    return OrderFilled(fill=fill, ts_event_utc_ns=max(now_utc_ns, fill.ts_event_utc_ns))
