@@ -1,0 +1,39 @@
+"""The commands. What one command needs is loaded by that command, so that `gamma --help` is quick."""
+
+from typing import Annotated
+
+import typer
+
+from gamma.cli import brokers, config, init, markets, size
+from gamma.cli.output import group
+
+app = group("Position sizing and live trading: the right number of contracts, and you can see why.")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"gamma {version('gamma-daemon')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _gamma(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Position sizing and live trading: the right number of contracts, and you can see why."""
+
+
+init.add_to(app)
+size.add_to(app)
+markets.add_to(app)
+app.add_typer(config.app, name="config")
+app.add_typer(brokers.app, name="brokers")
+
+
+def main() -> None:
+    """Entry point of the `gamma` command."""
+    app(prog_name="gamma")

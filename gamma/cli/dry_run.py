@@ -1,0 +1,103 @@
+"""What `gamma size` works out: the view of a case by hand or of a configured strategy, and the decision on it."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from gamma import plugins
+from gamma.cli.cases import Hand, hand_track, hand_view
+from gamma.config import Config, Strategy, load
+from gamma.decision import Decision, Sizers, decide
+from gamma.errors import ConfigInvalid, InputInvalid
+from gamma.markets import Market, market
+from gamma.views import View
+
+HAND_MARKET: Final = "MNQ"
+HAND_SIZERS: Final = ("half_kelly",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked on the command line."""
+
+    hand: Hand
+    market: str = ""
+    strategy: str = ""
+    sizers: tuple[str, ...] = ()
+    path: Path
+    path_named: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """A decision that nothing came of, with the view and the chain that it was made from."""
+
+    view: View
+    market: Market
+    sizers: Sizers
+    decision: Decision
+    title: str
+
+
+def run(asked: Asked) -> DryRun:
+    """Size the case that was asked for.
+
+    Raises: ConfigInvalid, InputInvalid.
+    """
+    alone = bool(asked.sizers) or (asked.hand.balance_usd is not None and not asked.path.exists())
+    return _by_hand(asked) if alone else _configured(asked)
+
+
+def _by_hand(asked: Asked) -> DryRun:
+    config = load(asked.path, os.environ) if asked.path_named else None
+    hand = asked.hand
+    if hand.balance_usd is None:
+        raise InputInvalid("a case by hand needs --balance, as in --balance 20000")
+    if config is not None and hand.capital_usd is None:
+        hand = replace(hand, capital_usd=config.account.starting_capital_usd)
+    symbol = asked.market or (config.strategies[0].market if config else HAND_MARKET)
+    traded = config.market(symbol) if config else market(symbol)
+    sections = config.sizers if config else {}
+    sizers = tuple((name, plugins.section(plugins.SIZERS, sections, name)) for name in asked.sizers or HAND_SIZERS)
+    view = hand_view(hand, traded)
+    decision = decide(view, sizers, ())
+    return DryRun(view=view, market=traded, sizers=sizers, decision=decision, title="a case by hand")
+
+
+def _configured(asked: Asked) -> DryRun:
+    config = load(asked.path, os.environ)
+    strategy = _strategy(config, asked)
+    traded = config.market(asked.market or strategy.market)
+    view = _overridden(replace(hand_view(_of_account(config, asked.hand), traded), strategy=strategy.name), asked.hand)
+    sizers, guards = plugins.sizers_of(config, strategy), plugins.guards_of(config, strategy)
+    return DryRun(
+        view=view,
+        market=traded,
+        sizers=sizers,
+        decision=decide(view, sizers, guards),
+        title=f"strategy {strategy.name}",
+    )
+
+
+def _of_account(config: Config, hand: Hand) -> Hand:
+    capital = config.account.starting_capital_usd if hand.capital_usd is None else hand.capital_usd
+    return replace(hand, capital_usd=capital, balance_usd=capital if hand.balance_usd is None else hand.balance_usd)
+
+
+def _strategy(config: Config, asked: Asked) -> Strategy:
+    if asked.strategy:
+        return config.strategy(asked.strategy)
+    for strategy in config.strategies:
+        if asked.market in ("", strategy.market):
+            return strategy
+    known = ", ".join(f"{s.name} ({s.market})" for s in config.strategies)
+    raise ConfigInvalid(f"no strategy trades {asked.market}; name one with --strategy: {known}")
+
+
+def _overridden(view: View, hand: Hand) -> View:
+    """The view with what was given by hand in place of what was found."""
+    changes: dict[str, Any] = {}
+    if hand.trades is not None:
+        changes["track"] = hand_track(hand)
+    return replace(view, **changes) if changes else view

@@ -1,0 +1,76 @@
+"""`gamma init`: write a configuration."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, console, print_json
+from gamma.errors import InputInvalid
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init")(init)
+
+
+def init(
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing; paper trading on the simulator.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a config.toml that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write config.toml into this folder; it is never overwritten without --force.
+
+    Example: gamma init --defaults
+    """
+    if DEFAULT_CONFIG.exists() and not force:
+        raise InputInvalid(f"{DEFAULT_CONFIG} is here already; use --force to overwrite it")
+    text = example() if defaults else asked(example())
+    write(DEFAULT_CONFIG, text)
+    if as_json:
+        print_json({"written": str(DEFAULT_CONFIG)})
+        return
+    console().print(f"[green]✓[/] wrote {DEFAULT_CONFIG}. Next: [bold]gamma run[/]")
+
+
+def asked(text: str) -> str:
+    """The example with the answers of a person in it."""
+    from gamma.markets import TABLE
+
+    capital = typer.prompt("Starting capital in usd", default=50_000.0)
+    if not 0 < capital < float("inf"):
+        raise InputInvalid(f"starting capital is {capital}; give an amount in usd above 0")
+    symbols = [s.strip() for s in typer.prompt("Markets, with commas between", default="MNQ, MES").split(",")]
+    unknown = [symbol for symbol in symbols if symbol not in TABLE]
+    if unknown or len(set(symbols)) != len(symbols):
+        raise InputInvalid(f"unknown or repeated market in {', '.join(symbols)}; known: {', '.join(TABLE)}")
+    head, first, tail = _parted(text)
+    blocks = [first.replace('"mnq"', f'"{symbol.lower()}"').replace('"MNQ"', f'"{symbol}"') for symbol in symbols]
+    head = re.sub(r"(?m)^starting_capital_usd = \S+", f"starting_capital_usd = {capital:_.2f}", head)
+    return head + "".join(blocks) + tail
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """What stands before the strategies, the first strategy, and what stands after the last."""
+    starts = [match.start() for match in re.finditer(r"(?m)^\[\[strategies\]\]", text)]
+    after = re.compile(r"(?m)^(?=\[|# )").search(text, starts[-1] + 1)
+    end = after.start() if after else len(text)
+    return text[: starts[0]], text[starts[0] : starts[1]], text[end:]
+
+
+def example() -> str:
+    """The example configuration: shipped in the wheel, or beside the packages in a working copy."""
+    shipped = files("gamma").joinpath("config.example.toml")
+    if not shipped.is_file():
+        shipped = Path(str(files("gamma"))).parent / "config.example.toml"
+    return shipped.read_text(encoding="utf-8")
+
+
+def write(path: Path, text: str) -> None:
+    """Write the file so that it is whole or not there, and readable by its owner alone: secrets may follow."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.touch(mode=0o600)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,123 @@
+"""A decision's trace as a person reads it: each step, what it let through, why, and on what numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from gamma.decision import Decision
+from gamma.reasons import Fact, Reason, Step
+
+# More numbers than this stand below the table, in a block of their own.
+BESIDE: Final = 4
+_UNITS: Final = (
+    ("_usd_per_lot", "${:,.2f}", "a lot"),
+    ("_usd_per_point", "${:,g}", "a point"),
+    ("_usd", "${:,.2f}", ""),
+    ("_frac", "{:.2%}", ""),
+    ("_points", "{:,g}", "points"),
+    ("_cents", "{:,g}", "cents"),
+    ("_lots", "{:,g}", "lots"),
+    ("_s", "{:,g}", "s"),
+)
+
+
+def show_decision(console: Console, decision: Decision, market: str, title: str) -> None:
+    """Print the answer, its trace, and the numbers behind it."""
+    console.print(_headline(decision, market, title))
+    console.print()
+    console.print(trace_table(decision.steps, decision.bound_by))
+    for step in decision.steps:
+        if len(step.facts) > BESIDE:
+            console.print()
+            console.print(_block(step))
+
+
+def _headline(decision: Decision, market: str, title: str) -> RenderableType:
+    lots = f"{decision.lots} {'lot' if decision.lots == 1 else 'lots'}"
+    colour = "green" if decision.lots else "red"
+    why = "" if decision.reason in ("", Reason.OK) else f", {words(decision.reason)}"
+    if decision.halted:
+        why += " [bold red](halted)[/]"
+    line = Table.grid(expand=True)
+    line.add_column()
+    line.add_column(justify="right", style="dim")
+    line.add_row(f"[bold]{escape(market)}[/]  [bold {colour}]{lots}[/]", f"{escape(title)} · nothing was sent")
+    return Group(line, f"bound by [bold]{escape(decision.bound_by)}[/]{why}")
+
+
+def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
+    """Every step in order; the one that bound is marked."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("step", no_wrap=True)
+    table.add_column("in", justify="right", no_wrap=True)
+    table.add_column("out", justify="right", no_wrap=True)
+    table.add_column("reason", no_wrap=True)
+    table.add_column("numbers")
+    for step in steps:
+        bound = step.name == bound_by
+        numbers = "below" if len(step.facts) > BESIDE else " · ".join(f"{k} {v}" for k, v in _pairs(step.facts))
+        table.add_row(
+            "[yellow]▶[/]" if bound else "",
+            f"[bold yellow]{escape(step.name)}[/]" if bound else escape(step.name),
+            "" if step.lots_before is None else lots_text(step.lots_before),
+            f"[bold]{lots_text(step.lots_after)}[/]",
+            _reason(step.reason),
+            f"[dim]{escape(numbers)}[/]",
+        )
+    return table
+
+
+def _reason(reason: str) -> str:
+    return f"[green]{reason}[/]" if reason == Reason.OK else f"[yellow]{escape(words(reason))}[/]"
+
+
+def _block(step: Step) -> RenderableType:
+    cells = []
+    for key, value in _pairs(step.facts):
+        cell = Table.grid(padding=(0, 1))
+        cell.add_column(style="dim", width=18, overflow="fold")
+        cell.add_column(overflow="fold", justify="left")
+        cell.add_row(escape(key), escape(value))
+        cells.append(cell)
+    return Group(f"[bold]{escape(step.name)}[/]", Padding(Columns(cells, equal=True, padding=(0, 3)), (0, 0, 0, 2)))
+
+
+def words(code: str) -> str:
+    """`no_edge` as people say it."""
+    return code.replace("_", " ")
+
+
+def lots_text(lots: float) -> str:
+    """Lots as they were before they were floored: whole ones plainly, others to three places."""
+    return f"{lots:,.0f}" if lots == math.floor(lots) else f"{lots:,.3f}"
+
+
+def _pairs(facts: Mapping[str, Fact]) -> list[tuple[str, str]]:
+    return [fact_text(key, value) for key, value in facts.items()]
+
+
+def fact_text(key: str, value: Fact) -> tuple[str, str]:
+    """A fact's name and value, with the unit that its name ends in."""
+    if isinstance(value, bool):
+        return words(key), "yes" if value else "no"
+    if isinstance(value, str):
+        return words(key), value
+    for suffix, form, unit in _UNITS:
+        if key.endswith(suffix):
+            return words(key.removesuffix(suffix)), _known(value, form, unit)
+    return words(key), _known(value, "{:,.6g}", "")
+
+
+def _known(value: float, form: str, unit: str) -> str:
+    if not math.isfinite(value):
+        return "unknown" if math.isnan(value) else "none"
+    text = form.format(value)
+    text = f"-${text[2:]}" if text.startswith("$-") else text
+    return f"{text} {unit}" if unit else text

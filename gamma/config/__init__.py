@@ -1,0 +1,85 @@
+"""Configuration: TOML, environment and credentials to one frozen, validated `Config`.
+
+A later source wins over an earlier one: defaults, the file, credential files, the environment.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from gamma.config.complaints import MASK, complain
+from gamma.config.schema import Config, Strategy, known_sections
+from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file
+from gamma.errors import ConfigInvalid
+
+__all__ = ["Config", "Strategy", "config_hash", "load", "parse", "settings"]
+
+
+def load(path: Path, env: Mapping[str, str]) -> Config:
+    """Read and check a configuration file, with what the environment and the credentials override.
+
+    Raises: ConfigInvalid, which names every wrong section and key, its value, and what is known.
+    """
+    raw = Raw()
+    read_file(raw, path)
+    read_credentials(raw, env, known_sections())
+    read_environment(raw, env)
+    return parse(raw)
+
+
+def parse(raw: Raw) -> Config:
+    """Check values that were read.
+
+    Raises: ConfigInvalid.
+    """
+    try:
+        config = _validate(raw)
+    except ValidationError as error:
+        raise ConfigInvalid(complain(error, Config, origin=raw.origin)) from None
+    return config.traced({path: raw.origin(path) for path, _ in leaves(raw.values)})
+
+
+def _validate(raw: Raw) -> Config:
+    try:
+        return _strictly(raw.values)
+    except ValidationError as error:
+        # An account called 12345 in the environment is text, though TOML would read it as a number.
+        paths = [".".join(map(str, row["loc"])) for row in error.errors() if row["type"] == "string_type"]
+        mended = [path for path in paths if path in raw.texts]
+        if not mended:
+            raise
+        for path in mended:
+            raw.put(path.split("."), raw.texts[path], raw.origins[path])
+        return _strictly(raw.values)
+
+
+def _strictly(values: Mapping[str, Any]) -> Config:
+    """Through JSON, because strict JSON reads a list as a tuple, but never text or true as a number."""
+    return Config.model_validate_json(json.dumps(values, default=str), strict=True)
+
+
+def settings(config: Config) -> dict[str, tuple[Any, str]]:
+    """Every value by its dotted path, secrets masked, with where it came from."""
+    return {path: (value, config.origins.get(path, "default")) for path, value in leaves(_shown(config))}
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of all that is in effect, but for secrets, in canonical JSON."""
+    shown = _shown(config, mask="")
+    return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _shown(value: Any, mask: str = MASK) -> Any:
+    if isinstance(value, SecretStr):
+        return mask if value.get_secret_value() else ""
+    if hasattr(value, "model_fields_set"):
+        return {name: _shown(getattr(value, name), mask) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {key: _shown(item, mask) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item, mask) for item in value]
+    return value

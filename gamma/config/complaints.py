@@ -1,0 +1,86 @@
+"""What is wrong with a configuration, in words: where, section, key, value, what is known."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+MASK: Final = "********"
+_SECRET: Final = re.compile(r"(^|_)(token|secret|password|passphrase|key|webhook|dead_man_url|discord_[a-z]+)$")
+
+Origin = Callable[[str], str]
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key of this name holds a secret, wherever it stands."""
+    return _SECRET.search(key.lower()) is not None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean half_kelly? `, or nothing when no known word is near."""
+    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}? " if near else ""
+
+
+def place(path: str) -> str:
+    """A dotted path as it stands in the file: `sizers.half_kelly.max_lots` is `[sizers.half_kelly] max_lots`."""
+    section, _, key = path.rpartition(".")
+    return f"[{section}] {key}" if section else f"[{key}]"
+
+
+def complain(
+    error: ValidationError, model: type[BaseModel], *, section: str = "", origin: Origin = lambda _: ""
+) -> str:
+    """Each of pydantic's complaints in one line of gamma's words, secrets left out."""
+    rows = error.errors(include_url=False)
+    locs = [row["loc"] for row in rows]
+    # A list is also called too short where one of its entries is wrong; the entry says it all.
+    deepest = [r for r in rows if not any(len(o) > len(r["loc"]) and o[: len(r["loc"])] == r["loc"] for o in locs)]
+    return "\n".join(_line(row, model, section, origin) for row in deepest)
+
+
+def _line(row: Mapping[str, Any], model: type[BaseModel], section: str, origin: Origin) -> str:
+    loc = [str(part) for part in row["loc"]]
+    path = ".".join([section, *loc] if section else loc)
+    where = origin(path)
+    head = (f"{where}: " if where else "") + (place(path) if path else "config")
+    if row["type"] == "extra_forbidden":
+        known = _known(model, loc[:-1])
+        return f"{head}: unknown key; {did_you_mean(loc[-1], known)}known: {', '.join(known) or 'none'}"
+    if row["type"] == "missing":
+        return f"{head}: is missing, and has no default"
+    message = str(row["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"{head}{_value(loc, row['input'])}: {message}"
+
+
+def _value(loc: Sequence[str], value: object) -> str:
+    if any(is_secret(part) for part in loc) or isinstance(value, SecretStr):
+        return f" = {MASK}"
+    return f" = {json.dumps(value)}" if isinstance(value, str | int | float) else ""
+
+
+def _known(model: type[BaseModel], loc: Sequence[str]) -> tuple[str, ...]:
+    """The keys that the model knows at `loc`; an index or a name steps into a list or a mapping."""
+    found: Any = model
+    for part in loc:
+        if _is_model(found):
+            field = found.model_fields.get(part)
+            found = _plain(field.annotation) if field is not None else None
+        else:
+            found = _plain(next((a for a in reversed(get_args(found)) if a is not Ellipsis), None))
+    return tuple(found.model_fields) if _is_model(found) else ()
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without `| None`."""
+    if get_origin(annotation) in (Union, UnionType):
+        return next(a for a in get_args(annotation) if a is not type(None))
+    return annotation
+
+
+def _is_model(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, BaseModel)

@@ -1,0 +1,257 @@
+"""The sections of the configuration, frozen and strict: an unknown key is an error."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, final
+
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
+
+from gamma.config.complaints import is_secret
+from gamma.errors import InputInvalid
+from gamma.exits import ExitRule
+from gamma.markets import MICRO, Market, market
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _plain_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("use small letters, digits, - and _; at most 32, the first a letter or a digit")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+
+
+def _veil(params: dict[str, Any]) -> dict[str, Any]:
+    """Put what looks like a secret out of sight of every repr and log."""
+    return {key: _veiled(key, value) for key, value in params.items()}
+
+
+def _veiled(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return _veil(value)
+    return SecretStr(value) if isinstance(value, str) and is_secret(key) else value
+
+
+Params = Annotated[dict[str, Any], AfterValidator(_veil)]
+"""A plugin's parameters, checked by the plugin; `use` names the plugin where the section's name does not."""
+
+
+class Section(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False):
+    """What all sections share; an infinite or NaN limit would be no limit."""
+
+
+@final
+class Gamma(Section):
+    """The daemon itself."""
+
+    mode: Literal["paper", "live"] = Field("paper", description="live must also be armed: gamma arm")
+    database: str = Field("sqlite:///gamma.db", description="the ledger; or postgresql+psycopg://...", min_length=1)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@final
+class Account(Section):
+    """The account that is traded, and the rules that it is under."""
+
+    name: Name = Field("paper", description="names the account in the ledger, in order ids and in alerts")
+    starting_capital_usd: Positive = Field(description="what the account began with; the safety halt measures from it")
+    profile: str = Field("", description="dated rules of a prop account, or own_50k; empty: no floor")
+    overrides: dict[str, Any] = Field(default_factory=dict, description="fields of the profile that differ here")
+    automation_attested: bool = Field(
+        default=False, description="you attest that your firm allows automation on this account"
+    )
+
+
+@final
+class BarFile(Section):
+    """A file of bars, CSV or Parquet, and the market that it is of."""
+
+    path: str = Field(min_length=1)
+    market: str
+
+
+@final
+class Feed(Section):
+    """Where bars come from."""
+
+    use: str = Field("sim", description="sim: a seeded market simulator; file: recorded bars")
+    bar_s: Annotated[int, Field(ge=1, le=86_400)] = Field(300, description="length of a bar")
+    seed: Annotated[int, Field(ge=0)] = Field(1, description="of the simulator: the same seed, the same market")
+    start: str = Field("", description="ISO date on which the simulation begins; empty: the simulator's own")
+    speed: Literal["max"] | Positive = Field(1.0, description="event time by wall time; max: as fast as it goes")
+    files: tuple[BarFile, ...] = Field((), description="of the file feed, one or more for each market")
+
+    @model_validator(mode="after")
+    def _a_file_feed_has_files(self) -> Self:
+        if self.use == "file" and not self.files:
+            raise ValueError('use = "file" needs files = [{ path = "bars.csv", market = "MNQ" }]')
+        return self
+
+
+@final
+class Strategy(Section):
+    """A signal in one market, sized by a chain and judged by guards."""
+
+    name: Name
+    market: str
+    broker: str = "paper"
+    signal: Params = Field(description='use = "breakout", and its parameters')
+    sizers: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="the chain: the first proposes, later ones only shrink"
+    )
+    guards: Annotated[tuple[str, ...], Field(min_length=1)]
+    exits: ExitRule = Field(default_factory=ExitRule, description="how an open position is managed")
+
+    @model_validator(mode="after")
+    def _signal_names_its_source(self) -> Self:
+        if not self.signal.get("use"):
+            raise ValueError('signal needs the name of its source, as in signal = { use = "breakout" }')
+        for key in ("sizers", "guards"):
+            names = getattr(self, key)
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"{key} lists {', '.join(twice)} twice")
+        return self
+
+
+@final
+class MarketOverride(Section):
+    """What differs from the table of markets."""
+
+    commission_usd: NotNegative | None = Field(None, description="per lot and side")
+    slippage_ticks: Annotated[int, Field(ge=0)] | None = Field(None, description="expected, per side")
+    lots_max: Annotated[int, Field(ge=0)] | None = Field(None, description="most lots of one position")
+
+
+@final
+class Webhooks(Section):
+    """Where alerts go."""
+
+    discord_critical: SecretStr = Field(SecretStr(""), description="webhook URL for what needs a person at once")
+    discord_routine: SecretStr = Field(SecretStr(""), description="webhook URL for the rest")
+
+
+@final
+class Alerts(Section):
+    """Who is told; paper and live have webhooks of their own."""
+
+    paper: Webhooks = Field(default_factory=Webhooks)
+    live: Webhooks = Field(default_factory=Webhooks)
+    dead_man_url: SecretStr = Field(SecretStr(""), description="pinged while healthy; silence makes it call you")
+
+
+@final
+class Schedule(Section):
+    """How often the daemon looks; all in seconds."""
+
+    reconcile_s: Seconds = 60.0
+    heartbeat_s: Seconds = 15.0
+    misfire_grace_s: Seconds = Field(30.0, description="a job later than this is counted as missed, not run")
+    drain_s: Seconds = Field(20.0, description="how long a stop waits for answers that are under way")
+
+
+@final
+class Paths(Section):
+    """Files beside the ledger; relative ones are under the folder that the daemon runs in."""
+
+    kill_switch: str = Field("gamma.kill", description="trading stops while this file exists")
+    backups: str = "backups"
+    models: str = Field("", description="folder of checkpoints; empty: those that ship with gamma")
+    reports: str = "reports"
+
+
+@final
+class Config(Section):
+    """All that a person can set. `origin` tells where a value came from."""
+
+    gamma: Gamma = Field(default_factory=Gamma)
+    account: Account
+    feed: Feed = Field(default_factory=Feed)
+    brokers: dict[str, Params] = Field(default={"paper": {}})
+    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1)]
+    sizers: dict[str, Params] = Field(default_factory=dict)
+    guards: dict[str, Params] = Field(default_factory=dict)
+    markets: dict[str, MarketOverride] = Field(default_factory=dict)
+    alerts: Alerts = Field(default_factory=Alerts)
+    schedule: Schedule = Field(default_factory=Schedule)
+    paths: Paths = Field(default_factory=Paths)
+
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    def traced(self, origins: Mapping[str, str]) -> Self:
+        """The same, knowing where each value came from, by its dotted path."""
+        copy = self.model_copy()
+        copy._origins = origins  # noqa: SLF001 - the copy is ours
+        return copy
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """`FILE:LINE`, `env NAME` or `credential NAME` of each value that is no default, by its dotted path."""
+        return self._origins
+
+    def market(self, symbol: str) -> Market:
+        """The market with this account's overrides.
+
+        Raises: InputInvalid when there is no such market.
+        """
+        return _overridden(market(symbol), self.markets.get(symbol))
+
+    def strategy(self, name: str) -> Strategy:
+        """The strategy of that name.
+
+        Raises: InputInvalid when there is none; the message lists those there are.
+        """
+        for strategy in self.strategies:
+            if strategy.name == name:
+                return strategy
+        raise InputInvalid(f"no strategy {name!r}; known: {', '.join(s.name for s in self.strategies)}")
+
+    @model_validator(mode="after")
+    def _names_refer_to_something(self) -> Self:
+        names = [s.name for s in self.strategies]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two strategies are named {name!r}; give each its own name")
+        for strategy in self.strategies:
+            _market_exists(strategy.market, f"[[strategies]] {strategy.name}")
+            if strategy.broker not in self.brokers:
+                raise ValueError(
+                    f"[[strategies]] {strategy.name}: no section [brokers.{strategy.broker}]; "
+                    f"known: {', '.join(self.brokers)}"
+                )
+        for symbol in self.markets:
+            _market_exists(symbol, f"[markets.{symbol}]")
+        for file in self.feed.files:
+            _market_exists(file.market, "[feed] files")
+        return self
+
+
+def _market_exists(symbol: str, where: str) -> None:
+    try:
+        market(symbol)
+    except InputInvalid as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _overridden(found: Market, override: MarketOverride | None) -> Market:
+    if override is None:
+        return found
+    changes: dict[str, object] = {}
+    if override.commission_usd is not None:
+        changes["commission_microusd"] = round(override.commission_usd * MICRO)
+    if override.slippage_ticks is not None:
+        changes["slippage_ticks"] = override.slippage_ticks
+    if override.lots_max is not None:
+        changes["lots_max"] = override.lots_max
+    return market(found.symbol, **changes)
+
+
+def known_sections() -> tuple[str, ...]:
+    """The names of all sections."""
+    return tuple(Config.model_fields)

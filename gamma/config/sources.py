@@ -1,0 +1,203 @@
+"""Where configuration comes from: a TOML file, `GAMMA__SECTION__KEY` in the environment, credential files.
+
+Each source sets values by their path and notes where it did; a later source wins over an earlier one.
+"""
+
+import re
+import stat
+import tomllib
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from gamma.config.complaints import is_secret, place
+from gamma.errors import ConfigInvalid
+
+ENV_PREFIX: Final = "GAMMA__"
+CREDENTIAL_FOLDERS: Final = ("CREDENTIALS_DIRECTORY", "GAMMA_SECRETS_DIR")
+SECRET_BYTES_MAX: Final = 65_536
+
+_HEADER: Final = re.compile(r"^\s*\[(\[)?\s*([^\[\]]+?)\s*\]")
+_KEY: Final = re.compile(r"^\s*([A-Za-z0-9_.\-\"']+)\s*=")
+
+
+@dataclass(slots=True)
+class Raw:
+    """Values as they were given, by section and key, and the origin of each by its dotted path.
+
+    `texts` keeps what the environment said before it was read as TOML, for keys that want text.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def origin(self, path: str) -> str:
+        """Where the value at `path` came from, or what is nearest: something in it, or what it is in."""
+        below = next((where for known, where in self.origins.items() if known.startswith(f"{path}.")), "")
+        if below and path not in self.origins:
+            return below
+        while path:
+            if path in self.origins:
+                return self.origins[path]
+            path = path.rpartition(".")[0]
+        return ""
+
+    def put(self, parts: list[str], value: object, origin: str) -> str:
+        """Set the value at a path, and note its origin; gives the path as the file would have it."""
+        walked: list[str] = []
+        here: Any = self.values
+        for part in parts[:-1]:
+            key = _match(here, part)
+            walked.append(str(key))
+            here = _descend(here, key, walked, origin)
+        key = _match(here, parts[-1])
+        if isinstance(here, list):
+            raise ConfigInvalid(f"{origin}: {place('.'.join(walked))} has no {parts[-1]}; give one key of an entry")
+        here[key] = value
+        path = ".".join([*walked, str(key)])
+        self.origins[path] = origin
+        return path
+
+
+def _match(here: Any, part: str) -> str | int:
+    """The key that `part` means: written in any case, and in a list by index or by name."""
+    if isinstance(here, list):
+        for index, entry in enumerate(here):
+            if part == str(index) or (isinstance(entry, dict) and str(entry.get("name", "")).lower() == part.lower()):
+                return index
+        return part
+    return next((key for key in here if key.lower() == part.lower()), part)
+
+
+def _descend(here: Any, key: str | int, walked: list[str], origin: str) -> Any:
+    if isinstance(here, list):
+        if isinstance(key, str):
+            names = ", ".join(str(e.get("name", i)) if isinstance(e, dict) else str(i) for i, e in enumerate(here))
+            raise ConfigInvalid(f"{origin}: no entry {key!r} in [{'.'.join(walked[:-1])}]; known: {names or 'none'}")
+        return here[key]
+    found = here.setdefault(key, {})
+    if not isinstance(found, dict | list):
+        raise ConfigInvalid(f"{origin}: {place('.'.join(walked))} is one value, and has no keys under it")
+    return found
+
+
+def read_file(raw: Raw, path: Path) -> None:
+    """Read a TOML file into `raw`.
+
+    Raises: ConfigInvalid when it is missing, is no TOML, or holds secrets that other users may read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw.values = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigInvalid(f"no {path} here; write one with `gamma init`, or name yours with --config") from None
+    except OSError as error:
+        raise ConfigInvalid(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigInvalid(f"{path} is not UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigInvalid(f"{path} is not TOML: {error}") from None
+    for dotted, line in _lines(text):
+        raw.origins.setdefault(dotted, f"{path}:{line}")
+    _refuse_readable_secrets(raw.values, path)
+
+
+def _refuse_readable_secrets(values: Mapping[str, Any], path: Path) -> None:
+    if not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return
+    for dotted, value in leaves(values):
+        if value and isinstance(value, str) and is_secret(dotted.rpartition(".")[2]):
+            raise ConfigInvalid(
+                f"{path} holds a secret ({place(dotted)}) and other users of this machine may read it; "
+                f"run: chmod 600 {path}"
+            )
+
+
+def leaves(values: object, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every single value with its dotted path; a list of plain values is one value."""
+    if isinstance(values, Mapping) and values:
+        for key, value in values.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(values, list | tuple) and any(isinstance(v, Mapping) for v in values):
+        for index, value in enumerate(values):
+            yield from leaves(value, f"{path}.{index}")
+    else:
+        yield path, values
+
+
+def _lines(text: str) -> Iterator[tuple[str, int]]:
+    """The line of each key; good enough to point at, it is never read from."""
+    counts: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            section = _section(header[2], array=header[1] is not None, counts=counts)
+            yield section, number
+        elif key := _KEY.match(line):
+            name = re.sub(r"[\"'\s]", "", key[1])
+            yield (f"{section}.{name}" if section else name), number
+
+
+def _section(name: str, *, array: bool, counts: dict[str, int]) -> str:
+    parts: list[str] = []
+    names = re.sub(r"[\"'\s]", "", name).split(".")
+    for depth, part in enumerate(names):
+        parts.append(part)
+        dotted = ".".join(parts)
+        if array and depth == len(names) - 1:
+            counts[dotted] = counts.get(dotted, -1) + 1
+        if dotted in counts:
+            parts.append(str(counts[dotted]))
+    return ".".join(parts)
+
+
+def read_credentials(raw: Raw, env: Mapping[str, str], sections: Container[str]) -> None:
+    """Read secrets from files named by their path, as `alerts.paper.discord_critical`.
+
+    The folders are systemd's $CREDENTIALS_DIRECTORY and $GAMMA_SECRETS_DIR; files of other names are not ours.
+    """
+    for variable in CREDENTIAL_FOLDERS:
+        folder = env.get(variable, "")
+        if not folder:
+            continue
+        for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else ()):
+            parts = path.name.split(".")
+            if len(parts) > 1 and parts[0] in sections and path.is_file():
+                raw.put(parts, _secret_text(path), f"credential {path.name}")
+
+
+def _secret_text(path: Path) -> str:
+    if path.stat().st_size > SECRET_BYTES_MAX:
+        raise ConfigInvalid(f"credential {path.name} is larger than {SECRET_BYTES_MAX} bytes; it is no secret of ours")
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigInvalid(f"credential {path.name} cannot be read as UTF-8 text") from None
+
+
+def read_environment(raw: Raw, env: Mapping[str, str]) -> None:
+    """Read `GAMMA__SECTION__KEY=value`; the value is TOML where it parses as such, else text."""
+    for name in sorted(env):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        path = raw.put(_env_parts(name), _toml_value(env[name]), f"env {name}")
+        raw.texts[path] = env[name]
+
+
+def _env_parts(name: str) -> list[str]:
+    parts = name.removeprefix(ENV_PREFIX).split("__")
+    if len(parts) < 2 or not all(parts):
+        raise ConfigInvalid(f"env {name}: write it as GAMMA__SECTION__KEY, as in GAMMA__GAMMA__LOG_LEVEL=debug")
+    section, *keys = parts
+    # Symbols are written in capitals, all else in small letters.
+    symbol = [keys.pop(0)] if section == "MARKETS" and len(keys) > 1 else []
+    return [section.lower(), *symbol, *(key.lower() for key in keys)]
+
+
+def _toml_value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

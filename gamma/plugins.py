@@ -1,0 +1,208 @@
+"""Plugins, found by entry point and loaded when they are used: ours come in by the same door as a stranger's."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from gamma.config import Config, Strategy
+from gamma.config.complaints import Origin, complain, did_you_mean
+from gamma.errors import ConfigInvalid
+from gamma.guards import Guard
+from gamma.sizing import Sizer
+
+SIZERS: Final = "gamma.sizers"
+GUARDS: Final = "gamma.guards"
+SIGNALS: Final = "gamma.signals"
+BROKERS: Final = "gamma.brokers"
+FEEDS: Final = "gamma.feeds"
+POLICIES: Final = "gamma.policies"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One installed plugin, not loaded yet."""
+
+    name: str
+    distribution: str
+    entry: EntryPoint
+
+    def load(self) -> Any:
+        """Import the plugin's class.
+
+        Raises: ConfigInvalid when it cannot be imported; the message says why.
+        """
+        try:
+            return self.entry.load()
+        except (ImportError, AttributeError) as error:
+            raise ConfigInvalid(
+                f"{self.entry.group} {self.name!r} of {self.distribution} cannot be loaded: {error}"
+            ) from error
+
+
+@cache
+def find(group: str) -> Mapping[str, Plugin]:
+    """Every installed plugin of a group by its name.
+
+    Raises: ConfigInvalid when two distributions offer the same name.
+    """
+    found: dict[str, Plugin] = {}
+    for entry in sorted(entry_points(group=group)):
+        plugin = Plugin(entry.name, entry.dist.name if entry.dist else "unknown", entry)
+        other = found.setdefault(entry.name, plugin)
+        if other.entry.value != entry.value:
+            raise ConfigInvalid(
+                f"{group}: {other.distribution} and {plugin.distribution} both offer {entry.name!r}; uninstall one"
+            )
+    return found
+
+
+def named(group: str, name: str, where: str = "") -> Plugin:
+    """The plugin of that name.
+
+    Raises: ConfigInvalid when it is not installed; the message lists those that are, and whose they are.
+    """
+    installed = find(group)
+    if name in installed:
+        return installed[name]
+    owners: dict[str, list[str]] = {}
+    for plugin in installed.values():
+        owners.setdefault(plugin.distribution, []).append(plugin.name)
+    known = "; ".join(f"{', '.join(names)} ({owner})" for owner, names in owners.items())
+    kind = group.rpartition(".")[2].removesuffix("s")
+    head = f"[{where}] no {kind}" if where else f"no {kind}"
+    raise ConfigInvalid(f"{head} {name!r} is installed; {did_you_mean(name, installed)}known: {known or 'none'}")
+
+
+def build(
+    group: str,
+    name: str,
+    params: Mapping[str, Any],
+    /,
+    *,
+    where: str = "",
+    origin: Origin = lambda _: "",
+    **supplied: Any,
+) -> Any:
+    """Load a plugin and give it its parameters; `supplied` are what the daemon hands it beside them.
+
+    A plugin that is a pydantic model is its own schema. One that is not has its schema in `Params`, and
+    takes the checked parameters as its first argument; one with neither takes them as keywords.
+
+    Raises: ConfigInvalid, which names section, key and value, and what is known.
+    """
+    where = where or f"{group.rpartition('.')[2]}.{name}"
+    target = named(group, name, where).load()
+    schema = params_model(target)
+    if schema is None:
+        return _call(target, params, supplied, where)
+    checked = _check(schema, params, where, origin)
+    return checked if schema is target else target(checked, **supplied)
+
+
+def params_model(target: Any) -> type[BaseModel] | None:
+    """The pydantic model that describes a plugin's parameters, where it has one."""
+    schema = target if inspect.isclass(target) and issubclass(target, BaseModel) else getattr(target, "Params", None)
+    return cast("type[BaseModel] | None", schema)
+
+
+def _check(schema: type[BaseModel], params: Mapping[str, Any], where: str, origin: Origin) -> BaseModel:
+    try:
+        return schema.model_validate_json(json.dumps(_revealed(params), default=str), strict=True)
+    except ValidationError as error:
+        text = complain(error, schema, section=where, origin=origin)
+        raise ConfigInvalid(text + _lines_to_add(schema, params, where)) from None
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Mapping):
+        return {key: _revealed(item) for key, item in value.items()}
+    return [_revealed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _lines_to_add(schema: type[BaseModel], params: Mapping[str, Any], where: str) -> str:
+    """The lines that a section lacks, with the class's own example of them."""
+    example = getattr(schema, "example", {})
+    lacking = {k: v for k, v in example.items() if k not in params and schema.model_fields[k].is_required()}
+    if not lacking:
+        return ""
+    lines = [f"  {key} = {toml(value)}" for key, value in lacking.items()]
+    return "\n".join([f"Every limit is yours to set. Add, for example:\n  [{where}]", *lines])
+
+
+def toml(value: Any) -> str:
+    """A plain value as TOML has it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def _call(target: Any, params: Mapping[str, Any], supplied: Mapping[str, Any], where: str) -> Any:
+    try:
+        inspect.signature(target).bind(**supplied, **params)
+    except TypeError as error:
+        raise ConfigInvalid(f"[{where}] {error}") from None
+    return target(**supplied, **_revealed(params))
+
+
+def sizers_of(config: Config, strategy: Strategy) -> tuple[tuple[str, Sizer], ...]:
+    """The strategy's chain, built from [sizers.NAME]; a section that is not there gives the defaults.
+
+    Raises: ConfigInvalid.
+    """
+    return tuple((name, section(SIZERS, config.sizers, name, config)) for name in strategy.sizers)
+
+
+def guards_of(config: Config, strategy: Strategy) -> tuple[tuple[str, Guard], ...]:
+    """The strategy's guards, built from [guards.NAME], where every limit must stand.
+
+    Raises: ConfigInvalid.
+    """
+    return tuple((name, section(GUARDS, config.guards, name, config)) for name in strategy.guards)
+
+
+def section(group: str, sections: Mapping[str, Mapping[str, Any]], name: str, config: Config | None = None) -> Any:
+    """The plugin that section NAME describes: of that name, or the one that its `use` names.
+
+    Raises: ConfigInvalid.
+    """
+    params = dict(sections.get(name, {}))
+    use = str(params.pop("use", name))
+    origins = config.origins if config else {}
+    where = f"{group.rpartition('.')[2]}.{name}"
+    return build(group, use, params, where=where, origin=lambda path: origins.get(path, ""))
+
+
+def check(config: Config) -> None:
+    """Build every sizer, guard and signal source that the strategies name, and every section that none names.
+
+    Raises: ConfigInvalid, with all that is wrong.
+    """
+    wrong: list[str] = []
+    for group, sections in ((SIZERS, config.sizers), (GUARDS, config.guards)):
+        kind = group.rpartition(".")[2]
+        used = {name for strategy in config.strategies for name in getattr(strategy, kind)}
+        for name in sorted(used | set(sections)):
+            try:
+                section(group, sections, name, config)
+            except ConfigInvalid as error:
+                wrong.append(str(error))
+    if wrong:
+        raise ConfigInvalid("\n".join(wrong))
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of the configuration, with the parameters of every plugin of gamma's own."""
+    schema = Config.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "gamma"
+    return schema

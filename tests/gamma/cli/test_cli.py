@@ -1,0 +1,112 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gamma.cli import app
+from gamma.cli.output import exit_code
+from gamma.errors import ConfigInvalid, Corrupt, GammaError, InputInvalid, InvariantBroken
+
+GAMMA = Path(sys.executable).with_name("gamma")
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("GAMMA_CONFIG", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ConfigInvalid(), 78), (InvariantBroken(), 70), (Corrupt(), 70), (InputInvalid(), 1), (GammaError(), 1)],
+)
+def test_each_error_has_its_exit_code(error: GammaError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def commands(*at: str) -> list[tuple[str, ...]]:
+    import typer
+
+    found: list[tuple[str, ...]] = []
+
+    def walk(command: object, path: tuple[str, ...]) -> None:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            found.append(path)
+            return
+        for name, child in inner.items():
+            walk(child, (*path, name))
+
+    walk(typer.main.get_command(app), at)
+    return found
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"gamma {' '.join(path)}" in result.output.partition("Example")[2]
+
+
+@pytest.mark.parametrize("path", [p for p in commands() if p != ("config", "schema")], ids=" ".join)
+def test_every_command_speaks_json(path: tuple[str, ...]) -> None:
+    assert "--json" in CliRunner().invoke(app, [*path, "--help"]).output
+
+
+def test_a_missing_config_is_exit_78_with_the_way_out_on_stderr() -> None:
+    result = CliRunner().invoke(app, ["config", "show"])
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert "gamma init" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_option_is_exit_2() -> None:
+    assert CliRunner().invoke(app, ["markets", "--jsn"]).exit_code == 2
+
+
+def test_markets_as_json_are_a_list_with_names() -> None:
+    rows = json.loads(CliRunner().invoke(app, ["markets", "--json"]).stdout)
+    mnq = next(row for row in rows if row["name"] == "MNQ")
+    assert (mnq["tick_points"], mnq["tick_value_usd"], mnq["multiplier_usd_per_point"]) == (0.25, 0.5, 2.0)
+    assert (mnq["lots_max"], mnq["commission_usd"], mnq["kind"]) == (12, 0.6, "micro")
+
+
+def test_markets_as_a_table_fit_100_columns() -> None:
+    result = CliRunner().invoke(app, ["markets"])
+    assert "MNQ" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_the_installed_command_starts_quickly_and_works() -> None:
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([GAMMA, "--help"], capture_output=True, text=True, check=True)
+        took.append(time.perf_counter() - start)
+        assert "markets" in done.stdout
+    # 0.25 s measured alone; the machine of a CI run may be busy.
+    assert min(took) < 1.0
+    version = subprocess.run([GAMMA, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith("gamma ")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, gamma.cli; print(sorted({'numpy', 'pydantic', 'sqlalchemy', 'jax'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {GAMMA} markets --json | head -1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,130 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from gamma import plugins
+from gamma.cli import app
+from gamma.cli.cases import read_trades
+from gamma.errors import InputInvalid
+from tests.gamma import stranger
+
+RUNNER = CliRunner()
+HAND = ["size", "--dry-run", "--sizer", "half", "--balance", "20000", "--market", "MNQ"]
+
+
+@pytest.fixture(autouse=True)
+def _stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    stranger.install(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    plugins.find.cache_clear()
+    yield
+    plugins.find.cache_clear()
+
+
+def sized(*arguments: str) -> dict[str, Any]:
+    result = RUNNER.invoke(app, ["size", "--dry-run", "--json", *arguments])
+    assert result.exit_code == 0, result.stderr
+    shape: dict[str, Any] = json.loads(result.stdout)
+    return shape
+
+
+def test_the_json_shape_is_the_documented_one() -> None:
+    shape = sized("--sizer", "half", "--balance", "20000", "--market", "MNQ")
+    assert shape == {
+        "lots": 3,
+        "market": "MNQ",
+        "steps": [
+            {
+                "name": "half",
+                "lots_before": None,
+                "lots_after": 3.0,
+                "reason": "ok",
+                "facts": {"most_lots": 3, "balance_usd": 20000.0},
+            }
+        ],
+        "bound_by": "half",
+        "halted": False,
+    }
+
+
+def test_the_table_shows_each_step_and_what_bound() -> None:
+    result = RUNNER.invoke(app, HAND)
+    assert result.exit_code == 0
+    assert "MNQ  3 lots" in result.stdout
+    assert "bound by half" in result.stdout
+    assert "$20,000.00" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_a_sizing_writes_nothing(tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    RUNNER.invoke(app, HAND)
+    assert [p for p in sorted(tmp_path.rglob("*")) if "__pycache__" not in p.parts] == before
+
+
+def test_a_case_by_hand_needs_a_balance() -> None:
+    result = RUNNER.invoke(app, ["size", "--dry-run", "--sizer", "half"])
+    assert result.exit_code == 1
+    assert "--balance" in result.stderr
+
+
+def test_neither_a_case_nor_a_config_is_exit_78() -> None:
+    assert RUNNER.invoke(app, ["size", "--dry-run"]).exit_code == 78
+
+
+def test_an_unknown_sizer_is_refused_with_those_there_are() -> None:
+    result = RUNNER.invoke(app, ["size", "--dry-run", "--sizer", "hlaf", "--balance", "1"])
+    assert result.exit_code == 78
+    assert "did you mean half?" in result.stderr
+
+
+def test_an_unknown_market_is_refused_with_those_there_are() -> None:
+    result = RUNNER.invoke(app, [*HAND[:-1], "MNX"])
+    assert result.exit_code == 1
+    assert "known: ES" in result.stderr
+
+
+def test_a_case_by_hand_stands_alone_beside_a_config() -> None:
+    Path("config.toml").write_text("this is no TOML")
+    assert RUNNER.invoke(app, HAND).exit_code == 0
+    assert RUNNER.invoke(app, [*HAND, "--config", "config.toml"]).exit_code == 78
+
+
+def test_trades_are_read_oldest_first_and_by_lot(tmp_path: Path) -> None:
+    file = tmp_path / "trades.csv"
+    file.write_text("\ufefftime, pnl_usd, lots, note\n2026-03-03,-30,3,b\n2026-03-02T15:00:00Z,50,1,a\n")
+    assert [row.pnl_usd_per_lot for row in read_trades(file)] == [50.0, -10.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "trades.csv:1: no column time, pnl_usd, lots; the first line must be time,pnl_usd,lots, it is empty"),
+        ("time,pnl,lots\n", "trades.csv:1: no column pnl_usd"),
+        ("time,pnl_usd,lots\n2026-03-02,abc,1\n", "trades.csv:2: pnl_usd is 'abc'; give a plain number"),
+        ("time,pnl_usd,lots\n2026-03-02,nan,1\n", "trades.csv:2: pnl_usd is 'nan'"),
+        ('time,pnl_usd,lots\n2026-03-02,"1,000",1\n', "trades.csv:2: pnl_usd is '1,000'"),
+        ("time,pnl_usd,lots\n2026-03-02,5,1\n2026-03-03,5,0\n", "trades.csv:3: lots is '0'; give the whole number"),
+        ("time,pnl_usd,lots\n2026-03-02,5,1.5\n", "trades.csv:2: lots is '1.5'"),
+        ("time,pnl_usd,lots\n2026-03-02,5\n", "trades.csv:2: lots is ''"),
+        ("time,pnl_usd,lots\nyesterday,5,1\n", "trades.csv:2: time is 'yesterday'; give an ISO date"),
+        ("time,pnl_usd,lots\n\udcff,5,1\n", "is not CSV in UTF-8"),
+    ],
+)
+def test_a_bad_trade_is_named_by_file_line_field_and_value(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "trades.csv"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputInvalid) as caught:
+        read_trades(file)
+    assert said in str(caught.value)
+
+
+def test_a_file_of_trades_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputInvalid, match="No such file"):
+        read_trades(tmp_path / "none.csv")
