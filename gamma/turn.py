@@ -149,7 +149,12 @@ class Turn:
                 self._exit(position)
 
     def _clear(self, orders: list[Order]) -> None:
-        """A flat position needs no stop and no target: those whose entry is over are cancelled."""
+        """A flat position needs no stop and no target: those whose entry is over are cancelled.
+
+        The broker cancels the other half of a bracket by itself; it gets a moment to do so.
+        """
+        if self.book.trades and self.now - self.book.trades[-1].ts_event_utc_ns < RETRY_NS:
+            return
         entries = {o.intent.client_order_id for o in orders if o.intent.kind is OrderKind.ENTRY}
         for order in orders:
             if order.intent.kind in (OrderKind.STOP, OrderKind.TARGET) and order.intent.parent not in entries:
