@@ -154,7 +154,7 @@ def _call(target: Any, params: Mapping[str, Any], supplied: Mapping[str, Any], w
     return target(**supplied, **_revealed(params))
 
 
-def sizers_of(config: Config, strategy: Strategy) -> tuple[tuple[str, Sizer], ...]:
+def sizers(config: Config, strategy: Strategy) -> tuple[tuple[str, Sizer], ...]:
     """The strategy's chain, built from [sizers.NAME]; a section that is not there gives the defaults.
 
     Raises: ConfigInvalid.
@@ -162,7 +162,7 @@ def sizers_of(config: Config, strategy: Strategy) -> tuple[tuple[str, Sizer], ..
     return tuple((name, section(SIZERS, config.sizers, name, config)) for name in strategy.sizers)
 
 
-def guards_of(config: Config, strategy: Strategy) -> tuple[tuple[str, Guard], ...]:
+def guards(config: Config, strategy: Strategy) -> tuple[tuple[str, Guard], ...]:
     """The strategy's guards, built from [guards.NAME], where every limit must stand.
 
     Raises: ConfigInvalid.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gamma.cli import brokers, config, init, markets, size
+from gamma.cli import brokers, config, feed, init, markets, size
 from gamma.cli.output import group
 
 app = group("Position sizing and live trading: the right number of contracts, and you can see why.")
@@ -32,6 +32,7 @@ size.add_to(app)
 markets.add_to(app)
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")
+app.add_typer(feed.app, name="feed")
 
 
 def main() -> None:

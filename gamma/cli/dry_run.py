@@ -1,5 +1,6 @@
 """What `gamma size` works out: the view of a case by hand or of a configured strategy, and the decision on it."""
 
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any, Final
 from gamma import plugins
 from gamma.cli.cases import Hand, hand_track, hand_view
 from gamma.config import Config, Strategy, load
-from gamma.decision import Decision, Sizers, decide
+from gamma.decision import Decision, Guards, Sizers, decide
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.markets import Market, market
-from gamma.views import View
+from gamma.sizing import shrink, whole_lots
+from gamma.views import OrderView, View
+from gamma.whatif import Point, Stakes, curve
 
 HAND_MARKET: Final = "MNQ"
 HAND_SIZERS: Final = ("half_kelly",)
@@ -36,6 +39,7 @@ class DryRun:
     view: View
     market: Market
     sizers: Sizers
+    guards: Guards = ()
     decision: Decision
     title: str
 
@@ -70,11 +74,12 @@ def _configured(asked: Asked) -> DryRun:
     strategy = _strategy(config, asked)
     traded = config.market(asked.market or strategy.market)
     view = _overridden(replace(hand_view(_of_account(config, asked.hand), traded), strategy=strategy.name), asked.hand)
-    sizers, guards = plugins.sizers_of(config, strategy), plugins.guards_of(config, strategy)
+    sizers, guards = plugins.sizers(config, strategy), plugins.guards(config, strategy)
     return DryRun(
         view=view,
         market=traded,
         sizers=sizers,
+        guards=guards,
         decision=decide(view, sizers, guards),
         title=f"strategy {strategy.name}",
     )
@@ -101,3 +106,54 @@ def _overridden(view: View, hand: Hand) -> View:
     if hand.trades is not None:
         changes["track"] = hand_track(hand)
     return replace(view, **changes) if changes else view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The what-if curve, what it was drawn from, and the rule that would bind at each size."""
+
+    stakes: Stakes
+    points: tuple[Point, ...]
+    bound_by: tuple[str, ...]
+
+
+def what_if(result: DryRun) -> Curve:
+    """Every size from 0 to the market's cap, judged by the strategy's record.
+
+    Raises: InputInvalid when the account has no equity.
+    """
+    view = result.view
+    floor = float(view.account.floor_usd)
+    stakes = Stakes(
+        equity_usd=float(view.account.equity_usd),
+        floor_usd=floor if math.isfinite(floor) else 0.0,
+        risk_usd_per_lot=_risk_usd_per_lot(result),
+        pnl_usd_per_lot=tuple(float(p) for p in view.track.pnl_usd_per_lot),
+    )
+    points = curve(stakes, result.market.lots_max)
+    return Curve(stakes=stakes, points=tuple(points), bound_by=tuple(_binding(result, p.lots) for p in points))
+
+
+def _risk_usd_per_lot(result: DryRun) -> float:
+    """The signal's risk; where it has none, that of the sizer that set the stop itself."""
+    risk = float(result.view.signal.risk_usd_per_lot)
+    if math.isfinite(risk):
+        return risk
+    told = (step.facts.get("risk_usd_per_lot") for step in result.decision.steps)
+    return next((float(fact) for fact in told if fact is not None), math.nan)
+
+
+def _binding(result: DryRun, lots: int) -> str:
+    """The first sizer or guard that would let less than `lots` through; empty where none would."""
+    for name, sizer in result.sizers:
+        try:
+            allowed = whole_lots(shrink(math.inf, sizer(result.view, math.inf)))
+        except Exception:  # noqa: BLE001 - a sizer that raises allows nothing
+            allowed = 0
+        if allowed < lots:
+            return name
+    order = OrderView(market=result.market.symbol, side=1, lots=lots, price_points=math.nan)
+    for name, guard in result.guards:
+        if lots and guard(result.view, order).lots < lots:
+            return name
+    return ""

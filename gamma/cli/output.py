@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -58,6 +59,11 @@ def exit_code(error: GammaError) -> int:
 def console() -> Console:
     """Standard output; plain where it is no terminal."""
     return Console(highlight=False)
+
+
+def working(text: str) -> AbstractContextManager[object]:
+    """A spinner on standard error while something takes seconds; nothing where that is no terminal."""
+    return Console(stderr=True).status(text)
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ import typer
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 
 if TYPE_CHECKING:
-    from gamma.cli.dry_run import DryRun
+    from gamma.cli.dry_run import Curve, DryRun
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,6 +38,7 @@ def size(  # noqa: PLR0913 - each option is a parameter
     price: Annotated[float | None, typer.Option(help="Price of the market.", metavar="POINTS")] = None,
     room: Annotated[float | None, typer.Option(help="Equity above the account's floor.", metavar="USD")] = None,
     stop_points: Annotated[float | None, typer.Option(help="Distance of the stop.", metavar="POINTS")] = None,
+    curve: Annotated[bool, typer.Option("--what-if", help="Show every size from 0 to the cap.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -49,8 +50,8 @@ def size(  # noqa: PLR0913 - each option is a parameter
     Example: gamma size --dry-run --sizer half_kelly --trades trades.csv --balance 19995 --risk 250
     """
     from gamma.cli.cases import Hand
-    from gamma.cli.dry_run import Asked, run
-    from gamma.cli.trace import show_decision
+    from gamma.cli.dry_run import Asked, run, what_if
+    from gamma.cli.trace import show_curve, show_decision
 
     hand = Hand(
         balance_usd=balance,
@@ -66,10 +67,13 @@ def size(  # noqa: PLR0913 - each option is a parameter
     named = source is not None and source.name != "DEFAULT"
     asked = Asked(hand=hand, market=market, strategy=strategy, sizers=tuple(sizer or ()), path=path, path_named=named)
     result = run(asked)
+    found = what_if(result) if curve else None
     if as_json:
-        print_json(_shape(result))
+        print_json(_shape(result) | ({"curve": _rows(found)} if found else {}))
     else:
         show_decision(console(), result.decision, result.view.market.symbol, result.title)
+        if found:
+            show_curve(console(), found, result.decision.lots)
     if result.decision.fault or result.decision.invalid:
         raise typer.Exit(1)
 
@@ -93,3 +97,9 @@ def _shape(result: "DryRun") -> dict[str, object]:
         "bound_by": decision.bound_by,
         "halted": decision.halted,
     }
+
+
+def _rows(found: "Curve") -> list[dict[str, object]]:
+    from dataclasses import asdict
+
+    return [asdict(point) | {"bound_by": rule} for point, rule in zip(found.points, found.bound_by, strict=True)]

@@ -10,11 +10,14 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from gamma.cli.dry_run import Curve
 from gamma.decision import Decision
 from gamma.reasons import Fact, Reason, Step
+from gamma.whatif import HORIZON_TRADES, PATHS, Point
 
 # More numbers than this stand below the table, in a block of their own.
 BESIDE: Final = 4
+BAR_WIDTH: Final = 16
 _UNITS: Final = (
     ("_usd_per_lot", "${:,.2f}", "a lot"),
     ("_usd_per_point", "${:,g}", "a point"),
@@ -121,3 +124,40 @@ def _known(value: float, form: str, unit: str) -> str:
     text = form.format(value)
     text = f"-${text[2:]}" if text.startswith("$-") else text
     return f"{text} {unit}" if unit else text
+
+
+def show_curve(console: Console, found: Curve, lots: int) -> None:
+    """Print the what-if curve; the size that was decided is marked."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("", "lots", "worst loss", "touches floor", "95 % interval", "", "growth a trade", "bound by"):
+        table.add_column(title, justify="left" if title in ("", "bound by") else "right", no_wrap=True)
+    for point, rule in zip(found.points, found.bound_by, strict=True):
+        mark, style = ("[yellow]▶[/]", "bold yellow") if point.lots == lots else ("", "")
+        worst = fact_text("worst_usd", point.worst_loss_usd)[1]
+        table.add_row(mark, str(point.lots), worst, *_chances(point), f"[dim]{escape(rule)}[/]", style=style)
+    console.print("\n[bold]What if[/]")
+    console.print(table)
+    console.print(f"[dim]{_ground(found)}[/]")
+
+
+def _chances(point: Point) -> tuple[str, str, str, str]:
+    if point.touch_prob is None or point.touch_prob_low is None or point.touch_prob_high is None:
+        return "", "", "", ""
+    colour = "green" if point.touch_prob < 0.01 else "yellow" if point.touch_prob < 0.05 else "red"
+    interval = f"{point.touch_prob_low:.1%} to {point.touch_prob_high:.1%}"
+    bar = f"[{colour}]{'█' * round(point.touch_prob * BAR_WIDTH)}[/]"
+    growth = point.log_growth
+    grown = "" if growth is None else "ruin" if math.isinf(growth) else f"{growth:+.3%}"
+    return f"[{colour}]{point.touch_prob:.1%}[/]", f"[dim]{interval}[/]", bar, grown
+
+
+def _ground(found: Curve) -> str:
+    trades = len(found.stakes.pnl_usd_per_lot)
+    if not trades:
+        return "No completed trades yet: only the worst loss of one trade is known."
+    floor = found.stakes.floor_usd
+    floor_text = f"The floor is ${floor:,.2f}." if floor else "There is no floor: touching it is losing all equity."
+    return (
+        f"{PATHS:,} paths of {HORIZON_TRADES} trades drawn from the record of {trades}. {floor_text}\n"
+        "The interval is the simulation's; a short record is less certain than it looks."
+    )

@@ -122,9 +122,9 @@ def test_a_chain_is_built_from_its_sections(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(CONFIG)
     config = load(path, {})
-    chain = plugins.sizers_of(config, config.strategy("mnq"))
+    chain = plugins.sizers(config, config.strategy("mnq"))
     assert [(name, sizer.most) for name, sizer in chain] == [("half", 5), ("tight", 2)]  # type: ignore[attr-defined]
-    assert [name for name, _ in plugins.guards_of(config, config.strategy("mnq"))] == ["limit"]
+    assert [name for name, _ in plugins.guards(config, config.strategy("mnq"))] == ["limit"]
     plugins.check(config)
 
 

@@ -96,6 +96,33 @@ def test_a_case_by_hand_stands_alone_beside_a_config() -> None:
     assert RUNNER.invoke(app, [*HAND, "--config", "config.toml"]).exit_code == 78
 
 
+TRADES = "time,pnl_usd,lots\n" + "".join(f"2026-03-{d:02},{p},1\n" for d, p in enumerate([60, -50, 20, -45] * 5, 1))
+
+
+def test_what_if_adds_the_curve_from_0_to_the_cap() -> None:
+    Path("trades.csv").write_text(TRADES)
+    case = ["--sizer", "half", "--balance", "20000", "--room", "500", "--risk", "50", "--trades", "trades.csv"]
+    rows = sized(*case, "--what-if", "--market", "MNQ")["curve"]
+    assert [row["lots"] for row in rows] == list(range(13))
+    assert [row["worst_loss_usd"] for row in rows[:3]] == [0.0, 50.0, 100.0]
+    assert [row["bound_by"] for row in rows] == [""] * 4 + ["half"] * 9
+    assert rows[0]["touch_prob"] == 0.0
+    assert all(row["touch_prob_low"] <= row["touch_prob"] <= row["touch_prob_high"] for row in rows)
+
+
+def test_what_if_without_a_record_shows_the_worst_loss_alone() -> None:
+    result = RUNNER.invoke(app, [*HAND, "--what-if", "--risk", "50"])
+    assert "No completed trades yet" in result.stdout
+    assert "$600.00" in result.stdout
+
+
+def test_what_if_as_a_table_fits_100_columns() -> None:
+    Path("trades.csv").write_text(TRADES)
+    result = RUNNER.invoke(app, [*HAND, "--what-if", "--risk", "50", "--room", "100", "--trades", "trades.csv"])
+    assert "The floor is $19,900.00" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
 def test_trades_are_read_oldest_first_and_by_lot(tmp_path: Path) -> None:
     file = tmp_path / "trades.csv"
     file.write_text("\ufefftime, pnl_usd, lots, note\n2026-03-03,-30,3,b\n2026-03-02T15:00:00Z,50,1,a\n")
