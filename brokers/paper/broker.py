@@ -5,18 +5,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self, final
+from typing import Any, ClassVar, Final, Self, final
 
 from brokers.paper.admission import refuse, refuse_move
 from brokers.paper.exchange import Exchange
 from brokers.paper.orders import PaperOrder
-from brokers.paper.params import Fault, PaperParams, parse
+from brokers.paper.params import Fault, PaperParams
 from brokers.paper.store import Store
 from gamma.bars import Bar
 from gamma.decision import ApprovedOrder
 from gamma.errors import InputInvalid, InvariantBroken, Transient
 from gamma.events import Intent
 from gamma.markets import Market
+from gamma.params import parse
 from gamma.ports import (
     Accepted,
     ApprovedLike,
@@ -58,15 +59,24 @@ class PaperBroker:
     requests to come.
     """
 
+    Params: ClassVar = PaperParams
+
     def __init__(
-        self, account: str, fresh: Callable[[], Exchange], store: Store | None, faults: Sequence[Fault]
+        self,
+        params: PaperParams,
+        *,
+        account: str,
+        starting_capital_microusd: int,
+        markets: Mapping[str, Market],
+        state_path: Path | None,
     ) -> None:
+        self.faults: deque[Fault] = deque(params.faults)
         self._account = account
-        self._fresh = fresh
-        self._store = store
-        self._exchange = fresh()
-        self._stale = store is not None
-        self.faults: deque[Fault] = deque(faults)
+        self._fresh: Callable[[], Exchange] = lambda: Exchange(params, starting_capital_microusd, markets)
+        self._store = Store(state_path, account, starting_capital_microusd) if state_path is not None else None
+        self._exchange = self._fresh()
+        self._stale = self._store is not None
+        self._current()
 
     @classmethod
     def open(
@@ -80,13 +90,16 @@ class PaperBroker:
     ) -> Self:
         """Open the account's file, made where there is none; without a path it is in memory alone.
 
-        Raises: ConfigInvalid when the parameters are wrong, or the file is another account's.
+        Raises: ConfigInvalid when the parameters are wrong, or the file is another account's; Corrupt when it
+            cannot be read.
         """
-        parsed: PaperParams = parse(params)
-        store = Store(state_path, account, starting_capital_microusd) if state_path is not None else None
-        broker = cls(account, lambda: Exchange(parsed, starting_capital_microusd, markets), store, parsed.faults)
-        broker._current()
-        return broker
+        return cls(
+            parse(PaperParams, params, "brokers.paper"),
+            account=account,
+            starting_capital_microusd=starting_capital_microusd,
+            markets=markets,
+            state_path=state_path,
+        )
 
     @property
     def capabilities(self) -> Capabilities:

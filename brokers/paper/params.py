@@ -1,12 +1,9 @@
 """What can be set of the paper broker, under `[brokers.paper]`."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Literal, final
 
-from pydantic import BaseModel, Field, ValidationError
-
-from gamma.errors import ConfigInvalid
+from pydantic import BaseModel, Field
 
 
 class Fault(StrEnum):
@@ -39,16 +36,3 @@ class PaperParams(BaseModel, frozen=True, extra="forbid"):
     spread_ticks: Annotated[int, Field(ge=0)] = 0
     limit_needs_through: bool = True
     faults: tuple[Fault, ...] = ()
-
-
-def parse(params: Mapping[str, Any]) -> PaperParams:
-    """Parse the table `[brokers.paper]`.
-
-    Raises: ConfigInvalid, naming each wrong field.
-    """
-    try:
-        return PaperParams.model_validate(dict(params))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        known = ", ".join(PaperParams.model_fields)
-        raise ConfigInvalid(f"[brokers.paper] {wrong}; known: {known}") from None
