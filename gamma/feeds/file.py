@@ -22,7 +22,7 @@ class FileFeed(BaseModel, frozen=True, extra="forbid"):
     """
 
     files: dict[str, Path] = Field(min_length=1)
-    bar_length_s: PositiveInt | None = None
+    bar_length_s: PositiveInt | None = Field(default=None, alias="bar_s")
     skip_bad: bool = False
     timezone: str = "UTC"
 
@@ -37,7 +37,7 @@ class FileFeed(BaseModel, frozen=True, extra="forbid"):
         lengths = {market: one.series.bar_s for market, one in found.items()}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{market} {bar_s} s" for market, bar_s in lengths.items())
-            raise InputInvalid(f"bars differ in length: {told}; set bar_length_s to a multiple of all of them")
+            raise InputInvalid(f"bars differ in length: {told}; set bar_s to a multiple of all of them")
         return found
 
     @property

@@ -326,4 +326,4 @@ def test_files_of_different_lengths_need_a_common_one(csv_file: Write) -> None:
     files = {"MES": csv_file(*slow, name="mes.csv"), "MNQ": csv_file(*quick)}
     with pytest.raises(InputInvalid, match="differ in length: MES 3600 s, MNQ 60 s"):
         FileFeed(files=files).bar_s  # noqa: B018
-    assert FileFeed(files=files, bar_length_s=3600).bar_s == 3600
+    assert FileFeed(files=files, bar_s=3600).bar_s == 3600
