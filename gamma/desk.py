@@ -41,6 +41,7 @@ class Desk:
         self.seats = seats
         self.hours = hours
         self.bars = 0
+        self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
         self._sessions: dict[str, Session] = {}
 
     def warm_up(self, market: str, bars: Sequence[Bar]) -> None:
@@ -53,9 +54,8 @@ class Desk:
     async def bar(self, bar: Bar) -> None:
         """Work off one closed bar."""
         self.bars += 1
-        broker = self.shell.broker
-        if isinstance(broker, BarDriven):
-            broker.trade_through(bar)
+        if self._driven is not None:
+            self._driven.trade_through(bar)
             await self.shell.poll()
         await self._open_session(bar.market, bar.ts_close_utc_ns)
         await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))

@@ -1,6 +1,6 @@
 """Configuration: TOML, environment and credentials to one frozen, validated `Config`.
 
-A later source wins over an earlier one: defaults, the file, credential files, the environment.
+A later source wins over an earlier one: defaults, the file, credential files, the environment, options.
 """
 
 import hashlib
@@ -19,8 +19,10 @@ from gamma.errors import ConfigInvalid
 __all__ = ["Config", "Strategy", "config_hash", "load", "parse", "settings"]
 
 
-def load(path: Path, env: Mapping[str, str]) -> Config:
+def load(path: Path, env: Mapping[str, str], given: Mapping[str, object] | None = None) -> Config:
     """Read and check a configuration file, with what the environment and the credentials override.
+
+    `given` are values by their dotted path that the command line puts above all of these.
 
     Raises: ConfigInvalid, which names every wrong section and key, its value, and what is known.
     """
@@ -28,6 +30,8 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     read_file(raw, path)
     read_credentials(raw, env, known_sections())
     read_environment(raw, env)
+    for dotted, value in (given or {}).items():
+        raw.put(dotted.split("."), value, "command line")
     return parse(raw)
 
 

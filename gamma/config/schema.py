@@ -85,7 +85,11 @@ class Feed(Section):
     seed: Annotated[int, Field(ge=0)] = Field(1, description="of the simulator: the same seed, the same market")
     start: str = Field("", description="ISO date on which the simulation begins; empty: the simulator's own")
     speed: Literal["max"] | Positive = Field(1.0, description="event time by wall time; max: as fast as it goes")
-    files: tuple[BarFile, ...] = Field((), description="of the file feed, one or more for each market")
+    files: tuple[BarFile, ...] = Field((), description="of the file feed, one for each market")
+    bar_length_s: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
+        None, description="of the file feed: merge finer bars up to this length; empty: as recorded"
+    )
+    skip_bad: bool = Field(False, description="of the file feed: leave bad rows out and count them")
 
     @model_validator(mode="after")
     def _a_file_feed_has_files(self) -> Self:

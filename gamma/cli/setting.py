@@ -1,0 +1,54 @@
+"""The config as `gamma run` wants it: the file, with what the command line says on top."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gamma.config import Config, load
+from gamma.errors import InputInvalid
+
+
+def configured(
+    path: Path, *, mode: str = "", feed: Sequence[str] = (), speed: str = "", skip_bad: bool = False
+) -> Config:
+    """Read the configuration, with the options of `gamma run` above all that the file says.
+
+    A FILE without a market is traded as the market of the first strategy; strategies whose market has
+    no file are left out, and a feed for a market that no strategy trades is refused.
+
+    Raises: ConfigInvalid, InputInvalid.
+    """
+    given: dict[str, object] = {}
+    if mode:
+        given["gamma.mode"] = mode
+    if speed:
+        given["feed.speed"] = speed if speed == "max" else _number(speed)
+    if skip_bad:
+        given["feed.skip_bad"] = True
+    if not feed:
+        return load(path, os.environ, given)
+    config = load(path, os.environ)
+    files = dict(_file(config, one) for one in feed)
+    strategies = [s for s in config.strategies if s.market in files]
+    if unknown := sorted(set(files) - {s.market for s in strategies}):
+        traded = ", ".join(sorted({s.market for s in config.strategies}))
+        raise InputInvalid(f"--feed gives bars of {', '.join(unknown)}, which no strategy trades; traded: {traded}")
+    given["feed.use"] = "file"
+    given["feed.files"] = [{"market": market, "path": file} for market, file in files.items()]
+    given["strategies"] = [s.model_dump(mode="json", exclude_unset=True) for s in strategies]
+    return load(path, os.environ, given)
+
+
+def _file(config: Config, text: str) -> tuple[str, str]:
+    """MARKET=FILE, or FILE alone."""
+    market, equals, file = text.partition("=")
+    if equals:
+        return market, file
+    return config.strategies[0].market, text
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputInvalid(f"--speed {text!r} is neither a number above 0 nor max") from None
