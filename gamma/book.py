@@ -186,6 +186,12 @@ def open_book(setup: Setup) -> Book:
     return Book(setup=setup, money=money)
 
 
+def durable(book: Book) -> Book:
+    """The part of a book that the ledger holds: what a fold of all facts must give back, to the last field."""
+    control = replace(book.control, health=None)
+    return replace(book, ts_event_utc_ns=0, control=control, marks={}, sessions={}, breaches={})
+
+
 def fold(book: Book, event: object) -> Book:
     """The book after an event; events that leave no trace in it give it back as it is."""
     handler = _FOLDS.get(type(event))
