@@ -2,6 +2,7 @@
 
     GammaError
     |-- ConfigInvalid    refuse to start (exit 78)
+    |   `-- LedgerInUse  another process trades this account
     |-- InputInvalid     a value given by hand or in a file is wrong: say which, do nothing (exit 1)
     |-- Transient        try again later, with a limit
     |-- OutcomeUnknown   sent, and no answer: never again before reconcile has asked the broker
@@ -19,6 +20,10 @@ class GammaError(Exception):
 
 class ConfigInvalid(GammaError):
     """The configuration cannot be traded with; the message names the field, the value and the mend."""
+
+
+class LedgerInUse(ConfigInvalid):
+    """Another process holds the ledger; the message names it."""
 
 
 class InputInvalid(GammaError):

@@ -527,6 +527,25 @@ class ArmRequested:
     ts_event_utc_ns: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AckRequested:
+    """A person has seen an alert, named by number or key; all of them where `alert` is empty."""
+
+    command_id: str
+    actor: str
+    alert: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRequested:
+    """Ask the broker for everything, now."""
+
+    command_id: str
+    actor: str
+    ts_event_utc_ns: int
+
+
 Recorded = (
     BootStarted
     | DayStarted
@@ -554,5 +573,7 @@ Recorded = (
     | ShutDown
 )
 Transient = BarClosed | QuoteSeen | TimeAdvanced | SessionOpened | HealthSeen | SignalMade | ModelFailed
-Command = HaltRequested | ResumeRequested | FlattenRequested | ResolveRequested | ArmRequested
-Event = Recorded | Transient | Command
+# What the engine decides on; acknowledging and reconciling are the shell's own.
+Instruction = HaltRequested | ResumeRequested | FlattenRequested | ResolveRequested | ArmRequested
+Command = Instruction | AckRequested | ReconcileRequested
+Event = Recorded | Transient | Instruction
