@@ -147,8 +147,10 @@ def _parquet(source: Path) -> pl.DataFrame:
         if len(names["ts"]) == 2:
             raise InputInvalid(f"{source}: has columns date and time; Parquet needs one column of time, such as ts")
         table = pl.read_parquet(source, columns=[header[places[0]] for places in names.values()])
-    except (pl.exceptions.PolarsError, OSError) as broken:
-        raise InputInvalid(f"{source}: cannot be read as Parquet ({broken}); write it again") from broken
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as broken:
+        # A torn file can make the reader panic, which is no Exception.
+        told = str(broken).partition("\n")[0]
+        raise InputInvalid(f"{source}: cannot be read as Parquet ({told}); write it again") from broken
     chosen = table.select(pl.col(header[places[0]]).alias(name) for name, places in names.items())
     return chosen.with_row_index("line", offset=1).with_columns(pl.col("line").cast(pl.Int64))
 

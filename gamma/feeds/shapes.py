@@ -1,6 +1,6 @@
 """Which markets can be simulated, at what level, and how their day goes.
 
-Source: half-hourly figures of real bars, rounded; price levels and volumes of late 2026, rounded.
+Source: half-hourly figures of real bars, rounded; levels and volumes are round figures.
 """
 
 from dataclasses import dataclass

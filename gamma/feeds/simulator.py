@@ -4,7 +4,7 @@ Two layers, each a pure function of the seed, so that any session can be had wit
 
 - *Days.* One pass over the whole calendar draws each day's regime, volatility and return. Volatility
   follows a GARCH(1,1) with Student-t shocks, times the regime's; log prices are pulled softly back to
-  today's levels, so that a simulation of any year looks like the market that people know.
+  the level at which they began, so that any year can be simulated at prices of our day.
 - *Steps.* A session's minutes are Student-t shocks whose size follows the time of day and a slow
   random factor, with a few jumps, bent so that they end at the day's close.
 

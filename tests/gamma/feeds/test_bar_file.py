@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gamma.errors import InputInvalid
 from gamma.feeds.bar_file import Wanted, load_bars
 from gamma.feeds.file import FileFeed
+from gamma.feeds.importer import import_bars
 
 REAL = Path(__file__).parents[3] / "../shared/data"
 NS = 1_000_000_000
@@ -243,6 +247,37 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path, csv_file: Write) 
     )
     with pytest.raises(InputInvalid, match="one column of time"):
         load_bars(tmp_path / "two.parquet", "MNQ")
+
+
+CELLS = st.one_of(
+    st.sampled_from(["", "100", "100.25", "-1", "0", "nan", "inf", "1e400", '"', "2026-01-06T15:03:00Z", "1767711780"]),
+    st.text(max_size=6),
+    st.floats().map(str),
+)
+
+
+@given(rows=st.lists(st.lists(CELLS, min_size=0, max_size=8).map(",".join), max_size=5), skip_bad=st.booleans())
+def test_any_text_is_read_or_refused_and_bars_hold_together(rows: list[str], skip_bad: bool) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "bars.csv"
+        path.write_text("\n".join(["ts,open,high,low,close,volume", *FIVE[:2], *rows, *FIVE[2:]]), encoding="utf-8")
+        try:
+            loaded = load_bars(path, "MNQ", Wanted(skip_bad=skip_bad))
+        except InputInvalid:
+            return
+    assert (np.diff(loaded.series.ts_open_utc_ns) > 0).all()
+    for bar in loaded.series.bars():
+        assert 0 < bar.low_points <= min(bar.open_points, bar.close_points)
+        assert max(bar.open_points, bar.close_points) <= bar.high_points < np.inf
+        assert not bar.volume_lots < 0
+
+
+@pytest.mark.parametrize("kept", [0, 8, 100, 400, -9, -1])
+def test_a_torn_parquet_is_refused(csv_file: Write, tmp_path: Path, kept: int) -> None:
+    whole = import_bars(csv_file(*FIVE), "MNQ", tmp_path).bars
+    (tmp_path / "torn.parquet").write_bytes(whole.read_bytes()[:kept])
+    with pytest.raises(InputInvalid, match=r"torn\.parquet: cannot be read as Parquet"):
+        load_bars(tmp_path / "torn.parquet", "MNQ")
 
 
 def test_rows_of_one_symbol_are_picked_out_of_a_mixed_file(csv_file: Write) -> None:
