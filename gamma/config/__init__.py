@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from gamma.config.complaints import MASK, complain
+from gamma.config.complaints import MASK, complain, without_password
 from gamma.config.schema import Config, Strategy, known_sections
 from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file
 from gamma.errors import ConfigInvalid
@@ -86,4 +86,4 @@ def _shown(value: Any, mask: str = MASK) -> Any:
         return {key: _shown(item, mask) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_shown(item, mask) for item in value]
-    return value
+    return without_password(value) if isinstance(value, str) else value

@@ -12,12 +12,19 @@ from pydantic import BaseModel, SecretStr, ValidationError
 MASK: Final = "********"
 _SECRET: Final = re.compile(r"(^|_)(token|secret|password|passphrase|key|webhook|dead_man_url|discord_[a-z]+)$")
 
+_PASSWORD: Final = re.compile(r"(?<=:)[^/\s:@]+(?=@)")
+
 Origin = Callable[[str], str]
 
 
 def is_secret(key: str) -> bool:
     """Whether a key of this name holds a secret, wherever it stands."""
     return _SECRET.search(key.lower()) is not None
+
+
+def without_password(url: str) -> str:
+    """The URL with the password in it masked: `postgresql://gamma:********@host/db`."""
+    return _PASSWORD.sub(MASK, url) if "://" in url else url
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -60,7 +67,8 @@ def _line(row: Mapping[str, Any], model: type[BaseModel], section: str, origin: 
 def _value(loc: Sequence[str], value: object) -> str:
     if any(is_secret(part) for part in loc) or isinstance(value, SecretStr):
         return f" = {MASK}"
-    return f" = {json.dumps(value)}" if isinstance(value, str | int | float) else ""
+    shown = without_password(value) if isinstance(value, str) else value
+    return f" = {json.dumps(shown)}" if isinstance(shown, str | int | float) else ""
 
 
 def _known(model: type[BaseModel], loc: Sequence[str]) -> tuple[str, ...]:

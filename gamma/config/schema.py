@@ -51,7 +51,9 @@ class Gamma(Section):
     """The daemon itself."""
 
     mode: Literal["paper", "live"] = Field("paper", description="live must also be armed: gamma arm")
-    database: str = Field("sqlite:///gamma.db", description="the ledger; or postgresql+psycopg://...", min_length=1)
+    database: str = Field(
+        "sqlite:///gamma.db", description="the ledger; or postgresql+psycopg://...", min_length=1, repr=False
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

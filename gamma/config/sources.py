@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gamma.config.complaints import is_secret, place
+from gamma.config.complaints import is_secret, place, without_password
 from gamma.errors import ConfigInvalid
 
 ENV_PREFIX: Final = "GAMMA__"
@@ -108,11 +108,15 @@ def _refuse_readable_secrets(values: Mapping[str, Any], path: Path) -> None:
     if not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return
     for dotted, value in leaves(values):
-        if value and isinstance(value, str) and is_secret(dotted.rpartition(".")[2]):
+        if value and isinstance(value, str) and _holds_secret(dotted, value):
             raise ConfigInvalid(
                 f"{path} holds a secret ({place(dotted)}) and other users of this machine may read it; "
                 f"run: chmod 600 {path}"
             )
+
+
+def _holds_secret(dotted: str, value: str) -> bool:
+    return is_secret(dotted.rpartition(".")[2]) or without_password(value) != value
 
 
 def leaves(values: object, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -209,6 +209,16 @@ def test_no_secret_shows_in_repr_show_or_hash(write: Write) -> None:
     assert config_hash(config) == config_hash(load(write(), env | {"GAMMA__BROKERS__PAPER__TOKEN": "other"}))
 
 
+def test_a_databases_password_is_a_secret(write: Write) -> None:
+    text = f'[gamma]\ndatabase = "postgresql+psycopg://gamma:canary@db.example:5432/gamma"\n{SMALLEST}'
+    assert "chmod 600" in refusal(write(text, 0o644))
+    config = load(write(text), {})
+    assert "canary" in config.gamma.database
+    assert settings(config)["gamma.database"][0] == "postgresql+psycopg://gamma:********@db.example:5432/gamma"
+    assert "canary" not in repr(config)
+    assert config_hash(config) == config_hash(load(write(text.replace("canary", "changed")), {}))
+
+
 def test_no_secret_shows_in_a_complaint(write: Write) -> None:
     text = refusal(write(f'{SMALLEST}\n[alerts.live]\ndiscord_routine = ["canary"]\ndead_man_url = "canary"\n'))
     assert "discord_routine" in text
