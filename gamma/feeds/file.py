@@ -14,7 +14,7 @@ from gamma.feeds.series import Series, merged
 
 
 @final
-class FileFeed(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+class FileFeed(BaseModel, frozen=True, extra="forbid"):
     """Bars of one file per market, merged by time; the bars of NQ can be traded as MNQ.
 
     Files are read when a bar is first asked for, or by `loaded`. `bar_s` merges finer bars up; without

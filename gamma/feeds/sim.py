@@ -22,7 +22,7 @@ QUIET_SHARE: Final = 1 / 3
 
 
 @final
-class SimFeed(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+class SimFeed(BaseModel, frozen=True, extra="forbid"):
     """Simulated bars of index futures, gold and cash indices; the same seed gives the same bars.
 
     Any stretch of time can be asked for without those before it, so that a daemon that stops and starts
