@@ -1,19 +1,19 @@
 """Plugins, found by entry point and loaded when they are used: ours come in by the same door as a stranger's."""
 
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, cast
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel
 
+from gamma.complaints import Origin, did_you_mean
 from gamma.config import Config, Strategy
-from gamma.config.complaints import Origin, complain, did_you_mean
 from gamma.errors import ConfigInvalid
 from gamma.guards import Guard
+from gamma.params import parse, revealed
 from gamma.sizing import Sizer
 
 SIZERS: Final = "gamma.sizers"
@@ -101,7 +101,7 @@ def build(
     schema = params_model(target)
     if schema is None:
         return _call(target, params, supplied, where)
-    checked = _check(schema, params, where, origin)
+    checked = parse(schema, params, where, origin)
     return checked if schema is target else target(checked, **supplied)
 
 
@@ -111,47 +111,12 @@ def params_model(target: Any) -> type[BaseModel] | None:
     return cast("type[BaseModel] | None", schema)
 
 
-def _check(schema: type[BaseModel], params: Mapping[str, Any], where: str, origin: Origin) -> BaseModel:
-    try:
-        return schema.model_validate_json(json.dumps(_revealed(params), default=str), strict=True)
-    except ValidationError as error:
-        text = complain(error, schema, section=where, origin=origin)
-        raise ConfigInvalid(text + _lines_to_add(schema, params, where)) from None
-
-
-def _revealed(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, Mapping):
-        return {key: _revealed(item) for key, item in value.items()}
-    return [_revealed(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _lines_to_add(schema: type[BaseModel], params: Mapping[str, Any], where: str) -> str:
-    """The lines that a section lacks, with the class's own example of them."""
-    example = getattr(schema, "example", {})
-    lacking = {k: v for k, v in example.items() if k not in params and schema.model_fields[k].is_required()}
-    if not lacking:
-        return ""
-    lines = [f"  {key} = {toml(value)}" for key, value in lacking.items()]
-    return "\n".join([f"Every limit is yours to set. Add, for example:\n  [{where}]", *lines])
-
-
-def toml(value: Any) -> str:
-    """A plain value as TOML has it."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(toml(item) for item in value) + "]"
-    return json.dumps(value)
-
-
 def _call(target: Any, params: Mapping[str, Any], supplied: Mapping[str, Any], where: str) -> Any:
     try:
         inspect.signature(target).bind(**supplied, **params)
     except TypeError as error:
         raise ConfigInvalid(f"[{where}] {error}") from None
-    return target(**supplied, **_revealed(params))
+    return target(**supplied, **revealed(params))
 
 
 def sizers(config: Config, strategy: Strategy) -> tuple[tuple[str, Sizer], ...]:

@@ -34,7 +34,7 @@ def _print_settings(values: dict[str, tuple[object, str]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from gamma.plugins import toml
+    from gamma.complaints import toml
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("key", "value", "from"):

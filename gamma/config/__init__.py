@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from gamma.config.complaints import MASK, complain, without_password
+from gamma.complaints import MASK, complain, without_password
 from gamma.config.schema import Config, Strategy, known_sections
 from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file
 from gamma.errors import ConfigInvalid

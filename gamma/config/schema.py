@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self, final
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
-from gamma.config.complaints import is_secret
+from gamma.complaints import is_secret
 from gamma.errors import InputInvalid
 from gamma.exits import ExitRule
 from gamma.markets import MICRO, Market, market

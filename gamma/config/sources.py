@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gamma.config.complaints import is_secret, place, without_password
+from gamma.complaints import is_secret, place, without_password
 from gamma.errors import ConfigInvalid
 
 ENV_PREFIX: Final = "GAMMA__"

@@ -120,7 +120,9 @@ def test_a_bar_that_is_none_of_its_own_changes_nothing(odd: Bar) -> None:
 
 
 def test_a_wrong_parameter_is_named() -> None:
-    with pytest.raises(ConfigInvalid, match=r"\[strategies\.mnq\.signal\] entry_bar: .*; known: entry_bars, atr_bars"):
+    with pytest.raises(
+        ConfigInvalid, match=r"\[strategies\.mnq\.signal\] entry_bar: unknown key; .* known: entry_bars, atr_bars"
+    ):
         breakout(entry_bar=20)
 
 

@@ -39,6 +39,15 @@ def place(path: str) -> str:
     return f"[{section}] {key}" if section else f"[{key}]"
 
 
+def toml(value: Any) -> str:
+    """A plain value as TOML has it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    return json.dumps(value)
+
+
 def complain(
     error: ValidationError, model: type[BaseModel], *, section: str = "", origin: Origin = lambda _: ""
 ) -> str:
