@@ -7,6 +7,7 @@
     |-- Transient        try again later, with a limit
     |-- OutcomeUnknown   sent, and no answer: never again before reconcile has asked the broker
     |-- BrokerRefused    record it, carry on
+    |-- AlreadyRecorded  the same slot, order or execution stands in the ledger; nothing of this was written
     |-- InvariantBroken  a durable halt, a page, exit 70
     `-- Corrupt          halt and page: what is on disk is not what was written
 
@@ -45,6 +46,10 @@ class BrokerRefused(GammaError):
         super().__init__(f"{code}: {text}")
         self.code = code
         self.text = text
+
+
+class AlreadyRecorded(GammaError):
+    """The ledger holds this already: the slot was decided on, the order intended, the execution booked."""
 
 
 class InvariantBroken(GammaError):

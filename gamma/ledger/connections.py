@@ -1,0 +1,120 @@
+"""Ways into the database: one that writes, locked against a second; and any number that only read."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import NullPool
+
+from gamma.errors import ConfigInvalid
+
+BUSY_TIMEOUT_MS: Final = 2_000
+_WRITER_PRAGMAS: Final[dict[str, tuple[str, object]]] = {
+    "journal_mode": ("WAL", "wal"),
+    "synchronous": ("FULL", 2),
+    "foreign_keys": ("ON", 1),
+    "trusted_schema": ("OFF", 0),
+    "busy_timeout": (str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
+    "temp_store": ("MEMORY", 2),
+    "recursive_triggers": ("ON", 1),
+}
+_READER_PRAGMAS: Final[dict[str, tuple[str, object]]] = {
+    "query_only": ("ON", 1),
+    "trusted_schema": ("OFF", 0),
+    "busy_timeout": (str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
+}
+
+
+def file_of(url: str) -> Path | None:
+    """The database file of a SQLite URL; None in memory, and for another database."""
+    parsed = make_url(url)
+    name = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not name or name == ":memory:":
+        return None
+    return Path(name)
+
+
+def free_bytes(url: str) -> int | None:
+    """Free space where the ledger grows [bytes]; None where it is not a file of this machine."""
+    path = file_of(url)
+    return None if path is None else shutil.disk_usage(path.absolute().parent).free
+
+
+def sqlite_notes(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> tuple[str, ...]:
+    """What is to be known of this SQLite: before 3.51.3 a WAL may break under two writers, of which we have one."""
+    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    if fixed:
+        return ()
+    name = ".".join(map(str, version[:3]))
+    return (f"SQLite {name} can corrupt a WAL that two processes write to: only the daemon may write to the ledger",)
+
+
+def open_writer(url: str) -> Connection:
+    """The connection that writes; it neither begins nor commits by itself.
+
+    Raises: ConfigInvalid when a pragma does not hold.
+    """
+    return _connect(url, _WRITER_PRAGMAS if make_url(url).get_backend_name() == "sqlite" else {})
+
+
+def open_reader(url: str) -> Connection:
+    """A connection that cannot write.
+
+    Raises: ConfigInvalid when there is no such database.
+    """
+    path = file_of(url)
+    if path is None:
+        return _connect(url, {}, read_only=True)
+    if not path.is_file():
+        raise ConfigInvalid(f"database: there is no {path}; start the daemon once, or name the right file")
+    return _connect(f"sqlite:///file:{_quoted(path.absolute())}?mode=ro&uri=true", _READER_PRAGMAS)
+
+
+def _quoted(path: Path) -> str:
+    return path.as_uri().removeprefix("file://")
+
+
+def _connect(url: str, pragmas: dict[str, tuple[str, object]], *, read_only: bool = False) -> Connection:
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    arguments = {"isolation_level": None} if sqlite else {"autocommit": True}
+    engine: Engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+    in_memory = sqlite and make_url(url).database in (None, "", ":memory:")
+
+    @event.listens_for(engine, "connect")
+    def _set(raw: Any, _: object) -> None:
+        for name, (value, held) in pragmas.items():
+            raw.execute(f"PRAGMA {name} = {value}")
+            got = raw.execute(f"PRAGMA {name}").fetchone()[0]
+            if got != held and not (in_memory and name == "journal_mode"):
+                raise ConfigInvalid(
+                    f"database: SQLite answers {name} = {got!r}, wanted {held!r}; is it on a network disk?"
+                )
+        if read_only:
+            raw.execute("SET default_transaction_read_only = on")
+
+    return engine.connect()
+
+
+def lock(path: Path) -> TextIO:
+    """Hold the ledger for this process, until the file that comes back is closed or the process ends.
+
+    Raises: ConfigInvalid naming the process that holds it.
+    """
+    name = path.with_name(path.name + ".lock")
+    held = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        pid = held.read().strip() or "unknown"
+        held.close()
+        raise ConfigInvalid(
+            f"database: {path} is in use by process {pid}; two daemons may not share a ledger"
+        ) from error
+    held.truncate(0)
+    held.write(f"{os.getpid()}\n")
+    held.flush()
+    return held

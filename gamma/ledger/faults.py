@@ -1,0 +1,61 @@
+"""What a database's error means for the daemon."""
+
+import sqlite3
+from typing import Final
+
+from gamma.errors import AlreadyRecorded, Corrupt, GammaError, InvariantBroken, Transient
+
+_DOUBLE: Final = (
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_ROWID,
+)
+# The low byte of SQLite's code is the kind of the error; the rest of it tells more, and grows with versions.
+_KIND: Final = 0xFF
+_BROKEN: Final = (
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_RANGE,
+)
+_TRANSIENT: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM)
+# Classes of SQLSTATE: bad data, constraints, triggers; then no connection, rollback, in use, resources, shutdown.
+_BROKEN_STATES: Final = ("22", "23", "P0")
+_TRANSIENT_STATES: Final = ("08", "40", "55", "53", "57")
+# Two rows of the chain with one number: somebody else wrote.
+_CHAIN: Final = ("events.seq", "events_key")
+
+
+def typed(error: Exception) -> GammaError:
+    """The error of ours that says what to do about one of the database's."""
+    text = str(error).strip()
+    if _doubles(error):
+        if any(name in text for name in _CHAIN):
+            return Corrupt(f"the ledger was written to by somebody else: {text}")
+        return AlreadyRecorded(f"the ledger holds this already: {text}")
+    if _breaks(error):
+        return InvariantBroken(f"the ledger refuses this: {text}")
+    if _passes(error):
+        return Transient(f"the ledger cannot be written to now: {text}")
+    return Corrupt(f"the ledger failed: {type(error).__name__}: {text}")
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0))
+
+
+def _state(error: Exception) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _doubles(error: Exception) -> bool:
+    return _code(error) in _DOUBLE or _state(error) == "23505"
+
+
+def _breaks(error: Exception) -> bool:
+    wrong = isinstance(error, (OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError))
+    return wrong or _code(error) & _KIND in _BROKEN or _state(error).startswith(_BROKEN_STATES)
+
+
+def _passes(error: Exception) -> bool:
+    return _code(error) & _KIND in _TRANSIENT or _state(error).startswith(_TRANSIENT_STATES)

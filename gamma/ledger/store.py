@@ -1,0 +1,262 @@
+"""`Ledger`: the one way to write. Facts are appended in an open transaction, and are on disk after `commit`."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, Self, TextIO, final
+
+from sqlalchemy import Connection, Update, func, insert, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from gamma.codec import decode, plain, write
+from gamma.effects import Tick
+from gamma.errors import ConfigInvalid, Corrupt
+from gamma.events import Recorded
+from gamma.ledger import chain, schema, tables
+from gamma.ledger.connections import file_of, lock, open_writer
+from gamma.ledger.faults import typed
+from gamma.ledger.indexes import Context, Row, columns, index_rows
+from gamma.ledger.outbox import Outbox
+from gamma.ledger.records import FACTS, Kept, Look, Run
+from gamma.notices import Notice
+
+_NO_FACTS: Final = ("Tick", "Notice", "Run", "Look")
+
+
+@final
+class Ledger:
+    """The account's record; one process holds it.
+
+    A step that breaks a rule of the database leaves nothing behind, and what stood open before it stays.
+    When the transaction itself is lost (disk full, a failed write) the ledger takes nothing more: the
+    book in memory knows facts that the disk does not, and only a restart brings them together.
+    """
+
+    def __init__(self, db: Connection, context: Context, mode: str, clock_ns: Callable[[], int]) -> None:
+        self.account = context.account
+        self.mode = mode
+        self._db = db
+        self._raw: Any = db.connection.dbapi_connection
+        self._clock_ns = clock_ns
+        self._context = context
+        self._lock: TextIO | None = None
+        self._open = False
+        self._lost = ""
+        self._faults = (db.dialect.loaded_dbapi.Error, OverflowError)
+        mark = "?" if db.dialect.name == "sqlite" else "%s"
+        self._inserts = {t.name: _insert(t.name, ("seq", *columns(t)), mark) for t in tables.INDEXES}
+        self._inserts["events"] = _insert("events", tuple(c.name for c in tables.events.columns), mark)
+        self._update_head = f"UPDATE head SET seq = {mark}, sha256 = {mark} WHERE id = 1"  # noqa: S608  (our own)
+        row = db.execute(select(tables.head.c.seq, tables.head.c.sha256)).one()
+        self._seq, self._sha256 = int(row.seq), bytes(row.sha256)
+        self.outbox = Outbox(db, self._change)
+
+    @classmethod
+    def open(cls, url: str, *, account: str, mode: str, clock_ns: Callable[[], int] = time.time_ns) -> Self:
+        """Open the ledger of an account for writing, and make it where there is none.
+
+        Raises: ConfigInvalid when another process holds it, or it is another account's, another mode's or
+        another schema's; Corrupt when the chain does not end where it says.
+        """
+        path = file_of(url)
+        held = lock(path) if path is not None else None
+        db = open_writer(url)
+        try:
+            _create(db, account, mode, clock_ns)
+            schema.check(schema.version(db))
+            _check_owner(db, account, mode)
+            epoch = db.execute(select(func.max(tables.boots.c.epoch))).scalar() or 0
+            ledger = cls(db, Context(account=account, epoch=epoch), mode, clock_ns)
+            ledger._check_end()
+        except BaseException:
+            db.close()
+            if held is not None:
+                held.close()
+            raise
+        ledger._lock = held
+        return ledger
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Where the chain ends: the last event's number and hash."""
+        return self._seq, self._sha256.hex()
+
+    def append(self, facts: Sequence[Recorded], notices: Sequence[Notice] = (), ticks: Sequence[Tick] = ()) -> None:
+        """Add what one step led to, all of it or nothing; it is on disk after the next `commit`.
+
+        Raises: AlreadyRecorded when a slot was decided on, an order intended or an execution booked before;
+        InvariantBroken when a rule of the tables is broken; Transient when the disk is full; Corrupt when
+        the database fails, or failed before.
+        """
+        self._append([*facts, *ticks, *notices])
+
+    def register(self, record: Run | Look) -> None:
+        """Add a run, or a look at test data, and commit.
+
+        Raises: as `append` and `commit`.
+        """
+        self._append([record])
+        self.commit()
+
+    def commit(self) -> None:
+        """Put what was appended on disk.
+
+        Raises: Transient or Corrupt when it could not be; then nothing of it stands.
+        """
+        if not self._open:
+            return
+        self._check_whole()
+        try:
+            self._raw.execute(self._update_head, (self._seq, self._sha256))
+            self._raw.execute("COMMIT")
+        except self._faults as error:
+            self._lose(error)
+            raise typed(error) from error
+        self._open = False
+
+    def facts(self, after_seq: int = 0, *, without: Collection[type[Any]] = ()) -> Iterator[Recorded]:
+        """The engine's facts after an event, oldest first; kinds in `without` are not even read.
+
+        Raises: Corrupt when one cannot be read.
+        """
+        events = tables.events.c
+        kinds = [*_NO_FACTS, *(c.__name__ for c in without)]
+        query = select(events.kind, events.payload).where(events.seq > after_seq, events.kind.not_in(kinds))
+        for kind, payload in self._db.execute(query.order_by(events.seq)):
+            if kind not in FACTS:
+                raise Corrupt(f"no fact is called {kind!r}")
+            yield decode(FACTS[kind], payload)
+
+    def last_tick(self, strategy: str) -> int | None:
+        """The last slot that the strategy has decided on."""
+        ticks = tables.ticks.c
+        last: int | None = self._db.execute(
+            select(func.max(ticks.slot_utc_ns)).where(ticks.strategy == strategy)
+        ).scalar()
+        return last
+
+    def has_fill(self, execution_id: str) -> bool:
+        """Whether the execution is booked."""
+        fills = tables.fills.c
+        query = select(fills.seq).where(fills.account == self.account, fills.execution_id == execution_id)
+        return self._db.execute(query).first() is not None
+
+    def close(self) -> None:
+        """Commit, and let another process in."""
+        try:
+            if not self._lost:
+                self.commit()
+        finally:
+            self._db.close()
+            if self._lock is not None:
+                self._lock.close()
+
+    def _append(self, kept: Sequence[Kept]) -> None:
+        if not kept:
+            return
+        self._check_whole()
+        seq, digest, epoch = self._seq, self._sha256, self._context.epoch
+        now, rows = self._clock_ns(), []
+        for record in kept:
+            seq += 1
+            tree, kind = plain(record), type(record).__name__
+            columns_hashed = (seq, _ts(record), now, kind, write(tree))
+            digest = chain.link(digest, columns_hashed)
+            rows.append(("events", (*columns_hashed, digest)))
+            rows += [(table, (seq, *row)) for table, row in index_rows(kind, tree, self._context)]
+        try:
+            self._insert(rows)
+        except BaseException:
+            self._context.epoch = epoch
+            raise
+        self._seq, self._sha256 = seq, digest
+
+    def _insert(self, rows: Sequence[tuple[str, Row]]) -> None:
+        run = self._raw.execute
+        try:
+            self._begin()
+            run("SAVEPOINT step")
+            for table, row in rows:
+                run(self._inserts[table], row)
+            run("RELEASE step")
+        except self._faults as error:
+            self._undo(error)
+            raise typed(error) from error
+
+    def _change(self, statement: Update) -> None:
+        """Note where an alert stands; on disk at once, or with the step that is open."""
+        self._check_whole()
+        alone = not self._open
+        try:
+            self._begin()
+            self._db.execute(statement)
+        except SQLAlchemyError as error:
+            cause = error.orig if isinstance(error, DBAPIError) and isinstance(error.orig, Exception) else error
+            self._lose(cause)
+            raise typed(cause) from error
+        if alone:
+            self.commit()
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._raw.execute("BEGIN IMMEDIATE" if self._db.dialect.name == "sqlite" else "BEGIN")
+            self._open = True
+
+    def _undo(self, error: Exception) -> None:
+        """Take back the step alone; where that cannot be done, all that was open is lost."""
+        if not self._open:
+            return
+        try:
+            self._raw.execute("ROLLBACK TO step")
+            self._raw.execute("RELEASE step")
+        except self._faults:
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        self._lost = str(error)
+        with suppress(*self._faults):  # the database may have rolled back by itself
+            self._raw.execute("ROLLBACK")
+        self._open = False
+
+    def _check_whole(self) -> None:
+        if self._lost:
+            raise Corrupt(
+                f"the ledger lost what was not committed ({self._lost}); restart, and the broker is asked again"
+            )
+
+    def _check_end(self) -> None:
+        events = tables.events.c
+        last = self._db.execute(select(events.seq, events.sha256).order_by(events.seq.desc()).limit(1)).first()
+        if last is not None and (last.seq, bytes(last.sha256)) != (self._seq, self._sha256):
+            raise Corrupt(f"events ends at {last.seq}, but head says {self._seq}; run: gamma db verify")
+        if last is None and self._seq:
+            raise Corrupt(f"events is empty, but head says {self._seq}; run: gamma db verify")
+
+
+def _insert(table: str, names: Sequence[str], mark: str) -> str:
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join([mark] * len(names))})"  # noqa: S608  (our own names)
+
+
+def _ts(record: Any) -> int:
+    """When it happened: a tick is its slot's."""
+    ts: int = record.slot_utc_ns if isinstance(record, Tick) else record.ts_event_utc_ns
+    return ts
+
+
+def _create(db: Connection, account: str, mode: str, clock_ns: Callable[[], int]) -> None:
+    """Make the tables and say whose they are, in one transaction, where there is nothing yet."""
+    if schema.version(db) is not None or inspect(db).has_table("events"):
+        return
+    created = clock_ns()
+    db.exec_driver_sql("BEGIN IMMEDIATE" if db.dialect.name == "sqlite" else "BEGIN")
+    schema.migrate(db)
+    db.execute(insert(tables.meta).values(id=1, account=account, mode=mode, created_utc_ns=created))
+    db.execute(insert(tables.head).values(id=1, seq=0, sha256=chain.genesis(account, mode, created)))
+    db.exec_driver_sql("COMMIT")
+
+
+def _check_owner(db: Connection, account: str, mode: str) -> None:
+    found = db.execute(select(tables.meta.c.account, tables.meta.c.mode)).one()
+    for name, wanted, held in (("account", account, found.account), ("mode", mode, found.mode)):
+        if wanted != held:
+            raise ConfigInvalid(f"database: it is a ledger of {name} {held!r}, not {wanted!r}; give each its own file")

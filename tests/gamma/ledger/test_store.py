@@ -1,0 +1,196 @@
+"""What was committed is there, what failed is not there at all, and nothing is there twice."""
+
+import dataclasses
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from gamma.book import Setup, fold, open_book
+from gamma.errors import AlreadyRecorded, ConfigInvalid, InvariantBroken, Transient
+from gamma.events import DecisionMade, EquityMarked, Recorded
+from gamma.ledger import Ledger, Look, Run
+from gamma.ledger.connections import file_of
+from gamma.markets import market
+from tests.gamma.ledger.facts import T0, closed, day, decision, entry, fill, halted, notice, tick
+
+
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    path = file_of(url)
+    assert path is not None
+    with sqlite3.connect(path) as db:
+        return db.execute(query).fetchall()
+
+
+def test_a_day_holds_one_of_every_kind_of_fact() -> None:
+    assert {type(f) for f in day()} == set(get_args(Recorded))
+
+
+def test_facts_come_back_as_they_were_appended(url: str, ledger: Ledger) -> None:
+    ledger.append(day())
+    ledger.close()
+    again = Ledger.open(url, account="DU1234", mode="paper")
+    assert repr(list(again.facts())) == repr(day())
+    again.close()
+
+
+def test_facts_can_begin_after_an_event_and_leave_kinds_out(ledger: Ledger) -> None:
+    ledger.append(day(), [notice()], [tick(0)])
+    assert repr(list(ledger.facts(after_seq=27))) == repr(day()[27:])
+    assert DecisionMade not in {type(f) for f in ledger.facts(without={DecisionMade})}
+
+
+def test_the_fold_of_the_ledger_is_the_book(ledger: Ledger) -> None:
+    setup = Setup(
+        account="DU1234", mode="paper", starting_capital_microusd=50_000_000_000, markets={"MNQ": market("MNQ")}
+    )
+    book = open_book(setup)
+    for fact in day()[:17]:
+        book = fold(book, fact)
+        ledger.append([fact])
+    again = open_book(setup)
+    for fact in ledger.facts():
+        again = fold(again, fact)
+    assert again == book
+    assert book.balance_microusd == 50_000_000_000 + 40_000_000 - 1_480_000
+
+
+def test_what_was_not_committed_is_not_seen_by_others(url: str, ledger: Ledger) -> None:
+    ledger.append([closed()])
+    assert rows(url, "SELECT count(*) FROM trades") == [(0,)]
+    ledger.commit()
+    assert rows(url, "SELECT pnl_microusd FROM trades") == [(38_520_000,)]
+
+
+def test_an_order_and_its_bracket_are_one_event_and_three_intents(url: str, ledger: Ledger) -> None:
+    ledger.append(day()[:5])
+    ledger.commit()
+    assert rows(url, "SELECT client_order_id, kind, boot_epoch FROM intents ORDER BY part") == [
+        ("g1a-1-0", "entry", 1),
+        ("g1a-1-0s", "stop", 1),
+        ("g1a-1-0t", "target", 1),
+    ]
+
+
+@pytest.mark.parametrize("twice", [decision(0), entry(0, 0), fill("x0", "g1a-1-0", 1, 80_000, 1), halted(1), closed()])
+def test_what_happened_once_cannot_be_recorded_twice(url: str, ledger: Ledger, twice: Recorded) -> None:
+    ledger.append([twice])
+    with pytest.raises(AlreadyRecorded):
+        ledger.append([decision(7), twice])
+    ledger.commit()
+    assert len(rows(url, "SELECT seq FROM events")) == 1
+    assert rows(url, f"SELECT count(*) FROM decisions WHERE slot_utc_ns > {T0}") == [(0,)]
+
+
+def test_a_slot_is_decided_on_once(url: str, ledger: Ledger) -> None:
+    ledger.append([], [], [tick(0)])
+    with pytest.raises(AlreadyRecorded, match="ticks"):
+        ledger.append([decision(0), entry(0, 0)], [notice()], [tick(0)])
+    ledger.append([], [], [tick(0, strategy="other")])
+    ledger.commit()
+    assert rows(url, "SELECT (SELECT count(*) FROM ticks), (SELECT count(*) FROM intents)") == [(2, 0)]
+    assert ledger.last_tick("mnq") == T0
+    assert ledger.last_tick("nobody") is None
+
+
+def test_one_decision_opens_one_order(ledger: Ledger) -> None:
+    ledger.append([entry(0, 0)])
+    with pytest.raises(AlreadyRecorded, match="intents"):
+        ledger.append([entry(1, 0)])
+
+
+def test_a_refused_step_leaves_the_steps_before_it_standing(url: str, ledger: Ledger) -> None:
+    ledger.append([], [], [tick(0)])
+    with pytest.raises(AlreadyRecorded):
+        ledger.append([], [], [tick(1), tick(0)])
+    ledger.append([], [], [tick(2)])
+    ledger.commit()
+    assert rows(url, "SELECT seq FROM ticks") == [(1,), (2,)]
+
+
+def test_an_execution_is_known_again(ledger: Ledger) -> None:
+    assert not ledger.has_fill("x0")
+    ledger.append([fill("x0", "g1a-1-0", 1, 80_000, 1)])
+    assert ledger.has_fill("x0")
+
+
+def test_a_number_that_is_not_there_breaks_a_rule_and_is_not_stored(ledger: Ledger) -> None:
+    marked = next(f for f in day() if isinstance(f, EquityMarked))
+    with pytest.raises(InvariantBroken, match="equity"):
+        ledger.append([dataclasses.replace(marked, high_points=float("nan"))])
+    with pytest.raises(InvariantBroken, match="equity"):
+        ledger.append([dataclasses.replace(marked, high_microusd=0.5)])  # type: ignore[arg-type]
+    with pytest.raises(InvariantBroken):
+        ledger.append([dataclasses.replace(marked, high_microusd=2**63)])
+    with pytest.raises(InvariantBroken, match="lots"):
+        ledger.append([decision(0, lots=4)])
+    assert ledger.head[0] == 0
+
+
+def test_a_ledger_belongs_to_one_account_and_one_mode(url: str, ledger: Ledger) -> None:
+    ledger.close()
+    with pytest.raises(ConfigInvalid, match="mode 'paper', not 'live'"):
+        Ledger.open(url, account="DU1234", mode="live")
+    with pytest.raises(ConfigInvalid, match="account 'DU1234', not 'U9'"):
+        Ledger.open(url, account="U9", mode="paper")
+    Ledger.open(url, account="DU1234", mode="paper").close()
+
+
+def test_a_second_process_is_refused_and_told_who_holds_it(url: str, ledger: Ledger) -> None:
+    code = f"from gamma.ledger import Ledger; Ledger.open({url!r}, account='DU1234', mode='paper')"
+    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "ConfigInvalid" in second.stderr
+    assert f"in use by process {os.getpid()};" in second.stderr
+    ledger.close()
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_full_disk_is_transient_leaves_nothing_half_written_and_ends_the_ledger(url: str, ledger: Ledger) -> None:
+    ledger.append(day()[:5])
+    ledger.commit()
+    pages = ledger._raw.execute("PRAGMA page_count").fetchone()[0]
+    ledger._raw.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(Transient, match="full"):
+        _fill_up(ledger)
+    assert rows(url, "SELECT max(seq) FROM events") == [(5,)]
+    ledger.close()
+    ledger = Ledger.open(url, account="DU1234", mode="paper")
+    assert repr(list(ledger.facts())) == repr(day()[: ledger.head[0]])
+    ledger.close()
+
+
+def _fill_up(ledger: Ledger) -> None:
+    for n in range(1, 10_000):
+        ledger.append([decision(n), entry(n, n)], [], [tick(n)])
+
+
+def test_the_pragmas_hold(ledger: Ledger) -> None:
+    held = {name: ledger._raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    assert held == {"journal_mode": "wal", "synchronous": 2}
+    for name, value in (("foreign_keys", 1), ("trusted_schema", 0), ("busy_timeout", 2000)):
+        assert ledger._raw.execute(f"PRAGMA {name}").fetchone()[0] == value
+
+
+def test_runs_and_looks_are_kept(url: str, ledger: Ledger) -> None:
+    run = Run(run_id="r1", run_kind="train", config_hash="c", seed=7, notes="", ts_event_utc_ns=T0)
+    ledger.register(run)
+    ledger.register(Look(run_id="r1", dataset="mnq-2024", family="ppo", notes="", ts_event_utc_ns=T0))
+    with pytest.raises(AlreadyRecorded):
+        ledger.register(run)
+    assert rows(url, "SELECT run_id, seed FROM runs") == [("r1", 7)]
+    assert rows(url, "SELECT dataset FROM looks") == [("mnq-2024",)]
+    assert list(ledger.facts()) == []
+
+
+def test_a_ledger_in_memory_is_for_replays(tmp_path: Path) -> None:
+    ledger = Ledger.open("sqlite://", account="replay", mode="paper")
+    ledger.append(day())
+    ledger.commit()
+    assert len(list(ledger.facts())) == len(day())
+    ledger.close()
+    assert list(tmp_path.iterdir()) == []
