@@ -60,12 +60,12 @@ def decode(cls: type[T], text: str) -> T:
     return record
 
 
-def encode_event(event: Event) -> tuple[str, str]:
+def encode_event(event: Event | Command) -> tuple[str, str]:
     """An event's kind and its payload."""
     return type(event).__name__, encode(event)
 
 
-def decode_event(kind: str, payload: str) -> Event:
+def decode_event(kind: str, payload: str) -> Event | Command:
     """The event that `encode_event` wrote.
 
     Raises: Corrupt when the kind is unknown or the payload is not of that kind.
@@ -73,7 +73,7 @@ def decode_event(kind: str, payload: str) -> Event:
     cls = KINDS.get(kind)
     if cls is None:
         raise Corrupt(f"no event is called {kind!r}")
-    event: Event = decode(cls, payload)
+    event: Event | Command = decode(cls, payload)
     return event
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gamma.cli import brokers, config, feed, init, markets, size
+from gamma.cli import brokers, config, feed, init, markets, operate, run, size
 from gamma.cli.output import group
 
 app = group("Position sizing and live trading: the right number of contracts, and you can see why.")
@@ -28,7 +28,9 @@ def _gamma(
 
 
 init.add_to(app)
+run.add_to(app)
 size.add_to(app)
+operate.add_to(app)
 markets.add_to(app)
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")

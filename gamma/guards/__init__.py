@@ -4,13 +4,20 @@ A guard's class states its scope, the base it measures, when it resets and what 
 `gamma status` prints that. One guard, one file, found by entry point like a stranger's.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol, runtime_checkable
+from operator import attrgetter
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from gamma.reasons import Fact, Reason
 from gamma.views import OrderView, View
+
+NS_PER_S: Final = 1_000_000_000
+
+# The sizing chain's tolerance at exact whole lots; guards may not import the chain.
+_TOLERANCE: Final = 1e-9
 
 
 class Scope(StrEnum):
@@ -26,7 +33,7 @@ class Action(StrEnum):
     PAUSE = "pause"
     """No entries of the strategy until `until_utc_ns`; lifts by itself."""
     REDUCING = "reducing"
-    """No new risk on the account until a person resumes."""
+    """No new risk on the account until `until_utc_ns`, or a person resumes where that is 0."""
     STRATEGY_OFF = "strategy_off"
     """No new risk by this strategy until a person resumes."""
     LOCK_MARKET = "lock_market"
@@ -45,8 +52,10 @@ class Action(StrEnum):
 class Trip:
     """A guard's finding between orders.
 
-    `realised` tells that money has really gone (or a person acted): it latches at once. Else the first
-    reading only cuts new risk, and the second in a row latches.
+    `realised` tells that money has really gone, or that the finding is no reading that could be wrong
+    (a person's act, the time of day, a count of our own orders): it acts and latches at once. Else the
+    first reading only cuts new risk, and the second in a row latches; two looks at one event are one
+    reading.
     """
 
     action: Action
@@ -85,3 +94,56 @@ class Watch(Protocol):
     """A guard that also looks between orders, on each bar, fill and timer; `view.signal.side` is 0 then."""
 
     def watch(self, view: View) -> Trip | None: ...
+
+
+@runtime_checkable
+class Gauge(Protocol):
+    """A guard with a dial: `limit`, `now` and what else `gamma status` shows beside them; unknown is NaN."""
+
+    def reading(self, view: View) -> Mapping[str, Fact]: ...
+
+
+def passed(order: OrderView, facts: Mapping[str, Fact] | None = None) -> Verdict:
+    """The whole order goes through."""
+    return Verdict(lots=order.lots, facts=facts or {})
+
+
+def denied(reason: Reason, facts: Mapping[str, Fact], trip: Trip | None = None) -> Verdict:
+    """Nothing of the order goes through."""
+    return Verdict(lots=0, reason=reason, facts=facts, trip=trip)
+
+
+def shrunk(order: OrderView, lots: int, reason: Reason, facts: Mapping[str, Fact]) -> Verdict:
+    """At most `lots` go through; the reason is named only where that is less than the order."""
+    allowed = max(0, min(order.lots, lots))
+    return Verdict(lots=allowed, reason=reason if allowed < order.lots else Reason.OK, facts=facts)
+
+
+def missing(view: View, names: Sequence[str]) -> str:
+    """The first of `names` that the view does not know, or the empty string.
+
+    Unknown is NaN or infinite for a number, empty for a text, 0 for a time.
+    """
+    for name in names:
+        if not _known(name, attrgetter(name)(view)):
+            return name
+    return ""
+
+
+def inert(guard: Guard, view: View) -> tuple[str, ...]:
+    """The inputs that `guard` needs and `view` does not have: not empty means that it guards nothing."""
+    return tuple(name for name in guard.needs if missing(view, (name,)))
+
+
+def floor_lots(lots: float) -> int:
+    """Whole lots in `lots`, kind to quotients a hair below a whole; NaN, infinity and less than 1 give 0."""
+    if not 0 < lots < math.inf:
+        return 0
+    return math.floor(lots + _TOLERANCE * max(lots, 1.0))
+
+
+def _known(name: str, value: object) -> bool:
+    if isinstance(value, str):
+        return value != ""
+    number = float(value)  # type: ignore[arg-type]
+    return number > 0 if name.endswith("_utc_ns") else math.isfinite(number)

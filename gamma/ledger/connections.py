@@ -102,7 +102,7 @@ def _connect(url: str, pragmas: dict[str, tuple[str, object]], *, read_only: boo
 def lock(path: Path) -> TextIO:
     """Hold the ledger for this process, until the file that comes back is closed or the process ends.
 
-    Raises: ConfigInvalid naming the process that holds it.
+    Raises: LedgerInUse naming the process that holds it.
     """
     name = path.with_name(path.name + ".lock")
     held = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")

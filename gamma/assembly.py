@@ -1,0 +1,163 @@
+"""From the config to what runs: markets, rules, broker, feed and strategies, each found by its entry point."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final, final
+
+from gamma import calendar, plugins
+from gamma.bars import Session
+from gamma.book import Setup
+from gamma.config import Config, config_hash
+from gamma.desk import Seat
+from gamma.errors import ConfigInvalid
+from gamma.feeds import Feed
+from gamma.markets import MICRO, Market
+from gamma.ports import Broker, SignalSource
+from gamma.rules import ProfilePolicy, Rules, StrategyRules
+
+SQLITE: Final = "sqlite:///"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """The calendar, with the account's own moment to be flat by in it."""
+
+    flat_by: calendar.FlatBy | None = None
+
+    def session(self, market: str, ts_utc_ns: int) -> Session | None:
+        """The session of the market at that time; None while it is closed."""
+        return calendar.session_at(market, ts_utc_ns, self.flat_by)
+
+    def next(self, market: str, ts_utc_ns: int) -> Session:
+        """The next session of the market that opens at or after that time."""
+        return calendar.next_session(market, ts_utc_ns, self.flat_by)
+
+    def agrees(self, market: str, date: str) -> bool:
+        """Whether both calendars tell the same hours of that day."""
+        return calendar.agrees(market, date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """Everything that the daemon and a replay need, built once from one config."""
+
+    config: Config
+    setup: Setup
+    rules: Rules
+    broker: Broker
+    feed: Feed
+    seats: Mapping[str, tuple[Seat, ...]]
+    hours: Hours
+    start_utc_ns: int
+
+
+def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = None) -> Assembly:
+    """Build all that trades from the config. The paper broker keeps its state at `state_path`, or in memory.
+
+    Raises: ConfigInvalid, naming the section, the key and what is known.
+    """
+    brokers = {s.broker for s in config.strategies}
+    if len(brokers) > 1:
+        raise ConfigInvalid(f"strategies trade at {', '.join(sorted(brokers))}: one account, one broker")
+    markets = {s.market: config.market(s.market) for s in config.strategies}
+    capital = round(config.account.starting_capital_usd * MICRO)
+    broker = _broker(config, brokers.pop(), markets, state_path)
+    return Assembly(
+        config=config,
+        setup=Setup(
+            account=config.account.name,
+            mode=config.gamma.mode,
+            starting_capital_microusd=capital,
+            markets=markets,
+        ),
+        rules=Rules(
+            strategies={s.name: _strategy(config, s.name, markets[s.market]) for s in config.strategies},
+            capabilities=broker.capabilities,
+            day_market=config.strategies[0].market,
+            config_hash=config_hash(config),
+            policy=ProfilePolicy(automation_attested=config.account.automation_attested, host=socket.gethostname()),
+        ),
+        broker=broker,
+        feed=feed if feed is not None else _feed(config, markets),
+        seats=_seats(config, markets),
+        hours=Hours(),
+        start_utc_ns=_start_ns(config, markets),
+    )
+
+
+def paper_state_path(config: Config) -> Path | None:
+    """Where the paper broker keeps its account: beside the ledger's file; in memory for a ledger in memory."""
+    database = config.gamma.database
+    if not database.startswith(SQLITE):
+        return Path(f"{config.account.name}.paper.db")
+    path = database.removeprefix(SQLITE)
+    return None if path in ("", ":memory:") else Path(path).with_suffix(".paper.db")
+
+
+def _strategy(config: Config, name: str, market: Market) -> StrategyRules:
+    strategy = config.strategy(name)
+    return StrategyRules(
+        name=name,
+        market=market,
+        sizers=plugins.sizers(config, strategy),
+        guards=plugins.guards(config, strategy),
+        exits=strategy.exits,
+    )
+
+
+def _broker(config: Config, name: str, markets: Mapping[str, Market], state_path: Path | None) -> Broker:
+    opened: Broker = (
+        plugins.named(plugins.BROKERS, name, f"brokers.{name}")
+        .load()
+        .open(
+            config.brokers.get(name, {}),
+            account=config.account.name,
+            starting_capital_microusd=round(config.account.starting_capital_usd * MICRO),
+            markets=markets,
+            state_path=state_path,
+        )
+    )
+    return opened
+
+
+def _feed(config: Config, markets: Mapping[str, Market]) -> Feed:
+    """The feed of the config, with bars of every market that the strategies trade.
+
+    Raises: ConfigInvalid when a market has no bars.
+    """
+    section = config.feed
+    params: dict[str, Any] = {"bar_s": section.bar_s, "seed": section.seed, "markets": sorted(markets)}
+    if section.use == "file":
+        files = {file.market: file.path for file in section.files}
+        params = {"files": files, "skip_bad": section.skip_bad, "bar_s": section.bar_length_s}
+    feed: Feed = plugins.build(plugins.FEEDS, section.use, params, where="feed")
+    if missing := sorted(set(markets) - set(feed.markets)):
+        raise ConfigInvalid(f"[feed] has no bars of {', '.join(missing)}; it has {', '.join(feed.markets)}")
+    return feed
+
+
+def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
+    """When a new account begins to trade: with the first recorded bar, or with a session of the simulator's."""
+    if config.feed.use != "sim":
+        return 0
+    day = config.feed.start or datetime.now(UTC).date().isoformat()
+    midnight = calendar.utc_ns(date.fromisoformat(day), "00:00")
+    return min(calendar.next_session(symbol, midnight).ts_open_utc_ns for symbol in markets)
+
+
+def _seats(config: Config, markets: Mapping[str, Market]) -> dict[str, tuple[Seat, ...]]:
+    seats: dict[str, tuple[Seat, ...]] = {}
+    for strategy in config.strategies:
+        params = {k: v for k, v in strategy.signal.items() if k != "use"}
+        where = f"strategies.{strategy.name}.signal"
+        source: SignalSource = (
+            plugins.named(plugins.SIGNALS, str(strategy.signal["use"]), where)
+            .load()
+            .open(params, strategy=strategy.name, market=markets[strategy.market])
+        )
+        seats[strategy.market] = (*seats.get(strategy.market, ()), Seat(strategy=strategy.name, source=source))
+    return seats

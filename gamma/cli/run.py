@@ -1,0 +1,83 @@
+"""`gamma run`: the daemon, with a live table in a terminal and JSON lines elsewhere."""
+
+import asyncio
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console
+
+if TYPE_CHECKING:
+    from gamma.config import Config
+    from gamma.daemon import Daemon
+    from gamma.screen import Screen
+
+REFRESH_S = 0.25
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(  # noqa: PLR0913 - each option is a parameter
+    *,
+    mode: Annotated[str, typer.Option(help="paper or live; live must be armed too.", metavar="MODE")] = "",
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(help="Trade recorded bars: FILE, or MARKET=FILE; repeatable.", metavar="[MARKET=]FILE"),
+    ] = None,
+    speed: Annotated[str, typer.Option(help="Market time by wall time; max: as fast as it goes.", metavar="X")] = "",
+    once: Annotated[bool, typer.Option("--once", help="End with the feed; the simulator's ends after a day.")] = False,
+    bars: Annotated[int, typer.Option(help="End after so many bars.", metavar="N")] = 0,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows of a file out, and count them.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Log lines in place of the live table.")] = False,
+    path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Trade until Ctrl-C: recover, reconcile with the broker, then decide on each closed bar.
+
+    Example: gamma run --feed MNQ=bars.parquet --speed max --once
+    """
+    from gamma.cli.setting import configured
+
+    config = configured(path, mode=mode, feed=feed or [], speed=speed, skip_bad=skip_bad)
+    live = not plain and not as_json and sys.stdout.isatty()
+    asyncio.run(_run(config, live=live, once=once, bars_max=bars, quiet=as_json))
+
+
+async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:
+    from gamma.assembly import assemble, paper_state_path
+    from gamma.daemon import Daemon
+    from gamma.ledger import Ledger
+    from gamma.logs import Chronicle, set_up
+    from gamma.screen import Screen
+
+    set_up("error" if live or quiet else config.gamma.log_level, sys.stderr if live or quiet else sys.stdout)
+    screen = Screen(f"{config.gamma.mode} · {config.account.name}")
+    opened = Ledger.open(config.gamma.database, account=config.account.name, mode=config.gamma.mode)
+    with closing(opened) as ledger:
+        assembly = assemble(config, state_path=paper_state_path(config))
+        daemon = Daemon(assembly, ledger, observers=(screen, Chronicle()))
+        daemon.watch_signals()
+        trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
+        if live:
+            await _draw(daemon, screen, trading)
+        await trading
+
+
+async def _draw(daemon: "Daemon", screen: "Screen", trading: "asyncio.Task[None]") -> None:
+    """Draw the table while the daemon trades."""
+    from rich.live import Live
+
+    with Live(screen.draw(daemon.shell.book), console=console(), screen=False, auto_refresh=False) as table:
+        while not trading.done():
+            table.update(screen.draw(daemon.shell.book), refresh=True)
+            await asyncio.wait([trading], timeout=REFRESH_S)
+        table.update(screen.draw(daemon.shell.book), refresh=True)
+
+
+def _times(speed: float | str) -> float:
+    return float("inf") if isinstance(speed, str) else speed

@@ -1,0 +1,24 @@
+"""Recovery: the book as the ledger has it. There is no other way to a book."""
+
+from gamma.book import Book, Setup, fold, open_book
+from gamma.errors import ConfigInvalid
+from gamma.events import DecisionMade
+from gamma.ledger import Ledger
+from gamma.rules import Rules
+
+
+def recover(setup: Setup, rules: Rules, ledger: Ledger) -> Book:
+    """Fold every fact that the ledger holds; decisions leave no trace in the book, and are left out.
+
+    Raises: ConfigInvalid when a position's strategy is no longer in the config: nobody would manage it.
+    """
+    book, ts_last = open_book(setup), 0
+    for fact in ledger.facts(without={DecisionMade}):
+        book = fold(book, fact)
+        ts_last = max(ts_last, fact.ts_event_utc_ns)
+    book = book.at(ts_last)
+    orphans = [p for p in book.positions.values() if p.lots and p.strategy and p.strategy not in rules.strategies]
+    if orphans:
+        held = ", ".join(f"{p.lots:+d} {p.market} of {p.strategy}" for p in orphans)
+        raise ConfigInvalid(f"open: {held}; keep that strategy in the config until its position is closed")
+    return book
