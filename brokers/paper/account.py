@@ -59,4 +59,6 @@ def margin_microusd(market: Market, lots: int, price_ticks: float) -> int:
         return round(abs(lots) * at_risk * market.tick_value_microusd)
     if market.margin_microusd_per_lot:
         return abs(lots) * market.margin_microusd_per_lot
+    if not market.margin_frac:
+        return 0
     return round(abs(lots) * market.margin_usd_per_lot(market.points(price_ticks)) * MICRO)

@@ -110,8 +110,7 @@ class PaperBroker:
     def ts_last_bar_utc_ns(self) -> int:
         """Close of the last bar that was traded through [ns]; of several markets, of the one furthest behind.
 
-        After a restart it may be earlier than it was, by bars in which nothing changed. To feed bars again
-        from there does no harm: what a market has seen it does not trade through again.
+        To feed bars again does no harm: what a market has seen it does not trade through again.
         """
         seen = [t.ts_bar_utc_ns for t in self._exchange.tapes.values() if t.ts_bar_utc_ns]
         return min(seen, default=0)
@@ -150,14 +149,14 @@ class PaperBroker:
         Raises: InputInvalid when the bar's prices are no prices; Transient when the fills cannot be stored (the
             bar may be given again).
         """
-        exchange = self._current()
-        tape = exchange.tapes.get(bar.market)
-        if tape is None or not tape.working:
-            exchange.trade(bar)
+        tape = self._exchange.tapes.get(bar.market)
+        works = tape is not None and bool(tape.working)
+        if self._store is None and not works:
+            self._exchange.trade(bar)
             return
         try:
-            with self._writing() as writing:
-                writing.trade(bar)
+            with self._writing(durable=works) as exchange:
+                exchange.trade(bar)
         except sqlite3.Error as error:
             raise Transient(f"paper broker: the bar's fills could not be stored: {error}") from error
 
@@ -169,7 +168,8 @@ class PaperBroker:
         if bid_ticks is not None and ask_ticks is not None and bid_ticks >= ask_ticks:
             raise InputInvalid(f"{market}: bid {bid_ticks} must be below ask {ask_ticks}")
         try:
-            with self._writing() as exchange:
+            tape = self._exchange.tapes.get(market)
+            with self._writing(durable=tape is not None and bool(tape.working)) as exchange:
                 tape = exchange.tape(market)
                 if tape is not None:
                     exchange.quote(tape, bid_ticks, ask_ticks, ts_utc_ns)
@@ -229,14 +229,14 @@ class PaperBroker:
         self._exchange, self._stale = exchange, False
 
     @contextmanager
-    def _writing(self) -> Iterator[Exchange]:
+    def _writing(self, *, durable: bool = True) -> Iterator[Exchange]:
         """Change the exchange, all or nothing: what cannot be stored did not happen."""
         store = self._store
         if store is None:
             yield self._exchange
             self._exchange.changed.clear()
             return
-        store.begin()
+        store.begin(durable=durable)
         try:
             if self._stale or store.changed_elsewhere():
                 self._reload(store)

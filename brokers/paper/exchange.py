@@ -34,7 +34,7 @@ class _Round:
 
 @final
 class Exchange:
-    """Orders, fills, money and tapes; `changed` names the orders that are not on disk yet."""
+    """Orders, fills, money and tapes; `changed` and `touched` name the orders and tapes that are not on disk yet."""
 
     def __init__(self, params: PaperParams, starting_capital_microusd: int, markets: Mapping[str, Market]) -> None:
         self.params = params
@@ -43,6 +43,7 @@ class Exchange:
         self.fills: list[Fill] = []
         self.tapes: dict[str, Tape] = {symbol: Tape(market=market) for symbol, market in markets.items()}
         self.changed: set[str] = set()
+        self.touched: set[str] = set()
         self._children: dict[str, list[str]] = {}
 
     def tape(self, symbol: str) -> Tape | None:
@@ -107,6 +108,7 @@ class Exchange:
         if not (low <= bar.open_points <= high and low <= bar.close_points <= high):
             raise InputInvalid(f"{bar.market}: a bar's open and close must be numbers between its low and high")
         tape.ts_bar_utc_ns = bar.ts_close_utc_ns
+        self.touched.add(bar.market)
         if tape.by_quote_only:
             return
         tape.ts_event_utc_ns = max(tape.ts_event_utc_ns, bar.ts_close_utc_ns)
@@ -119,6 +121,7 @@ class Exchange:
     def quote(self, tape: Tape, bid_ticks: int | None, ask_ticks: int | None, ts_utc_ns: int) -> None:
         """Trade the working orders against a quote: at the touch at market, limits at their own price."""
         tape.bid_ticks, tape.ask_ticks = bid_ticks, ask_ticks
+        self.touched.add(tape.market.symbol)
         tape.ts_event_utc_ns = max(tape.ts_event_utc_ns, ts_utc_ns)
         known = [p for p in (bid_ticks, ask_ticks) if p is not None]
         if known:

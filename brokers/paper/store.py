@@ -101,8 +101,9 @@ class Store:
         """Whether another process has written since this one last loaded."""
         return self._version() != self._seen
 
-    def begin(self) -> None:
-        """Take the file for writing."""
+    def begin(self, *, durable: bool = True) -> None:
+        """Take the file for writing; what is not `durable` outlives the process, but perhaps not a power cut."""
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self._connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
@@ -121,7 +122,7 @@ class Store:
     def save(self, exchange: Exchange) -> bool:
         """Write what changed; False where nothing did."""
         new_fills = exchange.fills[self._fills :]
-        if not exchange.changed and not new_fills:
+        if not exchange.changed and not new_fills and not exchange.touched:
             return False
         run = self._connection
         run.executemany(
@@ -138,8 +139,7 @@ class Store:
             "INSERT OR REPLACE INTO tapes VALUES (?, ?, ?, ?)",
             (
                 (symbol, tape.ts_bar_utc_ns, tape.ts_event_utc_ns, tape.price_ticks)
-                for symbol, tape in exchange.tapes.items()
-                if tape.ts_bar_utc_ns or tape.ts_event_utc_ns
+                for symbol, tape in ((symbol, exchange.tapes[symbol]) for symbol in exchange.touched)
             ),
         )
         return True
@@ -147,6 +147,7 @@ class Store:
     def saved(self, exchange: Exchange) -> None:
         """Note that all of it is on disk."""
         exchange.changed.clear()
+        exchange.touched.clear()
         self._fills = len(exchange.fills)
 
     def load(self, exchange: Exchange) -> None:
@@ -201,7 +202,6 @@ def paper_truth(path: Path) -> tuple[dict[str, int], list[Fill], list[BrokerOrde
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=5)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection

@@ -10,7 +10,7 @@ from brokers.paper import PaperBroker
 from gamma.bars import Bar
 from gamma.decision import ApprovedOrder, decide, decide_exit
 from gamma.events import Fill, Intent, OrderKind, OrderState, OrderType
-from gamma.markets import Market, market
+from gamma.markets import market
 from gamma.ports import Accepted, BrokerOrder, Found, Placed
 from gamma.reasons import Fact
 from gamma.views import AccountView, MarketView, Num, OrderView, PositionView, SignalView, View
@@ -134,6 +134,9 @@ class Desk:
     def flat_bar(self, points: float, symbol: str = "MNQ", **fields: float) -> None:
         self.bar(points, points, points, points, symbol=symbol, **fields)
 
+    def quote(self, symbol: str, bid_ticks: int | None, ask_ticks: int | None) -> None:
+        self.broker.quote(symbol, bid_ticks, ask_ticks)
+
     def fills(self) -> list[Fill]:
         return list(asyncio.run(self.broker.fills_since("")).fills)
 
@@ -163,7 +166,3 @@ class Desk:
 
     def equity_microusd(self) -> int:
         return asyncio.run(self.broker.account()).equity_microusd
-
-
-def market_of(symbol: str) -> Market:
-    return MARKETS[symbol]

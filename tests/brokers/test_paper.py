@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from brokers.paper import Fault, PaperBroker
+from brokers.paper import Fault, PaperBroker, PaperParams
+from brokers.paper.admission import refuse
+from brokers.paper.exchange import Exchange
 from gamma.errors import ConfigInvalid, InputInvalid, InvariantBroken
 from gamma.events import OrderKind, OrderState, OrderType
 from gamma.ports import Accepted, BarDriven, Broker, Found, Lost, NotListed, Rejected
@@ -464,3 +466,9 @@ def test_reads_and_the_account(desk: Desk) -> None:
     assert (account.account, account.cash_microusd) == ("paper-1", 50_000_000_000)
     assert desk.broker.capabilities.dedupe == "forever"
     asyncio.run(desk.broker.close())
+
+
+@pytest.mark.parametrize(("side", "lots"), [(1, 0), (1, -1), (0, 1), (2, 1)])
+def test_lots_and_sides_that_are_none_are_refused(side: int, lots: int) -> None:
+    exchange = Exchange(PaperParams(), 10**10, MARKETS)
+    assert refused(refuse(exchange, entry("a", side, lots), [])) == "off_limits"

@@ -90,9 +90,9 @@ def test_bars_given_again_after_a_restart_do_no_harm(tmp_path: Path) -> None:
     for _ in range(5):
         desk.flat_bar(20_010)
     after = reopen(desk, path)
-    assert after.broker.ts_last_bar_utc_ns == 3 * MINUTE_NS
-    for _ in range(7):
-        after.flat_bar(20_010)
+    assert after.broker.ts_last_bar_utc_ns == 8 * MINUTE_NS
+    for points in (20_000, 20_000, *[20_010] * 5):
+        after.flat_bar(points)
     assert after.prices() == [("a", 1, 80_001)]
     assert after.broker.ts_last_bar_utc_ns == 8 * MINUTE_NS
 
@@ -198,3 +198,20 @@ def test_a_killed_process_leaves_a_whole_exchange(tmp_path: Path, answers: int) 
     intent = entry("after", 1, 1)
     assert isinstance(asyncio.run(broker.place(approve(intent), intent, [])), Accepted)
     asyncio.run(broker.close())
+
+
+def test_a_file_that_cannot_be_read_gives_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "paper.db"
+    desk = Desk(path)
+    desk.flat_bar(20_000)
+    breaking = sqlite3.connect(path)
+    breaking.execute("ALTER TABLE fills RENAME TO lost")
+    breaking.commit()
+    with pytest.raises(Transient, match="cannot be read"):
+        desk.positions()
+    with pytest.raises(Transient, match="the quote's fills"):
+        desk.quote("MNQ", 80_000, 80_001)
+    breaking.execute("ALTER TABLE lost RENAME TO fills")
+    breaking.commit()
+    breaking.close()
+    assert desk.positions() == {}
