@@ -224,6 +224,7 @@ class PaperBroker:
         return self._exchange
 
     def _reload(self, store: Store) -> None:
+        self._stale = True
         exchange = self._fresh()
         store.load(exchange)
         self._exchange, self._stale = exchange, False
