@@ -1,0 +1,95 @@
+"""G14: a loop that has gone wild sends few orders."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self, final
+
+from pydantic import BaseModel, Field, model_validator
+
+from gamma.guards import NS_PER_S, Action, Scope, Trip, Verdict, denied, missing, passed
+from gamma.reasons import Fact, Reason
+from gamma.views import OrderView, View
+
+Count = Annotated[int, Field(gt=0)]
+
+
+@final
+class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """Limit orders in a minute and a day, and cancels of one order; a breach cuts new risk until a person looks.
+
+    Exits count too, but have ceilings of their own above the entries' limits: entries must never use
+    up the orders that close a position.
+    """
+
+    id: ClassVar[str] = "G14"
+    scope: ClassVar[Scope] = Scope.ALL
+    measures: ClassVar[str] = "our own orders of the account today, by event time"
+    resets: ClassVar[str] = "the minute by itself, the day's count with the trading day"
+    latches: ClassVar[str] = "REDUCING, until a person resumes"
+    needs: ClassVar[tuple[str, ...]] = ("clock.ts_event_utc_ns",)
+    example: ClassVar[Mapping[str, object]] = {
+        "minute_max": 10,
+        "day_max": 100,
+        "exits_minute_max": 20,
+        "exits_day_max": 200,
+        "cancels_max": 20,
+    }
+
+    minute_max: Count
+    day_max: Count
+    exits_minute_max: Count
+    exits_day_max: Count
+    cancels_max: Count
+
+    @model_validator(mode="after")
+    def _exits_have_the_higher_ceiling(self) -> Self:
+        if self.exits_minute_max < self.minute_max or self.exits_day_max < self.day_max:
+            raise ValueError("exits_minute_max and exits_day_max must not be below minute_max and day_max")
+        return self
+
+    def __call__(self, view: View, order: OrderView) -> Verdict:
+        if order.reduces:
+            return self._exit(view, order)
+        if gap := missing(view, self.needs):
+            return denied(Reason.INPUT_MISSING, {"input": gap})
+        if _orders_in_minute(view) >= self.minute_max or len(view.activity.intents) >= self.day_max:
+            return denied(Reason.ORDER_RATE, self.reading(view), self._trip(view))
+        if _cancels_most(view) > self.cancels_max:
+            return denied(Reason.ORDER_RATE, self.reading(view), self._trip(view))
+        return passed(order, self.reading(view))
+
+    def watch(self, view: View) -> Trip | None:
+        over = (
+            _orders_in_minute(view) > self.minute_max
+            or len(view.activity.intents) > self.day_max
+            or _cancels_most(view) > self.cancels_max
+        )
+        return self._trip(view) if over else None
+
+    def reading(self, view: View) -> Mapping[str, Fact]:
+        return {
+            "limit": self.minute_max,
+            "now": _orders_in_minute(view),
+            "day_limit": self.day_max,
+            "day_now": len(view.activity.intents),
+            "cancels_limit": self.cancels_max,
+            "cancels_now": _cancels_most(view),
+        }
+
+    def _exit(self, view: View, order: OrderView) -> Verdict:
+        in_minute, in_day = _orders_in_minute(view), len(view.activity.intents)
+        if in_minute >= self.exits_minute_max or in_day >= self.exits_day_max:
+            return denied(Reason.ORDER_RATE, self.reading(view), self._trip(view))
+        return passed(order, self.reading(view))
+
+    def _trip(self, view: View) -> Trip:
+        return Trip(action=Action.REDUCING, reason=Reason.ORDER_RATE, facts=self.reading(view), realised=True)
+
+
+def _orders_in_minute(view: View) -> int:
+    """Orders of the last 60 s; one stamped after now counts, for then a clock has jumped."""
+    since = view.clock.ts_event_utc_ns - 60 * NS_PER_S
+    return sum(past.ts_event_utc_ns > since for past in view.activity.intents)
+
+
+def _cancels_most(view: View) -> int:
+    return max((past.cancels for past in view.activity.intents), default=0)
