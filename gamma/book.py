@@ -48,7 +48,8 @@ from gamma.marks import Mark, mark_bar, mark_quote
 from gamma.orders import Order, Position, advance, fill_order, fill_position
 from gamma.views import PastIntent, PastTrade
 
-TRADES_KEPT: Final = 256
+TRADES_KEPT: Final = 100
+PAST_TRADES_KEPT: Final = 24
 INTENTS_KEPT: Final = 256
 EXECUTIONS_KEPT: Final = 1024
 ORDERS_KEPT_NS: Final = 7 * 86_400_000_000_000
@@ -72,7 +73,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """A strategy's completed trades, newest last; at most 256 are kept, `trades` counts all."""
+    """A strategy's completed trades, newest last; at most 100 are kept, `trades` counts all."""
 
     trades: int = 0
     pnl_usd_per_lot: tuple[float, ...] = ()
@@ -447,7 +448,7 @@ def _trade(book: Book, event: TradeClosed) -> Book:
     return replace(
         book,
         tracks=_with(book.tracks, trade.strategy, grown),
-        trades=(*book.trades, past)[-TRADES_KEPT:],
+        trades=(*book.trades, past)[-PAST_TRADES_KEPT:],
         positions=positions,
         orders=orders,
     )
