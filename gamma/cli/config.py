@@ -1,8 +1,12 @@
 """`gamma config`: what is in effect, where it came from, and whether it can be traded with."""
 
 import os
+from typing import TYPE_CHECKING
 
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 app = group("Show and check the configuration.")
 
@@ -30,24 +34,46 @@ def show(path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     console().print(f"\n[dim]config hash[/] {config_hash(config)}")
 
 
-def _print_settings(values: dict[str, tuple[object, str]]) -> None:
+def _print_settings(values: "Mapping[str, tuple[object, str]]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("key", no_wrap=True)
+    table.add_column("value", overflow="fold", min_width=24)
+    table.add_column("from", no_wrap=True)
+    names = {path.removesuffix(".name"): value for path, (value, _) in values.items() if path.endswith(".name")}
+    section = ""
+    for path, (value, origin) in values.items():
+        here, key = _parted(path)
+        if here != section:
+            head = f"[[strategies]] {names[here]}" if here.startswith("strategies.") else f"[{here}]"
+            table.add_row(f"[bold cyan]{escape(head)}[/]")
+            section = here
+        if here != path:
+            table.add_row(f"  {key}", _text(value), f"[dim]{origin}[/]" if origin == "default" else escape(origin))
+    console().print(table)
+
+
+def _parted(path: str) -> tuple[str, str]:
+    """Section and key; what a strategy nests is shown under the strategy."""
+    parts = path.split(".")
+    if len(parts) == 1:
+        return path, ""
+    depth = 2 if parts[0] == "strategies" else len(parts) - 1
+    return ".".join(parts[:depth]), ".".join(parts[depth:])
+
+
+def _text(value: object) -> str:
+    from rich.markup import escape
+
     from gamma.complaints import toml
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("key", "value", "from"):
-        table.add_column(title, overflow="fold")
-    section = ""
-    for name, (value, origin) in values.items():
-        here, _, key = name.rpartition(".")
-        if here != section:
-            table.add_row(f"[bold cyan]{escape('[' + here + ']')}[/]")
-            section = here
-        text = "[dim]not set[/]" if value is None or value == "" else escape(toml(value))
-        table.add_row(f"  {key}", text, f"[dim]{origin}[/]" if origin == "default" else escape(origin))
-    console().print(table)
+    if value is None or value in ("", [], {}):
+        return "[dim]none[/]"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    return escape(toml(value))
 
 
 @app.command()

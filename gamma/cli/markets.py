@@ -34,13 +34,13 @@ def markets(as_json: AsJson = False) -> None:
     for title, numeric in (
         ("market", False),
         ("kind", False),
-        ("exchange", False),
-        ("$/point", True),
+        ("venue", False),
+        ("$/pt", True),
         ("tick", True),
         ("$/tick", True),
-        ("commission", True),
-        ("slippage", True),
-        ("most lots", True),
+        ("fee/side", True),
+        ("slip", True),
+        ("lots", True),
         ("minis", True),
     ):
         table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
@@ -51,18 +51,24 @@ def markets(as_json: AsJson = False) -> None:
             str(row["kind"]).replace("_", " "),
             str(row["exchange"]),
             f"{row['multiplier_usd_per_point']:,g}",
-            str(row["tick_points"]),
-            f"{row['tick_value_usd']:,.4g}",
+            f"{row['tick_points']:g}",
+            _cents(row["tick_value_usd"]),
             commission,
-            f"{row['slippage_ticks']} ticks",
+            str(row["slippage_ticks"]),
             str(row["lots_max"]),
             f"{row['mini_equivalent']:g}" if row["mini_equivalent"] else "",
         )
     console().print(table)
     console().print(
-        "\n[dim]Commission is per lot and side. Twelve micros are 1.2 e-minis. Change costs and caps in "
-        "\\[markets.SYMBOL].[/]"
+        "\n[dim]Fees are per lot and side, slip in ticks a side, lots the most of one position; twelve micros are 1.2 minis."
+        "\nChange costs and caps in \\[markets.SYMBOL].[/]"
     )
+
+
+def _cents(usd: object) -> str:
+    """Whole cents where it is whole cents."""
+    value = float(str(usd))
+    return f"{value:,.2f}" if round(value * 100, 6).is_integer() else f"{value:g}"
 
 
 def _row(market: "Market") -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ from gamma.errors import ConfigInvalid, Corrupt, GammaError, InvariantBroken
 FAILED: Final = 1
 INVARIANT: Final = 70
 CONFIG: Final = 78
+PIPE_COLUMNS: Final = 100
 
 DEFAULT_CONFIG: Final = Path("config.toml")
 ConfigPath = Annotated[
@@ -57,8 +59,9 @@ def exit_code(error: GammaError) -> int:
 
 
 def console() -> Console:
-    """Standard output; plain where it is no terminal."""
-    return Console(highlight=False)
+    """Standard output; plain, and 100 columns wide, where it is no terminal."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPE_COLUMNS if piped else None)
 
 
 def working(text: str) -> AbstractContextManager[object]:
