@@ -2,15 +2,21 @@
 
 import math
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from gamma import plugins
-from gamma.cli.cases import Hand, hand_track, hand_view
+from gamma.assembly import assemble
+from gamma.cli.cases import Hand, hand_view
+from gamma.cli.configured_case import found
 from gamma.config import Config, Strategy, load
 from gamma.decision import Decision, Guards, Sizers, decide
 from gamma.errors import ConfigInvalid, InputInvalid
+from gamma.guards import inert
 from gamma.markets import Market, market
 from gamma.sizing import shrink, whole_lots
 from gamma.views import OrderView, View
@@ -34,13 +40,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """A decision that nothing came of, with the view and the chain that it was made from."""
+    """A decision that nothing came of, with the view and the chain that it was made from.
+
+    `unjudged` names the guards that could not look, with the inputs that only a running daemon has.
+    """
 
     view: View
     market: Market
     sizers: Sizers
     guards: Guards = ()
     decision: Decision
+    unjudged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str
 
 
@@ -71,23 +81,24 @@ def _by_hand(asked: Asked) -> DryRun:
 
 def _configured(asked: Asked) -> DryRun:
     config = load(asked.path, os.environ)
-    strategy = _strategy(config, asked)
-    traded = config.market(asked.market or strategy.market)
-    view = _overridden(replace(hand_view(_of_account(config, asked.hand), traded), strategy=strategy.name), asked.hand)
-    sizers, guards = plugins.sizers(config, strategy), plugins.guards(config, strategy)
+    assembly = assemble(config, state_path=None)
+    strategy = assembly.rules.strategies[_strategy(config, asked).name]
+    here = found(assembly, strategy, None, asked.hand)
+    gaps = {name: inert(guard, here.view) for name, guard in strategy.guards}
+    seeing = [(name, guard) for name, guard in strategy.guards if not gaps[name]]
     return DryRun(
-        view=view,
-        market=traded,
-        sizers=sizers,
-        guards=guards,
-        decision=decide(view, sizers, guards),
-        title=f"strategy {strategy.name}",
+        view=here.view,
+        market=strategy.market,
+        sizers=strategy.sizers,
+        guards=seeing,
+        decision=decide(here.view, strategy.sizers, seeing, standing=here.standing),
+        unjudged={name: gap for name, gap in gaps.items() if gap},
+        title=f"strategy {strategy.name}, as of {_when(here.ts_utc_ns)}",
     )
 
 
-def _of_account(config: Config, hand: Hand) -> Hand:
-    capital = config.account.starting_capital_usd if hand.capital_usd is None else hand.capital_usd
-    return replace(hand, capital_usd=capital, balance_usd=capital if hand.balance_usd is None else hand.balance_usd)
+def _when(ts_utc_ns: int) -> str:
+    return f"{datetime.fromtimestamp(ts_utc_ns / 1e9, ZoneInfo('America/New_York')):%a %Y-%m-%d %H:%M} New York"
 
 
 def _strategy(config: Config, asked: Asked) -> Strategy:
@@ -98,14 +109,6 @@ def _strategy(config: Config, asked: Asked) -> Strategy:
             return strategy
     known = ", ".join(f"{s.name} ({s.market})" for s in config.strategies)
     raise ConfigInvalid(f"no strategy trades {asked.market}; name one with --strategy: {known}")
-
-
-def _overridden(view: View, hand: Hand) -> View:
-    """The view with what was given by hand in place of what was found."""
-    changes: dict[str, Any] = {}
-    if hand.trades is not None:
-        changes["track"] = hand_track(hand)
-    return replace(view, **changes) if changes else view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def markets(as_json: AsJson = False) -> None:
         )
     console().print(table)
     console().print(
-        "\n[dim]Fees are per lot and side, slip in ticks a side, lots the most of one position; 12 micros are 1.2 minis."
+        "\n[dim]Fees are per lot and side, slip in ticks a side, lots the most of a position; 12 micros are 1.2 minis."
         "\nChange costs and caps in \\[markets.SYMBOL].[/]"
     )
 

@@ -71,7 +71,7 @@ def size(  # noqa: PLR0913 - each option is a parameter
     if as_json:
         print_json(_shape(result) | ({"curve": _rows(found)} if found else {}))
     else:
-        show_decision(console(), result.decision, result.view.market.symbol, result.title)
+        show_decision(console(), result)
         if found:
             show_curve(console(), found, result.decision.lots)
     if result.decision.fault or result.decision.invalid:

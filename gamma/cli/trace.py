@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from gamma.cli.dry_run import Curve
+from gamma.cli.dry_run import Curve, DryRun
 from gamma.decision import Decision
 from gamma.reasons import Fact, Reason, Step
 from gamma.whatif import HORIZON_TRADES, PATHS, Point
@@ -30,15 +30,27 @@ _UNITS: Final = (
 )
 
 
-def show_decision(console: Console, decision: Decision, market: str, title: str) -> None:
-    """Print the answer, its trace, and the numbers behind it."""
-    console.print(_headline(decision, market, title))
+def show_decision(console: Console, result: DryRun) -> None:
+    """Print the answer, its trace, and below it the numbers of the sizers that have many."""
+    decision = result.decision
+    console.print(_headline(decision, result.view.market.symbol, result.title))
     console.print()
     console.print(trace_table(decision.steps, decision.bound_by))
+    sizers = {name for name, _ in result.sizers}
     for step in decision.steps:
-        if len(step.facts) > BESIDE:
+        if len(step.facts) > BESIDE and step.name in sizers | {decision.bound_by}:
             console.print()
             console.print(_block(step))
+    _show_unjudged(console, result.unjudged)
+
+
+def _show_unjudged(console: Console, unjudged: Mapping[str, tuple[str, ...]]) -> None:
+    """Print which guards could not look, and what they lacked."""
+    if not unjudged:
+        return
+    console.print("\n[dim]Not judged here, for want of what only a running daemon knows:[/]")
+    for name, gaps in unjudged.items():
+        console.print(f"  [dim]{escape(name)}: {escape(', '.join(gaps))}[/]")
 
 
 def _headline(decision: Decision, market: str, title: str) -> RenderableType:
@@ -65,7 +77,7 @@ def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
     table.add_column("numbers")
     for step in steps:
         bound = step.name == bound_by
-        numbers = "below" if len(step.facts) > BESIDE else " · ".join(f"{k} {v}" for k, v in _pairs(step.facts))
+        numbers = " · ".join(f"{name} {value}" for name, value in _pairs(_beside(step, bound=bound)))
         table.add_row(
             "[yellow]▶[/]" if bound else "",
             f"[bold yellow]{escape(step.name)}[/]" if bound else escape(step.name),
@@ -75,6 +87,13 @@ def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
             f"[dim]{escape(numbers)}[/]",
         )
     return table
+
+
+def _beside(step: Step, *, bound: bool) -> Mapping[str, Fact]:
+    """The numbers that stand in a step's own row: all of a few, of many what is measured and its limit."""
+    if len(step.facts) <= BESIDE:
+        return step.facts
+    return {} if bound else {key: step.facts[key] for key in ("now", "limit") if key in step.facts}
 
 
 def _reason(reason: str) -> str:

@@ -1,5 +1,7 @@
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,70 @@ def test_what_if_as_a_table_fits_100_columns() -> None:
     result = RUNNER.invoke(app, [*HAND, "--what-if", "--risk", "50", "--room", "100", "--trades", "trades.csv"])
     assert "The floor is $19,900.00" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def configured(*replaced: tuple[str, str]) -> None:
+    text = (Path(__file__).parents[3] / "config.example.toml").read_text()
+    text = re.sub(r"(?m)^sizers = .*", 'sizers = ["half"]', text)
+    text = re.sub(r"(?m)^guards = .*", 'guards = ["safety_halt", "stale_data"]', text)
+    for before, after in replaced:
+        text = text.replace(before, after)
+    Path("config.toml").write_text(text)
+
+
+def test_a_configured_strategy_is_sized_as_of_the_feeds_bars_and_judged_by_its_guards() -> None:
+    configured()
+    shape = sized("--market", "MES")
+    assert (shape["market"], shape["lots"], shape["bound_by"]) == ("MES", 3, "half")
+    assert [step["name"] for step in shape["steps"]] == ["half", "safety_halt"]
+    result = RUNNER.invoke(app, ["size", "--dry-run", "--strategy", "mnq"])
+    assert "strategy mnq, as of" in result.stdout
+    assert "stale_data: clock.clock_offset_s" in result.stdout
+
+
+def test_a_guard_stops_what_the_chain_allows() -> None:
+    configured()
+    shape = sized("--balance", "24999")
+    assert (shape["lots"], shape["bound_by"], shape["halted"]) == (0, "safety_halt", True)
+
+
+def test_a_size_above_a_guards_limit_names_the_guard_in_the_curve() -> None:
+    configured()
+    rows = sized("--balance", "24999", "--what-if", "--stop-points", "10")["curve"]
+    assert [row["bound_by"] for row in rows] == ["", *["safety_halt"] * 3, *["half"] * 9]
+    # 10 points of MNQ are $20; two fees of $0.60 and two ticks of $0.50 come to it.
+    assert rows[1]["worst_loss_usd"] == pytest.approx(22.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--market", "NQ"], "mnq (MNQ), mes (MES)"), (["--strategy", "nq"], "known: mnq, mes")],
+)
+def test_a_strategy_that_is_not_there_is_refused_with_those_there_are(arguments: list[str], said: str) -> None:
+    configured()
+    result = RUNNER.invoke(app, ["size", "--dry-run", *arguments])
+    assert result.exit_code in (1, 78)
+    assert said in result.stderr
+
+
+def test_what_is_given_by_hand_takes_the_place_of_what_was_found() -> None:
+    configured()
+    Path("trades.csv").write_text(TRADES)
+    hand = ["--balance", "30000", "--capital", "30000", "--room", "900", "--risk", "45", "--trades", "trades.csv"]
+    result = RUNNER.invoke(app, ["size", "--dry-run", "--what-if", *hand, "--atr", "40", "--price", "20000"])
+    assert "The floor is $29,100.00." in result.stdout
+    assert "the record of 20" in result.stdout
+    assert "$45.00" in result.stdout
+
+
+def test_recorded_bars_are_sized_as_of_their_last(tmp_path: Path) -> None:
+    start = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    times = [(start + timedelta(minutes=5 * i)).isoformat() for i in range(40)]
+    bars = "time,open,high,low,close,volume\n" + "".join(f"{t},20000,20010,19990,20000,10\n" for t in times)
+    (tmp_path / "mnq.csv").write_text(bars)
+    configured(('use = "sim"', 'use = "file"\nfiles = [{ path = "mnq.csv", market = "MNQ" }]'), ('"MES"', '"MNQ"'))
+    result = RUNNER.invoke(app, ["size", "--dry-run"])
+    assert "as of Mon 2026-03-02 13:20 New York" in result.stdout, result.stderr
 
 
 def test_trades_are_read_oldest_first_and_by_lot(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""The view of a configured strategy, as of the ledger's last moment or the feed's: gathered as the daemon does."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gamma.assembly import Assembly
+from gamma.bars import Bar
+from gamma.book import Book, fold, open_book
+from gamma.cli.cases import Hand, hand_track
+from gamma.events import BarClosed, SessionOpened, SignalMade
+from gamma.outlook import look
+from gamma.reasons import Reason
+from gamma.rules import StrategyRules
+from gamma.views import View
+
+# The calendar's end; a file feed has no bars after it.
+LAST_NS: Final = 2**62
+HOUR_NS: Final = 3_600_000_000_000
+HISTORY_BARS: Final = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found of a strategy: its view, why nothing new may go out, and as of when."""
+
+    view: View
+    standing: Reason
+    ts_utc_ns: int
+
+
+def found(assembly: Assembly, strategy: StrategyRules, book: Book | None, hand: Hand) -> Found:
+    """Show the feed's history to the book and to the strategy, and look.
+
+    The stop is that of the last signal in the history. `book` is the ledger's, None where there is none.
+    """
+    symbol = strategy.market.symbol
+    here = book or open_book(assembly.setup)
+    until = here.ts_event_utc_ns or _moment(assembly, symbol)
+    for market in assembly.setup.markets:
+        for bar in assembly.feed.history(market, until, HISTORY_BARS):
+            here = fold(here, BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
+    now = here.marks[symbol].ts_bar_utc_ns if symbol in here.marks else until
+    session = assembly.hours.session(symbol, now - 1)
+    if session is not None:
+        agrees = assembly.hours.agrees(symbol, session.date)
+        here = fold(here, SessionOpened(session=session, ts_event_utc_ns=now, agrees=agrees))
+    here = here.at(now)
+    signal = _signal(assembly, strategy, assembly.feed.history(symbol, until, HISTORY_BARS), hand)
+    view = look(here, assembly.rules, strategy, signal)
+    return Found(view=overridden(view, hand), standing=_standing(here, strategy), ts_utc_ns=now)
+
+
+def _moment(assembly: Assembly, symbol: str) -> int:
+    """Without a ledger: the end of recorded bars, or an hour into the cash session that a simulation starts with."""
+    if not assembly.start_utc_ns:
+        return LAST_NS
+    session = assembly.hours.next(symbol, assembly.start_utc_ns)
+    return session.ts_cash_open_utc_ns + HOUR_NS
+
+
+def _signal(assembly: Assembly, strategy: StrategyRules, bars: Sequence[Bar], hand: Hand) -> SignalMade:
+    """The last signal of the history; long and without a stop where there was none."""
+    last: SignalMade | None = None
+    for seat in assembly.seats[strategy.market.symbol]:
+        if seat.strategy == strategy.name:
+            for bar in bars:
+                last = seat.source.on_bar(bar) or last
+    if last is None:
+        last = SignalMade(
+            strategy=strategy.name,
+            market=strategy.market.symbol,
+            signal_id="",
+            slot_utc_ns=0,
+            side=1,
+            stop_ticks=0,
+            target_ticks=0,
+            ts_event_utc_ns=0,
+        )
+    if hand.stop_points is not None:
+        last = replace(last, stop_ticks=strategy.market.ticks(hand.stop_points))
+    return last
+
+
+def _standing(book: Book, strategy: StrategyRules) -> Reason:
+    if book.standing(strategy.name, strategy.market.symbol):
+        return Reason.HALTED
+    return Reason.UNRESOLVED if book.unresolved(strategy.market.symbol) else Reason.OK
+
+
+def overridden(view: View, hand: Hand) -> View:
+    """The view with what was given by hand in place of what was found."""
+    account: dict[str, Any] = {}
+    if hand.capital_usd is not None:
+        account["starting_capital_usd"] = hand.capital_usd
+    if hand.balance_usd is not None:
+        peak = max(float(view.account.peak_equity_usd), hand.balance_usd)
+        account |= {"balance_usd": hand.balance_usd, "equity_usd": hand.balance_usd, "cash_usd": hand.balance_usd}
+        account["peak_equity_usd"] = peak
+    if hand.room_usd is not None:
+        equity = float(view.account.equity_usd) if hand.balance_usd is None else hand.balance_usd
+        account["floor_usd"] = equity - hand.room_usd
+        if math.isnan(view.account.floor_room_start_usd):
+            account["floor_room_start_usd"] = hand.room_usd
+    market = _given(atr_points=hand.atr_points, price_points=hand.price_points)
+    return replace(
+        view,
+        account=replace(view.account, **account),
+        market=replace(view.market, **market),
+        signal=replace(view.signal, **_given(risk_usd_per_lot=hand.risk_usd)),
+        track=view.track if hand.trades is None else hand_track(hand),
+    )
+
+
+def _given(**values: float | None) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
