@@ -1,8 +1,28 @@
 """The ledger: every fact on disk before anything is sent, chained, and checked."""
 
+from gamma.ledger.backup import backup
 from gamma.ledger.connections import free_bytes, sqlite_notes
 from gamma.ledger.outbox import Alert, Outbox
+from gamma.ledger.reader import Reader, Record, Wanted
 from gamma.ledger.records import Look, Run
 from gamma.ledger.store import Ledger
+from gamma.ledger.upgrade import Upgraded, upgrade
+from gamma.ledger.verify import Report, verify
 
-__all__ = ["Alert", "Ledger", "Look", "Outbox", "Run", "free_bytes", "sqlite_notes"]
+__all__ = [
+    "Alert",
+    "Ledger",
+    "Look",
+    "Outbox",
+    "Reader",
+    "Record",
+    "Report",
+    "Run",
+    "Upgraded",
+    "Wanted",
+    "backup",
+    "free_bytes",
+    "sqlite_notes",
+    "upgrade",
+    "verify",
+]

@@ -1,19 +1,21 @@
-"""Ways into the database: one that writes, locked against a second; and any number that only read."""
+"""Ways into the database: one connection that writes, and any number that only read."""
 
-import fcntl
-import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from gamma.errors import ConfigInvalid
 
+Pragmas = Mapping[str, tuple[str, object]]
+
 BUSY_TIMEOUT_MS: Final = 2_000
-_WRITER_PRAGMAS: Final[dict[str, tuple[str, object]]] = {
+_WRITER_PRAGMAS: Final[Pragmas] = {
     "journal_mode": ("WAL", "wal"),
     "synchronous": ("FULL", 2),
     "foreign_keys": ("ON", 1),
@@ -22,7 +24,7 @@ _WRITER_PRAGMAS: Final[dict[str, tuple[str, object]]] = {
     "temp_store": ("MEMORY", 2),
     "recursive_triggers": ("ON", 1),
 }
-_READER_PRAGMAS: Final[dict[str, tuple[str, object]]] = {
+_READER_PRAGMAS: Final[Pragmas] = {
     "query_only": ("ON", 1),
     "trusted_schema": ("OFF", 0),
     "busy_timeout": (str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
@@ -78,43 +80,26 @@ def _quoted(path: Path) -> str:
     return path.as_uri().removeprefix("file://")
 
 
-def _connect(url: str, pragmas: dict[str, tuple[str, object]], *, read_only: bool = False) -> Connection:
+def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connection:
     sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"isolation_level": None} if sqlite else {"autocommit": True}
     engine: Engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
-    in_memory = sqlite and make_url(url).database in (None, "", ":memory:")
+    in_memory = sqlite and file_of(url) is None
 
     @event.listens_for(engine, "connect")
     def _set(raw: Any, _: object) -> None:
+        if sqlite:
+            raw.execute("PRAGMA schema_version")  # SQLite opens the file only when it is first asked something
         for name, (value, held) in pragmas.items():
             raw.execute(f"PRAGMA {name} = {value}")
             got = raw.execute(f"PRAGMA {name}").fetchone()[0]
             if got != held and not (in_memory and name == "journal_mode"):
-                raise ConfigInvalid(
-                    f"database: SQLite answers {name} = {got!r}, wanted {held!r}; is it on a network disk?"
-                )
+                raise ConfigInvalid(f"database: SQLite says {name} = {got!r}, not {held!r}; is it on a network disk?")
         if read_only:
             raw.execute("SET default_transaction_read_only = on")
 
-    return engine.connect()
-
-
-def lock(path: Path) -> TextIO:
-    """Hold the ledger for this process, until the file that comes back is closed or the process ends.
-
-    Raises: LedgerInUse naming the process that holds it.
-    """
-    name = path.with_name(path.name + ".lock")
-    held = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        pid = held.read().strip() or "unknown"
-        held.close()
-        raise ConfigInvalid(
-            f"database: {path} is in use by process {pid}; two daemons may not share a ledger"
-        ) from error
-    held.truncate(0)
-    held.write(f"{os.getpid()}\n")
-    held.flush()
-    return held
+        return engine.connect()
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise ConfigInvalid(f"database: {engine.url.render_as_string()} cannot be opened: {cause}") from error

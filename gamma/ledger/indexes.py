@@ -1,4 +1,4 @@
-"""What each event leaves in the other tables: a pure function of the event, so that `verify` can make it again."""
+"""What each event leaves in the other tables: a function of the event alone, so that `verify` can make it again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -83,12 +83,12 @@ def _fill(tree: Tree, context: Context) -> Rows:
     return [("fills", _pick_fill({**tree["fill"], "account": context.account}))]
 
 
-def _order(state: OrderState | Callable[[Tree], OrderState]) -> Make:
+def _order(told: str | Callable[[Tree], str]) -> Make:
     """What was told of an order; what the event does not say is empty."""
 
     def make(tree: Tree, _: Context) -> Rows:
-        told = state if isinstance(state, OrderState) else state(tree)
-        return [("orders", _pick_order({**_NOTHING_TOLD, **tree, "state": told.value}))]
+        word = told if isinstance(told, str) else told(tree)
+        return [("orders", _pick_order({**_NOTHING_TOLD, **tree, "told": word}))]
 
     return make
 
@@ -101,8 +101,8 @@ def _resumed(tree: Tree, _: Context) -> Rows:
     return [("halts", _pick_halt({**_NO_HALT, **tree, "action": "resumed"}))]
 
 
-def _canceled_state(tree: Tree) -> OrderState:
-    return OrderState.EXPIRED if tree["expired"] else OrderState.CANCELED
+def _end(tree: Tree) -> str:
+    return OrderState.EXPIRED.value if tree["expired"] else OrderState.CANCELED.value
 
 
 _NOTHING_TOLD: Final = {"broker_order_id": "", "price_ticks": 0, "code": "", "text": "", "actor": ""}
@@ -117,13 +117,14 @@ _MAKES: Final[Mapping[str, Make]] = {
     "BootStarted": _boot,
     "DecisionMade": _copy(tables.decisions),
     "OrderIntended": _intents,
-    "OrderAccepted": _order(OrderState.ACKED),
-    "OrderRejected": _order(OrderState.REJECTED),
-    "OrderLost": _order(OrderState.UNKNOWN),
-    "OrderAbsent": _order(OrderState.ABSENT),
-    "OrderQuarantined": _order(OrderState.QUARANTINED),
-    "OrderCanceled": _order(_canceled_state),
-    "OrderReplaced": _order(OrderState.ACKED),
+    "OrderAccepted": _order(OrderState.ACKED.value),
+    "OrderRejected": _order(OrderState.REJECTED.value),
+    "OrderLost": _order(OrderState.UNKNOWN.value),
+    "OrderMissed": _order("missed"),
+    "OrderAbsent": _order(OrderState.ABSENT.value),
+    "OrderQuarantined": _order(OrderState.QUARANTINED.value),
+    "OrderCanceled": _order(_end),
+    "OrderReplaced": _order("replaced"),
     "OrderFilled": _fill,
     "TradeClosed": _copy(tables.trades, "trade"),
     "EquityMarked": _copy(tables.equity),

@@ -11,6 +11,11 @@ HEAD: Final = "0001"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
+def begin_sql(db: Connection) -> str:
+    """How a transaction begins that will write."""
+    return "BEGIN IMMEDIATE" if db.dialect.name == "sqlite" else "BEGIN"
+
+
 def version(db: Connection) -> str | None:
     """The version of the schema; None where there is none yet."""
     if not inspect(db).has_table("alembic_version"):
@@ -25,19 +30,37 @@ def check(found: str | None) -> None:
     Raises: ConfigInvalid saying what to do.
     """
     if found is None:
-        raise ConfigInvalid("database: no ledger is in it; start the daemon once, or name the right file")
+        raise ConfigInvalid(
+            "database: no ledger is in it, or something else is; start the daemon once, or name the right file"
+        )
     if found < HEAD:
         raise ConfigInvalid(f"database: its schema is {found}, this gamma writes {HEAD}; run: gamma db upgrade")
     if found > HEAD:
         raise ConfigInvalid(f"database: its schema is {found}, newer than this gamma's {HEAD}; install a newer gamma")
 
 
+def create(db: Connection) -> None:
+    """Make the tables where there are none, and refuse a schema that is not this code's.
+
+    Raises: ConfigInvalid saying what to do.
+    """
+    if not inspect(db).get_table_names():
+        migrate(db)
+    check(version(db))
+
+
 def migrate(db: Connection) -> None:
-    """Bring the schema to `HEAD`, in the transaction that is open."""
+    """Bring the schema to `HEAD`, in one transaction."""
     from alembic import command  # noqa: PLC0415  (slow to load, and needed once in a ledger's life)
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = db
-    command.upgrade(config, "head")
+    db.exec_driver_sql(begin_sql(db))
+    try:
+        command.upgrade(config, "head")
+    except BaseException:
+        db.exec_driver_sql("ROLLBACK")
+        raise
+    db.exec_driver_sql("COMMIT")

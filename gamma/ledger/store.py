@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
-from typing import Any, Final, Self, TextIO, final
+from contextlib import ExitStack, suppress
+from typing import Any, Final, Self, final
 
-from sqlalchemy import Connection, Update, func, insert, inspect, select
+from sqlalchemy import Connection, Update, func, insert, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gamma.codec import decode, plain, write
@@ -13,9 +13,10 @@ from gamma.effects import Tick
 from gamma.errors import ConfigInvalid, Corrupt
 from gamma.events import Recorded
 from gamma.ledger import chain, schema, tables
-from gamma.ledger.connections import file_of, lock, open_writer
+from gamma.ledger.connections import open_writer
 from gamma.ledger.faults import typed
 from gamma.ledger.indexes import Context, Row, columns, index_rows
+from gamma.ledger.lease import Lease, Unshared, hold
 from gamma.ledger.outbox import Outbox
 from gamma.ledger.records import FACTS, Kept, Look, Run
 from gamma.notices import Notice
@@ -39,10 +40,11 @@ class Ledger:
         self._raw: Any = db.connection.dbapi_connection
         self._clock_ns = clock_ns
         self._context = context
-        self._lock: TextIO | None = None
+        self._lease: Lease = Unshared()
         self._open = False
         self._lost = ""
         self._faults = (db.dialect.loaded_dbapi.Error, OverflowError)
+        self._begin_sql = schema.begin_sql(db)
         mark = "?" if db.dialect.name == "sqlite" else "%s"
         self._inserts = {t.name: _insert(t.name, ("seq", *columns(t)), mark) for t in tables.INDEXES}
         self._inserts["events"] = _insert("events", tuple(c.name for c in tables.events.columns), mark)
@@ -58,22 +60,18 @@ class Ledger:
         Raises: ConfigInvalid when another process holds it, or it is another account's, another mode's or
         another schema's; Corrupt when the chain does not end where it says.
         """
-        path = file_of(url)
-        held = lock(path) if path is not None else None
-        db = open_writer(url)
-        try:
-            _create(db, account, mode, clock_ns)
-            schema.check(schema.version(db))
-            _check_owner(db, account, mode)
+        with ExitStack() as undo:
+            lease = hold(url)
+            undo.callback(lease.close)
+            db = open_writer(url)
+            undo.callback(db.close)
+            schema.create(db)
+            _stamp(db, account, mode, clock_ns())
             epoch = db.execute(select(func.max(tables.boots.c.epoch))).scalar() or 0
             ledger = cls(db, Context(account=account, epoch=epoch), mode, clock_ns)
+            ledger._lease = lease
             ledger._check_end()
-        except BaseException:
-            db.close()
-            if held is not None:
-                held.close()
-            raise
-        ledger._lock = held
+            undo.pop_all()
         return ledger
 
     @property
@@ -106,6 +104,7 @@ class Ledger:
         if not self._open:
             return
         self._check_whole()
+        self._lease.check()
         try:
             self._raw.execute(self._update_head, (self._seq, self._sha256))
             self._raw.execute("COMMIT")
@@ -148,8 +147,7 @@ class Ledger:
                 self.commit()
         finally:
             self._db.close()
-            if self._lock is not None:
-                self._lock.close()
+            self._lease.close()
 
     def _append(self, kept: Sequence[Kept]) -> None:
         if not kept:
@@ -199,7 +197,7 @@ class Ledger:
 
     def _begin(self) -> None:
         if not self._open:
-            self._raw.execute("BEGIN IMMEDIATE" if self._db.dialect.name == "sqlite" else "BEGIN")
+            self._raw.execute(self._begin_sql)
             self._open = True
 
     def _undo(self, error: Exception) -> None:
@@ -243,20 +241,15 @@ def _ts(record: Any) -> int:
     return ts
 
 
-def _create(db: Connection, account: str, mode: str, clock_ns: Callable[[], int]) -> None:
-    """Make the tables and say whose they are, in one transaction, where there is nothing yet."""
-    if schema.version(db) is not None or inspect(db).has_table("events"):
+def _stamp(db: Connection, account: str, mode: str, now_utc_ns: int) -> None:
+    """Say whose ledger it is, where nobody's name is in it yet."""
+    owner = db.execute(select(tables.meta.c.account, tables.meta.c.mode)).first()
+    if owner is None:
+        db.exec_driver_sql(schema.begin_sql(db))
+        db.execute(insert(tables.meta).values(id=1, account=account, mode=mode, created_utc_ns=now_utc_ns))
+        db.execute(insert(tables.head).values(id=1, seq=0, sha256=chain.genesis(account, mode, now_utc_ns)))
+        db.exec_driver_sql("COMMIT")
         return
-    created = clock_ns()
-    db.exec_driver_sql("BEGIN IMMEDIATE" if db.dialect.name == "sqlite" else "BEGIN")
-    schema.migrate(db)
-    db.execute(insert(tables.meta).values(id=1, account=account, mode=mode, created_utc_ns=created))
-    db.execute(insert(tables.head).values(id=1, seq=0, sha256=chain.genesis(account, mode, created)))
-    db.exec_driver_sql("COMMIT")
-
-
-def _check_owner(db: Connection, account: str, mode: str) -> None:
-    found = db.execute(select(tables.meta.c.account, tables.meta.c.mode)).one()
-    for name, wanted, held in (("account", account, found.account), ("mode", mode, found.mode)):
+    for name, wanted, held in (("account", account, owner.account), ("mode", mode, owner.mode)):
         if wanted != held:
             raise ConfigInvalid(f"database: it is a ledger of {name} {held!r}, not {wanted!r}; give each its own file")

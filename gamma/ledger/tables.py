@@ -5,6 +5,7 @@ whole micro-dollars, time whole nanoseconds UTC. Rows are only ever added; what 
 alert stands on its way (`alerts`' delivery columns) and where the chain ends (`head`).
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import (
@@ -59,8 +60,8 @@ def _flag(name: str) -> tuple[Column[int], CheckConstraint]:
     return _whole(name), CheckConstraint(f"{name} IN (0, 1)", name=name)
 
 
-def _of(name: str, words: type[OrderKind | OrderState | OrderType | Level | Severity]) -> CheckConstraint:
-    listed = ", ".join(f"'{w.value}'" for w in words)
+def _of(name: str, words: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{name} IN ({listed})", name=name)
 
 
@@ -177,17 +178,19 @@ Index(
     postgresql_where=text("kind = 'entry'"),
 )
 
+# What was told of each order; its fills are in `fills`, and together with its intent they make its state.
+TOLD: Final = (*(s.value for s in OrderState), "missed", "replaced")
 orders: Final = _index(
     "orders",
     _text("client_order_id"),
-    _text("state"),
+    _text("told"),
     _text("broker_order_id"),
     _whole("price_ticks"),
     _text("code"),
     _text("text"),
     _text("actor"),
     _whole("ts_event_utc_ns"),
-    _of("state", OrderState),
+    _of("told", TOLD),
 )
 Index(None, orders.c.client_order_id)
 
@@ -253,7 +256,7 @@ halts: Final = _index(
     _whole("ts_event_utc_ns"),
     UniqueConstraint("halt_id", "action"),
     CheckConstraint("action IN ('halted', 'resumed')", name="action"),
-    CheckConstraint("action = 'resumed' OR level IN ('paused', 'reducing', 'halted')", name="level"),
+    _of("level", (*Level, "")),
 )
 
 peaks: Final = _index("peaks", _whole("equity_microusd"), _text("actor"), _whole("ts_event_utc_ns"))
@@ -347,6 +350,16 @@ def _of_columns(table: Table) -> str:
     """An alert's delivery may change; nothing else of it may."""
     fixed = [c.name for c in table.columns if c.name not in DELIVERY]
     return f" OF {', '.join(fixed)}" if table is alerts else ""
+
+
+def positions_view() -> str:
+    """Positions are added up from fills, never counted."""
+    return """CREATE VIEW positions AS
+        SELECT coalesce(i.strategy, '') AS strategy, f.market AS market,
+            CAST(sum(f.side * f.lots) AS BIGINT) AS lots, CAST(sum(f.fee_microusd) AS BIGINT) AS fees_microusd,
+            count(*) AS fills, max(f.ts_event_utc_ns) AS ts_last_utc_ns
+        FROM fills f LEFT JOIN intents i ON i.client_order_id = f.client_order_id
+        GROUP BY coalesce(i.strategy, ''), f.market"""
 
 
 def guards(dialect: str) -> tuple[str, ...]:

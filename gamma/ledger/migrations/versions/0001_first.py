@@ -1,6 +1,6 @@
 from alembic import op
 
-from gamma.ledger.tables import guards, metadata
+from gamma.ledger.tables import guards, metadata, positions_view
 
 revision = "0001"
 down_revision = None
@@ -11,5 +11,5 @@ depends_on = None
 def upgrade() -> None:
     db = op.get_bind()
     metadata.create_all(db)
-    for statement in guards(db.dialect.name):
+    for statement in (positions_view(), *guards(db.dialect.name)):
         db.exec_driver_sql(statement)

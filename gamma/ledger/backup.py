@@ -1,0 +1,76 @@
+"""`backup`: a copy of the ledger while the daemon writes, believed only after it was checked."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import make_url
+
+from gamma.errors import Corrupt, InputInvalid
+from gamma.ledger.connections import file_of
+from gamma.ledger.verify import Report, verify
+
+_PART: Final = ".part"
+
+
+def backup(url: str, target: Path, *, rows: bool = True) -> Report:
+    """Copy the ledger to `target`, check the copy, and only then give it its name.
+
+    Without `rows` only the file is checked: rows of an older schema cannot be.
+    Raises: InputInvalid when it cannot be copied there; Corrupt when the copy does not pass its check.
+    """
+    source = file_of(url)
+    if source is None:
+        raise InputInvalid(
+            f"database: {make_url(url).get_backend_name()} is backed up with its own tools (pg_dump), not by gamma"
+        )
+    if not source.is_file():
+        raise InputInvalid(f"database: there is no {source} to back up")
+    if target.exists():
+        raise InputInvalid(f"{target} is there already; a backup overwrites nothing, name another file")
+    part = target.with_name(f".{target.name}{_PART}")
+    part.unlink(missing_ok=True)
+    try:
+        _copy(source, part)
+        report = _checked(part, rows=rows)
+        part.rename(target)
+        _sync(target.absolute().parent)
+    except OSError as error:
+        raise InputInvalid(f"{target} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return report
+
+
+def _copy(source: Path, part: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reader,
+        closing(sqlite3.connect(part)) as copy,
+    ):
+        reader.backup(copy)
+        # The copy is one file that stands alone, and can be read from a disk that cannot be written to.
+        copy.execute("PRAGMA journal_mode = DELETE")
+    part.chmod(0o600)
+    _sync(part)
+
+
+def _checked(part: Path, *, rows: bool) -> Report:
+    if rows:
+        report = verify(f"sqlite:///{part}")
+    else:
+        with closing(sqlite3.connect(f"{part.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        report = Report(events=0, seconds=0.0, problems=() if found == "ok" else (found,))
+    if not report.sound:
+        raise Corrupt(f"the copy of the ledger fails its check, and was not kept: {report.problems[0]}")
+    return report
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

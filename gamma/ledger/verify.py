@@ -1,0 +1,192 @@
+"""`verify`: every event against the chain, and every other row against the event that it was made from."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.exc import DBAPIError
+
+from gamma.codec import decode, plain
+from gamma.errors import Corrupt
+from gamma.ledger import chain, schema, tables
+from gamma.ledger.connections import open_reader
+from gamma.ledger.indexes import Context, Row, Rows, columns, index_rows
+from gamma.ledger.records import KEPT
+
+PROBLEMS_MAX: Final = 100
+Event = tuple[int, int, int, str, str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a check found: each problem names its table and row; none is a sound ledger."""
+
+    events: int
+    seconds: float
+    problems: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+def verify(url: str) -> Report:
+    """Check a whole ledger, from one consistent look at it; a daemon may write meanwhile.
+
+    At most 100 problems are told.
+    Raises: ConfigInvalid when there is no ledger, or its schema is not this gamma's.
+    """
+    started = time.monotonic()
+    db = open_reader(url)
+    try:
+        schema.check(schema.version(db))
+        db.exec_driver_sql("BEGIN" if db.dialect.name == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ")
+        check = _Check(db)
+        check.run()
+    finally:
+        db.close()
+    problems = tuple(check.problems[:PROBLEMS_MAX])
+    return Report(events=check.count, seconds=time.monotonic() - started, problems=problems)
+
+
+@final
+class _Check:
+    """One pass over the events, with each index table read beside it in the same order."""
+
+    def __init__(self, db: Connection) -> None:
+        self.count = 0
+        self.problems: list[str] = []
+        self._db = db
+        self._context = Context(account="")
+        self._indexes: dict[str, _Index] = {}
+
+    def run(self) -> None:
+        """Look at the file first: in a damaged one no row can be trusted."""
+        try:
+            self._file()
+            if not self.problems:
+                self._rows()
+        except (DBAPIError, UnicodeDecodeError) as error:
+            self._tell(f"file: {error.orig if isinstance(error, DBAPIError) else error}")
+
+    def _file(self) -> None:
+        if self._db.dialect.name == "sqlite":
+            found = [row[0] for row in self._db.exec_driver_sql("PRAGMA integrity_check(10)")]
+            self.problems += [f"file: {line}" for line in found if line != "ok"]
+
+    def _rows(self) -> None:
+        self._indexes = {t.name: _Index(t, self._read(t)) for t in tables.INDEXES}
+        owner = self._db.execute(select(tables.meta)).first()
+        if owner is None:
+            self._tell("meta: the row is missing")
+            return
+        self._context.account = owner.account
+        seq, before = 0, chain.genesis(owner.account, owner.mode, owner.created_utc_ns)
+        for row in self._read(tables.events):
+            if len(self.problems) >= PROBLEMS_MAX:
+                return
+            self._event(row, seq, before)
+            self.count += 1
+            seq, before = row[0], bytes(row[5])
+        self._ends(seq, before)
+        self._triggers()
+
+    def _event(self, row: Event, seq_before: int, before: bytes) -> None:
+        seq, kind, payload = row[0], row[3], row[4]
+        if seq != seq_before + 1:
+            missing = f"{seq_before + 1}" if seq == seq_before + 2 else f"{seq_before + 1} to {seq - 1}"
+            self._tell(f"events {missing}: missing")
+        elif chain.link(before, row[:5]) != bytes(row[5]):
+            self._tell(f"events {seq}: its hash is not that of its columns and of the row before")
+        for name, wanted in self._made(seq, kind, payload):
+            self.problems += self._indexes[name].match(seq, wanted)
+
+    def _made(self, seq: int, kind: str, payload: str) -> Rows:
+        try:
+            return index_rows(kind, json.loads(payload), self._context)
+        except KeyError:  # written before a field was added: its default stands in for it
+            return self._made_anew(seq, kind, payload)
+        except (ValueError, TypeError, AttributeError) as error:
+            self._tell(f"events {seq}: its payload cannot be read: {error}")
+            return []
+
+    def _made_anew(self, seq: int, kind: str, payload: str) -> Rows:
+        try:
+            return index_rows(kind, plain(decode(KEPT[kind], payload)), self._context)
+        except (KeyError, Corrupt) as error:
+            self._tell(f"events {seq}: its payload cannot be read: {error}")
+            return []
+
+    def _ends(self, seq: int, digest: bytes) -> None:
+        for index in self._indexes.values():
+            self.problems += index.rest()
+        head = self._db.execute(select(tables.head.c.seq, tables.head.c.sha256)).first()
+        if head is None or (head.seq, bytes(head.sha256)) != (seq, digest):
+            said = "nothing" if head is None else f"event {head.seq}, {bytes(head.sha256).hex()[:12]}"
+            self._tell(f"head 1: it says that {said} is the last, and events ends with {seq}, {digest.hex()[:12]}")
+
+    def _triggers(self) -> None:
+        if self._db.dialect.name != "sqlite":
+            query = "SELECT DISTINCT trigger_name FROM information_schema.triggers"
+        else:
+            query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        there = {row[0] for row in self._db.exec_driver_sql(query)}
+        for table in tables.TABLES:
+            for name in (f"{table.name}_no_update", f"{table.name}_no_delete"):
+                if name not in there:
+                    self._tell(f"{table.name}: its trigger {name} is missing")
+
+    def _read(self, table: Table) -> Iterator[Any]:
+        keys = list(table.primary_key.columns)
+        names = table.columns if table is tables.events else [table.c.seq, *(table.c[n] for n in columns(table))]
+        query = select(*names).order_by(*keys).execution_options(stream_results=True, yield_per=1000)
+        return iter(self._db.execute(query))
+
+    def _tell(self, problem: str) -> None:
+        self.problems.append(problem)
+
+
+@final
+class _Index:
+    """The rows of one table, taken one by one as the events that made them pass by."""
+
+    def __init__(self, table: Table, rows: Iterator[Row]) -> None:
+        self._name = table.name
+        self._names = columns(table)
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def match(self, seq: int, wanted: Row) -> list[str]:
+        """Take the row that event `seq` made, and tell how it differs."""
+        problems = self._skip(seq)
+        if self._next is None or self._next[0] > seq:
+            return [*problems, f"{self._name} {seq}: missing, though event {seq} made it"]
+        found = tuple(self._next[1:])
+        self._next = next(self._rows, None)
+        return problems if found == wanted else [*problems, self._differ(seq, found, wanted)]
+
+    def _differ(self, seq: int, found: Row, wanted: Row) -> str:
+        pairs = zip(self._names, found, wanted, strict=True)
+        wrong = [f"{name} is {_short(a)}, the event says {_short(b)}" for name, a, b in pairs if a != b]
+        part = f", part {wanted[0]}" if self._names[0] == "part" else ""
+        return f"{self._name} {seq}{part}: {', '.join(wrong)}"
+
+    def rest(self) -> list[str]:
+        """What is left when all events have passed."""
+        return self._skip(None)
+
+    def _skip(self, seq: int | None) -> list[str]:
+        problems: list[str] = []
+        while self._next is not None and (seq is None or self._next[0] < seq) and len(problems) < PROBLEMS_MAX:
+            problems.append(f"{self._name} {self._next[0]}: no event made this row")
+            self._next = next(self._rows, None)
+        return problems
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
