@@ -4,6 +4,7 @@
     |-- ConfigInvalid    refuse to start (exit 78)
     |   `-- LedgerInUse  another process trades this account
     |-- InputInvalid     a value given by hand or in a file is wrong: say which, do nothing (exit 1)
+    |   `-- InputMissing a value that is needed is not known (yet)
     |-- Transient        try again later, with a limit
     |-- OutcomeUnknown   sent, and no answer: never again before reconcile has asked the broker
     |-- BrokerRefused    record it, carry on
@@ -29,6 +30,10 @@ class LedgerInUse(ConfigInvalid):
 
 class InputInvalid(GammaError):
     """A value from a file or the command line is wrong; the message names it and says what to do."""
+
+
+class InputMissing(InputInvalid):
+    """A value that is needed is unknown; the message names it and says where it comes from."""
 
 
 class Transient(GammaError):

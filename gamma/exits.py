@@ -7,7 +7,7 @@ from typing import Annotated, final
 
 from pydantic import BaseModel, Field
 
-from gamma.sizing import namespace
+from gamma.numeric import minimum, namespace, ratio
 from gamma.views import Num
 
 Positive = Annotated[float, Field(gt=0)]
@@ -31,6 +31,18 @@ class ExitRule(BaseModel, frozen=True, extra="forbid"):
 def bracket(side: Num, reference_points: Num, stop_points: Num, target_points: Num) -> tuple[Num, Num]:
     """Stop and target prices around a reference: (reference - side stop, reference + side target) [points]."""
     return reference_points - side * stop_points, reference_points + side * target_points
+
+
+def atr_stop_points(
+    atr_points: Num, multiplier_usd_per_point: Num, *, sl_atr_mult: float = 1.5, max_loss_usd: float = 500.0
+) -> Num:
+    """Stop distance by volatility, so tight that one lot cannot lose more than `max_loss_usd` [points].
+
+    stop = min(atr [points] * sl_atr_mult [1], max_loss [usd] / multiplier [usd/point])
+
+    The sizer `atr_risk` sizes by this stop, and the strategies that use it set this one.
+    """
+    return minimum(atr_points * sl_atr_mult, ratio(max_loss_usd, multiplier_usd_per_point))
 
 
 def tighter(side: Num, stop: Num, candidate: Num) -> Num:

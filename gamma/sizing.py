@@ -9,13 +9,11 @@ live and keeps a trace of it.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
-import array_api_compat
-import array_api_compat.numpy as np_namespace
-import numpy as np
-
-from gamma.errors import InputInvalid
+from gamma.errors import InputInvalid, InputMissing
+from gamma.numeric import INF, floor, maximum, minimum, where
+from gamma.numeric import namespace as namespace  # noqa: PLC0414 - a part of this room since it began
 from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
 
@@ -51,14 +49,6 @@ class Sizing:
     invalid: str = ""
 
 
-def namespace(*values: Num) -> Any:
-    """The array namespace of the first traced or array value; NumPy's for plain scalars."""
-    for value in values:
-        if not isinstance(value, int | float | np.generic | np.ndarray):
-            return array_api_compat.array_namespace(value)
-    return np_namespace
-
-
 def _tolerance(value: Num) -> float:
     dtype = getattr(value, "dtype", None)
     return TOLERANCE_32 if dtype is not None and dtype.itemsize < 8 else TOLERANCE_64
@@ -66,18 +56,13 @@ def _tolerance(value: Num) -> float:
 
 def whole_lots(lots: Num) -> Num:
     """Floor to whole lots with the stated tolerance; NaN, infinity and less than one lot give 0."""
-    xp = namespace(lots)
-    ok = (lots > 0) & (lots < math.inf)
-    kept = xp.where(ok, lots, 0.0)
-    tolerance = _tolerance(kept)
-    return xp.floor(kept + tolerance * xp.maximum(kept, xp.ones_like(kept)))
+    kept = where((lots > 0) & (lots < INF), lots, 0.0)
+    return floor(kept + _tolerance(kept) * maximum(kept, 1.0))
 
 
 def shrink(before: Num, proposed: Num) -> Num:
     """min(before, proposed), and 0 where the proposal is NaN, infinite or negative."""
-    xp = namespace(proposed, before)
-    ok = (proposed > 0) & (proposed < math.inf)
-    return xp.where(ok, xp.minimum(xp.asarray(proposed), xp.asarray(before)), 0.0)
+    return where((proposed > 0) & (proposed < INF), minimum(proposed, before), 0.0)
 
 
 def chain_lots(sizers: Sequence[Sizer], view: View) -> Num:
@@ -114,7 +99,8 @@ def size(sizers: Sequence[tuple[str, Sizer]], view: View) -> Sizing:
             step = _step(name, sizer, view, lots)
         except InputInvalid as error:
             invalid = str(error)
-            step = _zero(name, lots, Reason.INPUT_INVALID, invalid)
+            missing = isinstance(error, InputMissing)
+            step = _zero(name, lots, Reason.INPUT_MISSING if missing else Reason.INPUT_INVALID, invalid)
         except Exception as error:  # a third party's sizer must not take the daemon down
             fault = f"{name}: {type(error).__name__}: {error}"
             step = _zero(name, lots, Reason.FAULT, fault)
@@ -137,3 +123,16 @@ def _zero(name: str, before: float, reason: Reason, text: str) -> Step:
         reason=reason,
         facts={"error": text},
     )
+
+
+def require(field: str, value: Num, mend: str, *, least: float | None = None) -> None:
+    """Refuse a value that is not above 0 (or not at least `least`) and finite; for a sizer's `explain`.
+
+    Raises: InputMissing where the value is NaN, InputInvalid where it makes no sense; both name the field.
+    """
+    if value != value:
+        raise InputMissing(f"{field} is unknown (nan): {mend}")
+    if least is None and not 0 < value < INF:
+        raise InputInvalid(f"{field} = {value:g}: must be above 0 and finite; {mend}")
+    if least is not None and not least <= value < INF:
+        raise InputInvalid(f"{field} = {value:g}: must be {least:g} or more and finite; {mend}")

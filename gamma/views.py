@@ -7,12 +7,10 @@ closes: a sizer that needs it gives 0 lots, a guard that needs it lets no entry 
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-# A Python or NumPy number live; a traced JAX array [B] in training. No static type covers both.
-Num = Any
+from gamma.numeric import Num as Num  # noqa: PLC0414 - every view is made of it
 
 NAN = float("nan")
 

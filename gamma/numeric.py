@@ -1,0 +1,87 @@
+"""Arithmetic that reads the same for plain numbers and for traced arrays.
+
+Plain numbers stay plain Python, which costs a tenth of what NumPy takes for a scalar; anything else
+goes to its own array namespace. NaN passes through every function here, so that it can close at the end.
+"""
+
+import math
+from typing import Any, Final
+
+import array_api_compat
+import array_api_compat.numpy as np_namespace
+import numpy as np
+
+# A Python or NumPy number live; a traced JAX array [B] in training. No static type covers both.
+Num = Any
+
+INF: Final = math.inf
+NAN: Final = math.nan
+
+
+def namespace(*values: Num) -> Any:
+    """The array namespace of the first traced or array value; NumPy's for plain scalars."""
+    for value in values:
+        if not isinstance(value, int | float | np.generic | np.ndarray):
+            return array_api_compat.array_namespace(value)
+    return np_namespace
+
+
+def _plain(*values: Num) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def scalar(value: Num) -> Num:
+    """A NumPy scalar as plain Python; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def where(condition: Num, then: Num, otherwise: Num) -> Num:
+    """`then` where the condition holds, else `otherwise`."""
+    if isinstance(condition, bool | np.bool_):
+        return then if condition else otherwise
+    return namespace(condition, then, otherwise).where(condition, then, otherwise)
+
+
+def minimum(a: Num, b: Num) -> Num:
+    """The smaller; NaN where either is."""
+    if _plain(a, b):
+        return a if a < b or a != a else b
+    return namespace(a, b).minimum(a, b)
+
+
+def maximum(a: Num, b: Num) -> Num:
+    """The larger; NaN where either is."""
+    if _plain(a, b):
+        return a if a > b or a != a else b
+    return namespace(a, b).maximum(a, b)
+
+
+def ratio(part: Num, whole: Num) -> Num:
+    """Quotient of part and whole, and 0 where `whole` is not above 0."""
+    if _plain(part, whole):
+        return part / whole if whole > 0 else 0.0
+    above = whole > 0
+    return where(above, part / where(above, whole, 1.0), 0.0)
+
+
+def floor(value: Num) -> Num:
+    """The largest whole number that is not above the value; NaN and infinity stay what they are."""
+    if _plain(value):
+        return float(math.floor(value)) if -INF < value < INF else value
+    return namespace(value).floor(value)
+
+
+def above_zero(*values: Num) -> Num:
+    """Whether every value is above 0 and finite; NaN is not."""
+    found: Num = True
+    for value in values:
+        found = found & (value > 0) & (value < INF)
+    return found
+
+
+def known(*values: Num) -> Num:
+    """Whether every value is a finite number."""
+    found: Num = True
+    for value in values:
+        found = found & (value > -INF) & (value < INF)
+    return found

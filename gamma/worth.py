@@ -1,0 +1,52 @@
+"""What an order takes on, read from a view: the exposure on its side and the money that one lot ties up.
+
+Pure and traceable. A side that is neither long nor short makes all of it unknown.
+"""
+
+from gamma.markets import Kind
+from gamma.numeric import NAN, Num, known, maximum, where
+from gamma.views import View
+
+
+def by_side(side: Num, long: Num, short: Num) -> Num:
+    """`long` for a buy (YES), `short` for a sale (NO), NaN for neither."""
+    return where(side > 0, long, where(side < 0, short, NAN))
+
+
+def order_price_points(view: View) -> Num:
+    """The limit, or the market's price where the order has none [points]."""
+    limit = view.signal.price_points
+    return where(known(limit), limit, view.market.price_points)
+
+
+def event_cost_points(view: View) -> Num:
+    """What one event contract costs on the order's side: YES at p, or NO at 100 - p [cents]."""
+    price = order_price_points(view)
+    return by_side(view.signal.side, price, 100.0 - price)
+
+
+def lot_value_usd(view: View) -> Num:
+    """What one lot ties up: an event contract's cost, a spread's greatest loss, else its margin [usd/lot]."""
+    kind, market = view.market.kind, view.market
+    event = event_cost_points(view) * market.multiplier_usd_per_point
+    other = where(kind == Kind.OPTION_SPREAD, view.signal.risk_usd_per_lot, market.margin_usd_per_lot)
+    return where(kind == Kind.EVENT, event, other)
+
+
+def exposure_lots(view: View) -> Num:
+    """Lots held and working on the order's side, less those held against it; below 0 where it reduces.
+
+    Working orders of the other side may never fill, so they offset nothing.
+    """
+    held = view.position
+    return by_side(view.signal.side, held.lots + held.working_long_lots, held.working_short_lots - held.lots)
+
+
+def reducing_lots(view: View) -> Num:
+    """Lots that the order may have before it opens anything: what is held against it and not being closed yet."""
+    return maximum(0.0 - exposure_lots(view), 0.0)
+
+
+def opening_lots(view: View) -> Num:
+    """Lots held and working on the order's side; 0 where it reduces."""
+    return maximum(exposure_lots(view), 0.0)
