@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from gamma.complaints import Origin, did_you_mean
 from gamma.config import Config, Strategy
@@ -16,6 +17,7 @@ from gamma.guards import Guard
 from gamma.params import parse, revealed
 from gamma.sizing import Sizer
 
+OURS: Final = "gamma-daemon"
 SIZERS: Final = "gamma.sizers"
 GUARDS: Final = "gamma.guards"
 SIGNALS: Final = "gamma.signals"
@@ -166,8 +168,17 @@ def check(config: Config) -> None:
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON schema of the configuration, with the parameters of every plugin of gamma's own."""
-    schema = Config.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "gamma"
+    """The JSON schema of the configuration, with the parameters of our own sizers, guards and brokers."""
+    models: dict[tuple[str, str], type[BaseModel]] = {}
+    for group in (SIZERS, GUARDS, BROKERS):
+        for plugin in find(group).values():
+            model = params_model(plugin.load()) if plugin.distribution == OURS else None
+            if model is not None:
+                models[group.rpartition(".")[2], plugin.name] = model
+    wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [(m, "validation") for m in models.values()]
+    made, schema = models_json_schema([(Config, "validation"), *wanted], title="gamma")
+    schema |= {"$schema": "https://json-schema.org/draft/2020-12/schema", **made[Config, "validation"]}
+    config = schema["$defs"]["Config"]["properties"]
+    for (kind, name), model in models.items():
+        config[kind].setdefault("properties", {})[name] = made[model, "validation"]
     return schema

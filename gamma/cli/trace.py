@@ -22,12 +22,24 @@ _UNITS: Final = (
     ("_usd_per_lot", "${:,.2f}", "a lot"),
     ("_usd_per_point", "${:,g}", "a point"),
     ("_usd", "${:,.2f}", ""),
-    ("_frac", "{:.2%}", ""),
+    ("_frac", "{:.2f} %", ""),
     ("_points", "{:,g}", "points"),
     ("_cents", "{:,g}", "cents"),
     ("_lots", "{:,g}", "lots"),
     ("_s", "{:,g}", "s"),
 )
+
+
+# What people call these numbers.
+_NAMES: Final = {
+    "trades": "history",
+    "win_frac": "win rate",
+    "win_mean_usd": "average win",
+    "loss_mean_usd": "average loss",
+    "kelly_frac": "Kelly",
+    "half_kelly_frac": "half-Kelly",
+    "risk_usd_per_lot": "max risk",
+}
 
 
 def show_decision(console: Console, result: DryRun) -> None:
@@ -133,8 +145,9 @@ def fact_text(key: str, value: Fact) -> tuple[str, str]:
         return words(key), value
     for suffix, form, unit in _UNITS:
         if key.endswith(suffix):
-            return words(key.removesuffix(suffix)), _known(value, form, unit)
-    return words(key), _known(value, "{:,.6g}", "")
+            shown = 100 * value if suffix == "_frac" else value
+            return _NAMES.get(key, words(key.removesuffix(suffix))), _known(shown, form, unit)
+    return _NAMES.get(key, words(key)), _known(value, "{:,.6g}", "trades" if key == "trades" else "")
 
 
 def _known(value: float, form: str, unit: str) -> str:
