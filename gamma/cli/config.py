@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json, working
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,15 +89,20 @@ def schema() -> None:
 
 @app.command()
 def check(path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Check the configuration, every sizer, guard and signal in it; exit code 78 where it cannot be traded with.
+    """Check the configuration, and every sizer, guard, signal, broker and feed in it, as a start would.
+
+    The exit code is 78 where it cannot be traded with.
 
     Example: gamma config check --config config.toml
     """
+    from gamma.assembly import assemble
     from gamma.config import config_hash, load
     from gamma.plugins import check as check_plugins
 
     config = load(path, os.environ)
     check_plugins(config)
+    with working("reading the feed"):
+        bar_s = assemble(config, state_path=None).feed.bar_s
     if as_json:
         names = [strategy.name for strategy in config.strategies]
         print_json({"ok": True, "mode": config.gamma.mode, "strategies": names, "config_hash": config_hash(config)})
@@ -105,5 +110,5 @@ def check(path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     count = len(config.strategies)
     console().print(
         f"[green]✓[/] {path} is fine: {config.gamma.mode} account [bold]{config.account.name}[/], "
-        f"{count} {'strategy' if count == 1 else 'strategies'}"
+        f"{count} {'strategy' if count == 1 else 'strategies'}, {config.feed.use} feed of {bar_s} s bars"
     )

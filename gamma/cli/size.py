@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
+from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.cli.dry_run import Curve, DryRun
@@ -74,8 +75,8 @@ def size(  # noqa: PLR0913 - each option is a parameter
         show_decision(console(), result)
         if found:
             show_curve(console(), found, result.decision.lots)
-    if result.decision.fault or result.decision.invalid:
-        raise typer.Exit(1)
+    if wrong := result.decision.fault or result.decision.invalid:
+        raise InputInvalid(wrong)
 
 
 def _shape(result: "DryRun") -> dict[str, object]:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
@@ -17,6 +16,7 @@ from gamma.whatif import HORIZON_TRADES, PATHS, Point
 
 # More numbers than this stand below the table, in a block of their own.
 BESIDE: Final = 4
+BLOCK_COLUMNS: Final = 3
 BAR_WIDTH: Final = 16
 _UNITS: Final = (
     ("_usd_per_lot", "${:,.2f}", "a lot"),
@@ -93,7 +93,7 @@ def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
         table.add_row(
             "[yellow]▶[/]" if bound else "",
             f"[bold yellow]{escape(step.name)}[/]" if bound else escape(step.name),
-            "" if step.lots_before is None else lots_text(step.lots_before),
+            "[dim]-[/]" if step.lots_before is None else lots_text(step.lots_before),
             f"[bold]{lots_text(step.lots_after)}[/]",
             _reason(step.reason),
             f"[dim]{escape(numbers)}[/]",
@@ -113,14 +113,14 @@ def _reason(reason: str) -> str:
 
 
 def _block(step: Step) -> RenderableType:
-    cells = []
-    for key, value in _pairs(step.facts):
-        cell = Table.grid(padding=(0, 1))
-        cell.add_column(style="dim", width=18, overflow="fold")
-        cell.add_column(overflow="fold", justify="left")
-        cell.add_row(escape(key), escape(value))
-        cells.append(cell)
-    return Group(f"[bold]{escape(step.name)}[/]", Padding(Columns(cells, equal=True, padding=(0, 3)), (0, 0, 0, 2)))
+    pairs = _pairs(step.facts)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(BLOCK_COLUMNS):
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+    for start in range(0, len(pairs), BLOCK_COLUMNS):
+        table.add_row(*(escape(text) for pair in pairs[start : start + BLOCK_COLUMNS] for text in pair))
+    return Group(f"[bold]{escape(step.name)}[/]", Padding(table, (0, 0, 0, 2)))
 
 
 def words(code: str) -> str:
