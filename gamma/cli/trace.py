@@ -153,7 +153,7 @@ def fact_text(key: str, value: Fact) -> tuple[str, str]:
 def _known(value: float, form: str, unit: str) -> str:
     if not math.isfinite(value):
         return "unknown" if math.isnan(value) else "none"
-    text = form.format(value)
+    text = form.format(value + 0.0)  # minus zero is zero
     text = f"-${text[2:]}" if text.startswith("$-") else text
     return f"{text} {unit}" if unit else text
 
