@@ -15,10 +15,20 @@ from gamma.desk import Seat
 from gamma.errors import ConfigInvalid
 from gamma.feeds import Feed
 from gamma.markets import MICRO, Market
-from gamma.ports import Broker, SignalSource
+from gamma.ports import Broker, Capabilities, Dedupe, SignalSource
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
 
 SQLITE: Final = "sqlite:///"
+UNCONNECTED: Final = Capabilities(
+    name="",
+    dedupe=Dedupe.NONE,
+    direct_lookup=False,
+    bracket=False,
+    multi_leg=False,
+    replace=False,
+    reduce_only=False,
+    order_stream=False,
+)
 
 
 @final
@@ -63,29 +73,38 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     brokers = {s.broker for s in config.strategies}
     if len(brokers) > 1:
         raise ConfigInvalid(f"strategies trade at {', '.join(sorted(brokers))}: one account, one broker")
-    markets = {s.market: config.market(s.market) for s in config.strategies}
-    capital = round(config.account.starting_capital_usd * MICRO)
-    broker = _broker(config, brokers.pop(), markets, state_path)
+    setup = setup_of(config)
+    broker = _broker(config, brokers.pop(), setup.markets, state_path)
     return Assembly(
         config=config,
-        setup=Setup(
-            account=config.account.name,
-            mode=config.gamma.mode,
-            starting_capital_microusd=capital,
-            markets=markets,
-        ),
-        rules=Rules(
-            strategies={s.name: _strategy(config, s.name, markets[s.market]) for s in config.strategies},
-            capabilities=broker.capabilities,
-            day_market=config.strategies[0].market,
-            config_hash=config_hash(config),
-            policy=ProfilePolicy(automation_attested=config.account.automation_attested, host=socket.gethostname()),
-        ),
+        setup=setup,
+        rules=rules_of(config, broker.capabilities),
         broker=broker,
-        feed=feed if feed is not None else _feed(config, markets),
-        seats=_seats(config, markets),
+        feed=feed if feed is not None else _feed(config, setup.markets),
+        seats=_seats(config, setup.markets),
         hours=Hours(),
-        start_utc_ns=_start_ns(config, markets),
+        start_utc_ns=_start_ns(config, setup.markets),
+    )
+
+
+def setup_of(config: Config) -> Setup:
+    """What the account is: its name, capital, markets and floor."""
+    return Setup(
+        account=config.account.name,
+        mode=config.gamma.mode,
+        starting_capital_microusd=round(config.account.starting_capital_usd * MICRO),
+        markets={s.market: config.market(s.market) for s in config.strategies},
+    )
+
+
+def rules_of(config: Config, capabilities: Capabilities = UNCONNECTED) -> Rules:
+    """What the account is traded by; without a broker, as for looking at a ledger, nothing can be sent by them."""
+    return Rules(
+        strategies={s.name: _strategy(config, s.name) for s in config.strategies},
+        capabilities=capabilities,
+        day_market=config.strategies[0].market,
+        config_hash=config_hash(config),
+        policy=ProfilePolicy(automation_attested=config.account.automation_attested, host=socket.gethostname()),
     )
 
 
@@ -98,11 +117,11 @@ def paper_state_path(config: Config) -> Path | None:
     return None if path in ("", ":memory:") else Path(path).with_suffix(".paper.db")
 
 
-def _strategy(config: Config, name: str, market: Market) -> StrategyRules:
+def _strategy(config: Config, name: str) -> StrategyRules:
     strategy = config.strategy(name)
     return StrategyRules(
         name=name,
-        market=market,
+        market=config.market(strategy.market),
         sizers=plugins.sizers(config, strategy),
         guards=plugins.guards(config, strategy),
         exits=strategy.exits,

@@ -23,6 +23,7 @@ from gamma.events import (
     Halted,
     HealthSeen,
     Intent,
+    Level,
     OrderAbsent,
     OrderAccepted,
     OrderCanceled,
@@ -151,6 +152,14 @@ class Book:
     def position(self, strategy: str, market: str) -> Position:
         """The strategy's position in the market; flat when there is none."""
         return self.positions.get((strategy, market)) or Position(strategy=strategy, market=market)
+
+    @property
+    def state(self) -> str:
+        """ACTIVE, or the hardest level that stands on the whole account."""
+        levels = {h.level for h in self.halts.values() if h.scope == "account"}
+        return next(
+            (str(level).upper() for level in (Level.HALTED, Level.REDUCING, Level.PAUSED) if level in levels), "ACTIVE"
+        )
 
     def lots(self, market: str) -> int:
         """Net lots of the account in a market, over all strategies."""

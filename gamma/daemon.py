@@ -33,7 +33,9 @@ from gamma.events import (
     BarClosed,
     BootStarted,
     Command,
+    HaltRequested,
     HealthSeen,
+    Level,
     ReconcileRequested,
     Recorded,
     SessionOpened,
@@ -42,7 +44,7 @@ from gamma.events import (
 )
 from gamma.feeds.pace import MAX, paced
 from gamma.guards import inert
-from gamma.ledger import Ledger
+from gamma.ledger import Ledger, free_bytes
 from gamma.offline import acknowledge
 from gamma.outlook import look
 from gamma.ports import BarDriven
@@ -53,6 +55,7 @@ from gamma.shell import Observer, Shell
 WARM_BARS: Final = 400
 PROBE_BARS: Final = 60
 COMMIT_BARS: Final = 500
+DISK_MIN_BYTES: Final = 1 << 30
 LISTEN_S: Final = 0.5
 DELIVER_S: Final = 5.0
 NS: Final = 1_000_000_000
@@ -280,7 +283,21 @@ class Daemon:
     async def _beat(self) -> None:
         async with self._one:
             await self._health()
+            await self._watch_disk()
             self.ledger.commit()
+
+    async def _watch_disk(self) -> None:
+        """A full disk takes no intent; halt while there is room for what is still to be written."""
+        free = free_bytes(self.assembly.config.gamma.database)
+        if free is not None and free < DISK_MIN_BYTES:
+            request = HaltRequested(
+                command_id=f"disk-{self.ts_event_utc_ns}",
+                actor="daemon",
+                text=f"disk: {free / 2**20:.0f} MiB free, below {DISK_MIN_BYTES / 2**20:.0f}",
+                level=Level.REDUCING,
+                ts_event_utc_ns=self.ts_event_utc_ns,
+            )
+            await self.shell.feed(request)
 
     async def _health(self) -> None:
         wall, mono = time.time_ns() - self._started[0], time.monotonic_ns() - self._started[1]

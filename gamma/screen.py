@@ -74,17 +74,8 @@ def usd(microusd: float, *, signed: bool = False) -> str:
     return f"{value:+,.2f}" if signed else f"{value:,.2f}"
 
 
-def state_of(book: Book) -> str:
-    """ACTIVE, or the hardest level that stands on the account."""
-    levels = [h.level for h in book.halts.values() if h.scope == "account"]
-    for level in ("halted", "reducing", "paused"):
-        if level in levels:
-            return level.upper()
-    return "ACTIVE"
-
-
 def _header(title: str, book: Book) -> RenderableType:
-    state = state_of(book)
+    state = book.state
     style = f"bold {UP}" if state == "ACTIVE" else f"bold {WARN}"
     line = Text.assemble(
         ("gamma ", "bold"), (f"{title}  ", ""), (clock(book.ts_event_utc_ns), "bold"), "  ", (state, style)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gamma.cli import brokers, config, feed, init, markets, operate, run, size
+from gamma.cli import account, brokers, config, database, doctor, feed, init, markets, operate, replay, run, size
 from gamma.cli.output import group
 
 app = group("Position sizing and live trading: the right number of contracts, and you can see why.")
@@ -30,10 +30,14 @@ def _gamma(
 init.add_to(app)
 run.add_to(app)
 size.add_to(app)
+account.add_to(app)
 operate.add_to(app)
+replay.add_to(app)
+doctor.add_to(app)
 markets.add_to(app)
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")
+app.add_typer(database.app, name="db")
 app.add_typer(feed.app, name="feed")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 
 if TYPE_CHECKING:
     from gamma.config import Config
@@ -41,11 +41,20 @@ def run(  # noqa: PLR0913 - each option is a parameter
 
     Example: gamma run --feed MNQ=bars.parquet --speed max --once
     """
+    from gamma.account import summary
+    from gamma.cli.account import show_status
     from gamma.cli.setting import configured
+    from gamma.ledger.reader import Reader
 
     config = configured(path, mode=mode, feed=feed or [], speed=speed, skip_bad=skip_bad)
     live = not plain and not as_json and sys.stdout.isatty()
     asyncio.run(_run(config, live=live, once=once, bars_max=bars, quiet=as_json))
+    with Reader.open(config.gamma.database) as reader:
+        told = summary(config, reader)
+    if as_json:
+        print_json(told)
+    else:
+        show_status(told)
 
 
 async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:

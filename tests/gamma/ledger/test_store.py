@@ -144,7 +144,7 @@ def test_a_second_process_is_refused_and_told_who_holds_it(url: str, ledger: Led
     code = f"from gamma.ledger import Ledger; Ledger.open({url!r}, account='DU1234', mode='paper')"
     second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert second.returncode == 1
-    assert "ConfigInvalid" in second.stderr
+    assert "LedgerInUse" in second.stderr
     assert f"in use by process {os.getpid()};" in second.stderr
     ledger.close()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

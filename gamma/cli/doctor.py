@@ -1,0 +1,187 @@
+"""`gamma doctor`: everything that would keep the daemon from trading well, all at once, and no order."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json
+from gamma.errors import GammaError, LedgerInUse
+
+if TYPE_CHECKING:
+    from gamma.assembly import Assembly
+    from gamma.config import Config
+
+DISK_MIN_BYTES = 1 << 30
+PROBE_BARS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check: what was looked at, whether it is well, and what was seen."""
+
+    check: str
+    ok: bool
+    text: str
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check config, plugins, broker, feed, calendar, ledger, disk and clock; list every failure, send nothing.
+
+    Example: gamma doctor
+    """
+    findings = list(examine(path))
+    ok = all(f.ok for f in findings)
+    if as_json:
+        print_json({"ok": ok, "checks": [{"check": f.check, "ok": f.ok, "text": f.text} for f in findings]})
+    else:
+        for finding in findings:
+            mark = "[green]ok  [/]" if finding.ok else "[bold red]FAIL[/]"
+            console().print(f"{mark} [bold]{finding.check:<10}[/] {finding.text}", soft_wrap=True)
+    if not ok:
+        raise typer.Exit(FAILED)
+
+
+def examine(path: Path) -> Iterator[Finding]:
+    """Every check, in the order in which the daemon would come to them."""
+    from gamma.assembly import assemble, paper_state_path
+    from gamma.config import load
+
+    started = _process_started()
+    try:
+        config = load(path, os.environ)
+    except GammaError as error:
+        yield Finding(check="config", ok=False, text=str(error))
+        return
+    yield Finding(check="config", ok=True, text=f"{path}: {config.gamma.mode}, {len(config.strategies)} strategies")
+    yield _tried("plugins", lambda: _plugins(config))
+    try:
+        assembly = assemble(config, state_path=paper_state_path(config))
+    except GammaError as error:
+        yield Finding(check="assembly", ok=False, text=str(error))
+    else:
+        yield _tried("broker", lambda: _broker(assembly))
+        yield _tried("feed", lambda: _feed(assembly))
+        yield _tried("calendar", lambda: _calendar(assembly))
+    yield _tried("ledger", lambda: _ledger(config))
+    yield _tried("disk", lambda: _disk(config))
+    yield _tried("alerts", lambda: _alerts(config))
+    yield Finding(check="process", ok=True, text=_process(started))
+
+
+def _tried(check: str, look: Callable[[], tuple[bool, str]]) -> Finding:
+    try:
+        ok, text = look()
+    except GammaError as error:
+        return Finding(check=check, ok=False, text=str(error))
+    return Finding(check=check, ok=ok, text=text)
+
+
+def _plugins(config: "Config") -> tuple[bool, str]:
+    from gamma import plugins
+
+    plugins.check(config)
+    sizers = sorted({name for s in config.strategies for name in s.sizers})
+    guards = {name for s in config.strategies for name in s.guards}
+    return True, f"sizers {', '.join(sizers)}; {len(guards)} guards, every limit set"
+
+
+def _broker(assembly: "Assembly") -> tuple[bool, str]:
+    import asyncio
+
+    from gamma.markets import MICRO
+
+    async def ask() -> str:
+        account = await assembly.broker.connect()
+        held = await assembly.broker.positions()
+        await assembly.broker.close()
+        return f"account {account.account}, equity {account.equity_microusd / MICRO:,.2f} usd, {len(held)} position(s)"
+
+    try:
+        return True, asyncio.run(ask())
+    except LedgerInUse as error:
+        return True, str(error)
+
+
+def _feed(assembly: "Assembly") -> tuple[bool, str]:
+    from gamma.screen import clock
+
+    bars = [bar for bar, _ in zip(assembly.feed.bars(assembly.start_utc_ns), range(PROBE_BARS), strict=False)]
+    if not bars:
+        return False, "the feed has no bars from here on"
+    carries, since = ", ".join(sorted(assembly.feed.provides)), clock(bars[0].ts_open_utc_ns)
+    return (
+        True,
+        f"{', '.join(assembly.feed.markets)} every {assembly.feed.bar_s} s ({carries}), from {since}",
+    )
+
+
+def _calendar(assembly: "Assembly") -> tuple[bool, str]:
+    from gamma import calendar
+
+    now = time.time_ns()
+    short = [m for m in assembly.setup.markets if not calendar.reaches(m, now)]
+    if short:
+        return False, f"the calendar of {', '.join(short)} ends within 60 days; install a newer gamma"
+    today = time.strftime("%Y-%m-%d", time.gmtime(now / 1e9))
+    later = time.strftime("%Y-%m-%d", time.gmtime(now / 1e9 + 60 * 86_400))
+    odd = {d.date for m in assembly.setup.markets for d in calendar.disagreements(m, today, later)}
+    told = f"; the two sources differ on {', '.join(sorted(map(str, odd)))}: no entries then" if odd else ""
+    return True, f"reaches beyond 60 days{told}"
+
+
+def _ledger(config: "Config") -> tuple[bool, str]:
+    from gamma.ledger import sqlite_notes
+    from gamma.ledger.connections import file_of
+    from gamma.ledger.verify import verify
+
+    path = file_of(config.gamma.database)
+    if path is not None and not path.exists():
+        return True, f"{path} will be made at the first start"
+    report = verify(config.gamma.database)
+    notes = "; ".join(sqlite_notes())
+    if not report.sound:
+        return False, f"{len(report.problems)} problem(s), first: {report.problems[0]}"
+    return True, f"sound, {report.events:,} events" + (f"; {notes}" if notes else "")
+
+
+def _disk(config: "Config") -> tuple[bool, str]:
+    from gamma.ledger import free_bytes
+
+    free = free_bytes(config.gamma.database)
+    if free is None:
+        return True, "the ledger is no file of this machine"
+    return free >= DISK_MIN_BYTES, f"{free / 2**30:.1f} GiB free; the daemon halts under 1 GiB"
+
+
+def _alerts(config: "Config") -> tuple[bool, str]:
+    hooks = config.alerts.live if config.gamma.mode == "live" else config.alerts.paper
+    named = [n for n in ("discord_critical", "discord_routine") if getattr(hooks, n).get_secret_value()]
+    live = config.gamma.mode == "live"
+    if not named:
+        return not live, "no webhook: alerts stay in the ledger" + (
+            " - set alerts.live.discord_critical" if live else ""
+        )
+    return True, f"to {', '.join(named)}"
+
+
+def _process_started() -> float:
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def _process(started: float) -> str:
+    import psutil
+
+    memory = psutil.Process().memory_info().rss / 2**20
+    return f"{memory:.0f} MiB, {time.time() - started:.2f} s since the process began"
