@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gamma.config import Config, load
 from gamma.errors import InputInvalid
+from gamma.params import revealed
 
 
 def configured(
@@ -35,7 +36,7 @@ def configured(
         raise InputInvalid(f"--feed gives bars of {', '.join(unknown)}, which no strategy trades; traded: {traded}")
     given["feed.use"] = "file"
     given["feed.files"] = [{"market": market, "path": file} for market, file in files.items()]
-    given["strategies"] = [s.model_dump(mode="json", exclude_unset=True) for s in strategies]
+    given["strategies"] = [revealed(s.model_dump(exclude_unset=True)) for s in strategies]
     return load(path, os.environ, given)
 
 

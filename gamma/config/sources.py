@@ -57,6 +57,8 @@ class Raw:
             raise ConfigInvalid(f"{origin}: {place('.'.join(walked))} has no {parts[-1]}; give one key of an entry")
         here[key] = value
         path = ".".join([*walked, str(key)])
+        for below in [known for known in self.origins if known.startswith(f"{path}.")]:
+            del self.origins[below]
         self.origins[path] = origin
         return path
 
