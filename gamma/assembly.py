@@ -10,7 +10,7 @@ from typing import Any, Final, final
 from gamma import calendar, plugins
 from gamma.bars import Session
 from gamma.book import Setup
-from gamma.config import Config, config_hash
+from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
 from gamma.errors import ConfigInvalid
 from gamma.feeds import Feed
@@ -125,6 +125,8 @@ def _strategy(config: Config, name: str) -> StrategyRules:
         sizers=plugins.sizers(config, strategy),
         guards=plugins.guards(config, strategy),
         exits=strategy.exits,
+        adds=strategy.adds,
+        config_hash=strategy_hash(config, name),
     )
 
 

@@ -225,7 +225,7 @@ def _on_signal(turn: Turn, event: SignalMade) -> None:
             halted=decision.halted,
             steps=decision.steps,
             view=view,
-            config_hash=turn.rules.config_hash,
+            config_hash=strategy.config_hash,
             standing=standing,
             ts_event_utc_ns=turn.now,
             fault=decision.fault,

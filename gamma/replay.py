@@ -49,7 +49,8 @@ def verify(
             continue
         verdict.decisions += 1
         progress(verdict.decisions)
-        if fact.strategy not in rules.strategies or (fact.config_hash != rules.config_hash and not any_config):
+        strategy = rules.strategies.get(fact.strategy)
+        if strategy is None or (fact.config_hash != strategy.config_hash and not any_config):
             verdict.skipped += 1
             continue
         difference = _again(fact, rules)
@@ -69,7 +70,8 @@ def _again(fact: DecisionMade, rules: Rules) -> Difference | None:
         signal_id=fact.signal_id,
         standing=Reason(fact.standing),
     )
-    if decision.lots == fact.lots and encode(decision.steps) == encode(fact.steps):
+    now, then = [encode(s) for s in decision.steps], [encode(s) for s in fact.steps]
+    if decision.lots == fact.lots and now == then:
         return None
     told = next(
         (

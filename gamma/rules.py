@@ -14,6 +14,7 @@ class StrategyRules:
     """One strategy: its market, its chain, its guards, and how its positions are managed.
 
     `adds`: a signal may add to an open position, or trade against it; else it waits until the position is flat.
+    `config_hash` is of all that its decisions depend on.
     """
 
     name: str
@@ -22,6 +23,7 @@ class StrategyRules:
     guards: Guards
     exits: ExitRule = field(default_factory=ExitRule)
     adds: bool = False
+    config_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

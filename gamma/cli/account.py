@@ -82,10 +82,10 @@ def orders(
     if as_json:
         print_json(rows)
         return
-    table = _table("time", "order", "strategy", "market", "kind", ">lots", ">price", ">filled", "state")
+    table = _table("New York", "order", "strategy", "market", "kind", ">lots", ">price", ">filled", "state")
     for row in rows:
         table.add_row(
-            _clock(row["ts_event_utc_ns"]),
+            _moment(row["ts_event_utc_ns"]),
             row["id"],
             row["strategy"],
             row["market"],
@@ -120,11 +120,11 @@ def trades(
     if as_json:
         print_json(rows)
         return
-    table = _table("opened", "closed", "strategy", "market", ">lots", ">entry", ">exit", ">P&L", "ended by")
+    table = _table("opened (New York)", "closed", "strategy", "market", ">lots", ">entry", ">exit", ">P&L", "ended by")
     for row in rows:
         table.add_row(
-            _clock(row["ts_open_utc_ns"]),
-            _clock(row["ts_close_utc_ns"])[4:],
+            _moment(row["ts_open_utc_ns"]),
+            _moment(row["ts_close_utc_ns"]),
             row["strategy"],
             row["market"],
             f"{row['side'] * row['lots_max']:+d}",
@@ -168,10 +168,10 @@ def decisions(
     if as_json:
         print_json(rows)
         return
-    table = _table("time", "decision", "market", "side", ">sized", ">lots", "bound by", "why")
+    table = _table("New York", "decision", "market", "side", ">sized", ">lots", "bound by", "why")
     for row in rows:
         table.add_row(
-            _clock(row["ts_event_utc_ns"]),
+            _moment(row["ts_event_utc_ns"]),
             row["id"],
             row["market"],
             "buy" if row["side"] > 0 else "sell",
@@ -292,6 +292,11 @@ def _clock(ts_utc_ns: int) -> str:
     return clock(ts_utc_ns)
 
 
+def _moment(ts_utc_ns: int) -> str:
+    """Short, for lists: `06-02 09:35`, New York."""
+    return _clock(ts_utc_ns)[9:20]
+
+
 def _usd(value: float) -> str:
     return f"{value:+,.2f}"
 
@@ -299,8 +304,8 @@ def _usd(value: float) -> str:
 def _dial(value: float | str | None) -> str:
     if isinstance(value, str) or value is None:
         return value or "-"
-    return f"{value:,.6g}" if value == value else "-"
+    return f"{value:,.10g}" if value == value else "-"
 
 
 def _price(config: "Config", market: str, ticks: int) -> str:
-    return f"{config.market(market).points(ticks):,g}"
+    return f"{config.market(market).points(ticks):,.10g}"

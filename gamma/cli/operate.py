@@ -54,6 +54,8 @@ def halt(
         return
     if strategy:
         config.strategy(strategy)
+    if market and market not in (traded := {s.market for s in config.strategies}):
+        raise InputInvalid(f"no strategy trades {market!r}; traded: {', '.join(sorted(traded))}")
     scope, target = ("strategy", strategy) if strategy else ("market", market) if market else ("account", "")
     level = Level.HALTED if hard else Level.REDUCING
     _give(

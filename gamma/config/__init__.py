@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
 
@@ -16,7 +16,7 @@ from gamma.config.schema import Config, Strategy, known_sections
 from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file
 from gamma.errors import ConfigInvalid
 
-__all__ = ["Config", "Strategy", "config_hash", "load", "parse", "settings"]
+__all__ = ["Config", "Strategy", "config_hash", "load", "parse", "settings", "strategy_hash"]
 
 
 def load(path: Path, env: Mapping[str, str], given: Mapping[str, object] | None = None) -> Config:
@@ -71,9 +71,31 @@ def settings(config: Config) -> dict[str, tuple[Any, str]]:
     return {path: (value, config.origins.get(path, "default")) for path, value in leaves(_shown(config))}
 
 
+# What a decision comes from; how fast bars come, where the ledger lies and whom alerts reach is not of it.
+_DECIDES: Final = ("account", "brokers", "strategies", "sizers", "guards", "markets")
+
+
 def config_hash(config: Config) -> str:
-    """SHA-256 of all that is in effect, but for secrets, in canonical JSON."""
-    shown = _shown(config, mask="")
+    """SHA-256 of all that trading depends on, but for secrets, in canonical JSON: what `gamma arm` signs off."""
+    return _hash({"mode": config.gamma.mode} | {name: getattr(config, name) for name in _DECIDES})
+
+
+def strategy_hash(config: Config, name: str) -> str:
+    """SHA-256 of all that one strategy's decisions depend on: its section, its chain, its guards, its market."""
+    strategy = config.strategy(name)
+    return _hash(
+        {
+            "account": config.account,
+            "strategy": strategy,
+            "sizers": {n: config.sizers.get(n, {}) for n in strategy.sizers},
+            "guards": {n: config.guards.get(n, {}) for n in strategy.guards},
+            "market": config.markets.get(strategy.market),
+        }
+    )
+
+
+def _hash(value: Any) -> str:
+    shown = _shown(value, mask="")
     return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
