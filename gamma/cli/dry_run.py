@@ -10,13 +10,17 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from gamma import plugins
-from gamma.assembly import assemble
+from gamma.account import standing
+from gamma.assembly import SQLITE, assemble
+from gamma.book import Book
 from gamma.cli.cases import Hand, hand_view
 from gamma.cli.configured_case import found
 from gamma.config import Config, Strategy, load
 from gamma.decision import Decision, Guards, Sizers, decide
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.guards import inert
+from gamma.ledger.connections import file_of
+from gamma.ledger.reader import Reader
 from gamma.markets import Market, market
 from gamma.sizing import shrink, whole_lots
 from gamma.views import OrderView, View
@@ -83,7 +87,7 @@ def _configured(asked: Asked) -> DryRun:
     config = load(asked.path, os.environ)
     assembly = assemble(config, state_path=None)
     strategy = assembly.rules.strategies[_strategy(config, asked).name]
-    here = found(assembly, strategy, None, asked.hand)
+    here = found(assembly, strategy, _book(config), asked.hand)
     gaps = {name: inert(guard, here.view) for name, guard in strategy.guards}
     seeing = [(name, guard) for name, guard in strategy.guards if not gaps[name]]
     return DryRun(
@@ -95,6 +99,24 @@ def _configured(asked: Asked) -> DryRun:
         unjudged={name: gap for name, gap in gaps.items() if gap},
         title=f"strategy {strategy.name}, as of {_when(here.ts_utc_ns)}",
     )
+
+
+def _book(config: Config) -> Book | None:
+    """The book as the ledger has it, read-only; None before the first start.
+
+    Raises: ConfigInvalid when the ledger is another account's.
+    """
+    url = config.gamma.database
+    path = file_of(url)
+    if url.startswith(SQLITE) and (path is None or not path.exists()):
+        return None
+    with Reader.open(url) as reader:
+        if (reader.account, reader.mode) != (config.account.name, config.gamma.mode):
+            raise ConfigInvalid(
+                f"[gamma] database is that of the {reader.mode} account {reader.account!r}, and the configuration "
+                f"is of the {config.gamma.mode} account {config.account.name!r}; give each account its own"
+            )
+        return standing(config, reader).book
 
 
 def _when(ts_utc_ns: int) -> str:

@@ -69,6 +69,8 @@ def _headline(decision: Decision, market: str, title: str) -> RenderableType:
     lots = f"{decision.lots} {'lot' if decision.lots == 1 else 'lots'}"
     colour = "green" if decision.lots else "red"
     why = "" if decision.reason in ("", Reason.OK) else f", {words(decision.reason)}"
+    if decision.sized_lots != decision.lots:
+        why += f"; the chain allowed {decision.sized_lots}"
     if decision.halted:
         why += " [bold red](halted)[/]"
     line = Table.grid(expand=True)

@@ -189,6 +189,22 @@ def test_recorded_bars_are_sized_as_of_their_last(tmp_path: Path) -> None:
     assert "as of Mon 2026-03-02 13:20 New York" in result.stdout, result.stderr
 
 
+def test_the_ledgers_money_and_record_are_sized_by_and_another_accounts_are_not(tmp_path: Path) -> None:
+    configured(("speed = 300", 'speed = "max"'), ('use = "breakout"', 'use = "breakout", entry_bars = 5'))
+    assert RUNNER.invoke(app, ["run", "--plain", "--bars", "250"]).exit_code == 0
+    told = json.loads(RUNNER.invoke(app, ["status", "--json"]).stdout)
+    assert told["trades"] > 0
+    before = {path: path.read_bytes() for path in tmp_path.glob("gamma*db")}
+    shape = sized("--strategy", "mnq")
+    assert shape["steps"][0]["facts"]["balance_usd"] == pytest.approx(told["balance_usd"])
+    assert "drawn from the record of" in RUNNER.invoke(app, ["size", "--dry-run", "--what-if"]).stdout
+    assert {path: path.read_bytes() for path in tmp_path.glob("gamma*db")} == before
+    configured(('name = "paper"', 'name = "other"'))
+    result = RUNNER.invoke(app, ["size", "--dry-run"])
+    assert result.exit_code == 78
+    assert "that of the paper account 'paper'" in result.stderr
+
+
 def test_trades_are_read_oldest_first_and_by_lot(tmp_path: Path) -> None:
     file = tmp_path / "trades.csv"
     file.write_text("\ufefftime, pnl_usd, lots, note\n2026-03-03,-30,3,b\n2026-03-02T15:00:00Z,50,1,a\n")
