@@ -63,6 +63,11 @@ class Market:
         """Convert a price or a distance from ticks to points, correctly rounded."""
         return ticks / self.ticks_per_point
 
+    def shown(self, points: float) -> str:
+        """A price or distance as people read it: with the decimals of a tick; `-` where it is unknown."""
+        places = max(0, -int(self.tick_points.normalize().as_tuple().exponent))
+        return f"{points:,.{places}f}" if points == points else "-"
+
     def ticks(self, points: float) -> int:
         """Convert points to the nearest whole tick.
 

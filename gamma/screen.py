@@ -54,11 +54,16 @@ class Screen:
         """The whole picture of this book."""
         return Group(
             _header(self.title, book),
-            Columns([_account(book), _markets(book)], padding=(0, 2)),
+            Columns([_account(book), _markets(book)], padding=(0, 4)),
+            "",
             _positions(book),
+            "",
             _decisions(list(self.decisions)),
+            "",
             _trades(list(self.trades), self.count),
+            "",
             _halts(book),
+            "",
             Text("Ctrl-C stops cleanly; the next start goes on where it was.", style="dim"),
         )
 
@@ -107,15 +112,12 @@ def _markets(book: Book) -> Table:
             table.add_row(symbol, "waiting for the first bar")
             continue
         opened = book.sessions.get(symbol)
-        ticks = 1 / market.ticks_per_point
-        places = max(0, math.ceil(-math.log10(ticks))) if ticks < 1 else 0
         session = f"to {clock(opened.session.ts_close_utc_ns)[15:]}" if opened else "closed"
-        spread = mark.ask_points - mark.bid_points
         table.add_row(
             symbol,
-            f"{mark.price_points:,.{places}f}",
-            f"{mark.atr_points:,.{places}f}",
-            f"{spread:.{places}f}" if spread == spread else "-",
+            market.shown(mark.price_points),
+            market.shown(mark.atr_points),
+            market.shown(mark.ask_points - mark.bid_points),
             session,
         )
     return table
@@ -130,7 +132,7 @@ def _positions(book: Book) -> Table:
         market, mark = book.setup.markets[position.market], book.marks.get(position.market)
         price = mark.price_points if mark else math.nan
         held = {
-            o.intent.kind: f"{market.points(o.price_ticks):,g}"
+            o.intent.kind: market.shown(market.points(o.price_ticks))
             for o in book.orders.values()
             if o.intent.parent == position.entry_id and o.live
         }
@@ -141,8 +143,8 @@ def _positions(book: Book) -> Table:
             position.strategy,
             position.market,
             f"{position.lots:+d}",
-            f"{market.points(position.entry_ticks):,.2f}",
-            f"{price:,.2f}",
+            market.shown(market.points(position.entry_ticks)),
+            market.shown(price),
             held.get(OrderKind.STOP, "-"),
             held.get(OrderKind.TARGET, "-"),
             _pnl(open_microusd),

@@ -184,8 +184,8 @@ def decisions(
     console().print(table if rows else "no decisions yet")
 
 
-def show_status(told: Mapping[str, Any]) -> None:
-    """Print what `summary` gathered."""
+def show_status(told: Mapping[str, Any], *, dials: bool = True) -> None:
+    """Print what `summary` gathered; `dials` for the guards' too."""
     out = console()
     colour = "green" if told["state"] == "ACTIVE" else "yellow"
     when = _clock(told["ts_event_utc_ns"])
@@ -210,8 +210,9 @@ def show_status(told: Mapping[str, Any]) -> None:
         for row in told["acted"]:
             table.add_row(row["by"], row["reason"].replace("_", " "), f"{row['count']:,}")
         out.print(table)
-    out.print()
-    out.print(_guards(told["guards"]))
+    if dials:
+        out.print()
+        out.print(_guards(told["guards"]))
 
 
 def _show_halts(halts: Sequence[Mapping[str, Any]]) -> None:

@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913 - each option is a parameter
     if as_json:
         print_json(told)
     else:
-        show_status(told)
+        show_status(told, dials=False)
 
 
 async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:
