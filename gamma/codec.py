@@ -18,6 +18,7 @@ import numpy as np
 
 from gamma.errors import Corrupt
 from gamma.events import Command, Event, Recorded, Transient
+from gamma.reasons import Fact
 
 T = TypeVar("T")
 Code = Callable[[Any], Any]
@@ -58,6 +59,17 @@ def decode(cls: type[T], text: str) -> T:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Corrupt(f"{cls.__name__} cannot be read from {text[:80]!r}: {error}") from error
     return record
+
+
+def decode_facts(text: str) -> dict[str, Fact]:
+    """Facts by name, as they stand in a step, a halt or a notice.
+
+    Raises: Corrupt when the text is something else.
+    """
+    try:
+        return {name: _read_fact(value) for name, value in _loads(text).items()}
+    except (ValueError, AttributeError) as error:
+        raise Corrupt(f"no facts can be read from {text[:80]!r}: {error}") from error
 
 
 def encode_event(event: Event | Command) -> tuple[str, str]:

@@ -37,8 +37,10 @@ def backup(url: str, target: Path, *, rows: bool = True) -> Report:
         report = _checked(part, rows=rows)
         part.rename(target)
         _sync(target.absolute().parent)
-    except OSError as error:
-        raise InputInvalid(f"{target} cannot be written: {error.strerror}") from error
+    except (OSError, sqlite3.OperationalError) as error:
+        raise InputInvalid(f"{target} cannot be written: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise Corrupt(f"{source} cannot be copied: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     return report

@@ -19,4 +19,6 @@ def genesis(account: str, mode: str, created_utc_ns: int) -> bytes:
 
 def link(before: bytes, row: tuple[int, int, int, str, str]) -> bytes:
     """The hash of an event: seq, ts_event, ts_recorded, kind, payload."""
-    return sha256(before + "%d|%d|%d|%s|%s".__mod__(row).encode("utf-8", "surrogatepass")).digest()
+    seq, ts_event, ts_recorded, kind, payload = row
+    text = f"{seq}|{ts_event}|{ts_recorded}|{kind}|{payload}"
+    return sha256(before + text.encode("utf-8", "surrogatepass")).digest()

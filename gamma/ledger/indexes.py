@@ -51,7 +51,7 @@ def _copy(table: Table, part: str = "") -> Make:
 
 def _picker(names: tuple[str, ...]) -> Callable[[Tree], Row]:
     pick = itemgetter(*names)
-    return lambda tree: tuple([_cell(v) for v in pick(tree)])
+    return lambda tree: tuple([v if type(v) is int else _cell(v) for v in pick(tree)])
 
 
 def _cell(value: Any) -> Any:

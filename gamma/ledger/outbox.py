@@ -1,16 +1,17 @@
 """The outbox: notices lie here, written with the step that they tell of, until they are delivered."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from sqlalchemy import Connection, Update, or_, select, update
+from sqlalchemy import Connection, Update, case, or_, select, update
 
+from gamma.codec import decode_facts
 from gamma.ledger.tables import alerts
 from gamma.notices import Notice, Severity
 
 REPEAT_NS: Final = 600_000_000_000
+_RANK: Final = case({s.value: -s.rank for s in Severity}, value=alerts.c.severity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +32,9 @@ class Outbox:
         self._change = change
 
     def due(self, now_utc_ns: int, limit: int) -> tuple[Alert, ...]:
-        """What is to be sent now, oldest first."""
-        open_ = (alerts.c.delivered_utc_ns.is_(None), alerts.c.dropped_utc_ns.is_(None))
-        return self._read(*open_, alerts.c.next_attempt_utc_ns <= now_utc_ns, limit=limit)
+        """What is to be sent now, the gravest first, then the oldest."""
+        waiting = (alerts.c.delivered_utc_ns.is_(None), alerts.c.dropped_utc_ns.is_(None))
+        return self._read(*waiting, alerts.c.next_attempt_utc_ns <= now_utc_ns, limit=limit)
 
     def repeats(self, now_utc_ns: int, limit: int = 100) -> tuple[Alert, ...]:
         """CRITICAL notices that were delivered ten minutes ago or more, and that nobody has acknowledged."""
@@ -64,7 +65,7 @@ class Outbox:
         return found
 
     def _read(self, *where: Any, limit: int) -> tuple[Alert, ...]:
-        found = self._db.execute(select(alerts).where(*where).order_by(alerts.c.seq).limit(limit))
+        found = self._db.execute(select(alerts).where(*where).order_by(_RANK, alerts.c.seq).limit(limit))
         return tuple(
             Alert(
                 id=row.seq,
@@ -74,7 +75,7 @@ class Outbox:
                     severity=Severity(row.severity),
                     title=row.title,
                     text=row.text,
-                    facts=json.loads(row.facts),
+                    facts=decode_facts(row.facts),
                     ts_event_utc_ns=row.ts_event_utc_ns,
                 ),
             )

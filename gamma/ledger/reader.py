@@ -1,7 +1,7 @@
 """`Reader`: the ledger as rows, for the command line and the dashboard. It cannot write."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self, final
@@ -9,7 +9,7 @@ from typing import Any, Final, Self, final
 from sqlalchemy import Column, Connection, Row, Select, Table, func, select, table
 from sqlalchemy import column as named
 
-from gamma.codec import decode
+from gamma.codec import decode, decode_facts
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.events import DecisionMade, OrderKind, OrderState
 from gamma.ledger import schema, tables
@@ -26,8 +26,13 @@ _IDS: Final = {
     "runs": "run_id",
 }
 _TIMES: Final = {"trades": "ts_close_utc_ns", "ticks": "slot_utc_ns"}
-_FLAGS: Final = {"halted", "reduces"}
-_TREES: Final = {"evidence", "facts", "legs"}
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "halted": bool,
+    "reduces": bool,
+    "legs": json.loads,
+    "evidence": decode_facts,
+    "facts": decode_facts,
+}
 _ENDS: Final = {
     OrderState.FILLED,
     OrderState.CANCELED,
@@ -253,7 +258,7 @@ def _record(row: Row[Any], key: str) -> Record:
     values = row._asdict()
     read: Record = {"id": values.pop(key)}
     for name, value in values.items():
-        read[name] = json.loads(value) if name in _TREES else bool(value) if name in _FLAGS else value
+        read[name] = _READ[name](value) if name in _READ else value
     return read
 
 

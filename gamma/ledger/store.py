@@ -101,9 +101,9 @@ class Ledger:
 
         Raises: Transient or Corrupt when it could not be; then nothing of it stands.
         """
+        self._check_whole()
         if not self._open:
             return
-        self._check_whole()
         self._lease.check()
         try:
             self._raw.execute(self._update_head, (self._seq, self._sha256))

@@ -17,6 +17,7 @@ from gamma.ledger.indexes import Context, Row, Rows, columns, index_rows
 from gamma.ledger.records import KEPT
 
 PROBLEMS_MAX: Final = 100
+_loads: Final = json.JSONDecoder().decode
 Event = tuple[int, int, int, str, str, bytes]
 
 
@@ -107,7 +108,7 @@ class _Check:
 
     def _made(self, seq: int, kind: str, payload: str) -> Rows:
         try:
-            return index_rows(kind, json.loads(payload), self._context)
+            return index_rows(kind, _loads(payload), self._context)
         except KeyError:  # written before a field was added: its default stands in for it
             return self._made_anew(seq, kind, payload)
         except (ValueError, TypeError, AttributeError) as error:

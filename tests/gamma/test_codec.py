@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamma.bars import Bar, Session
-from gamma.codec import KINDS, decode, decode_event, encode, encode_event
+from gamma.codec import KINDS, decode, decode_event, decode_facts, encode, encode_event
 from gamma.effects import Tick
 from gamma.errors import Corrupt
 from gamma.events import EquityMarked, Fill, Intent, Level, OrderCanceled, OrderFilled, OrderKind, OrderType
 from gamma.notices import Notice, Severity
-from gamma.reasons import Reason, Step
+from gamma.reasons import Fact, Reason, Step
 from gamma.views import AccountView, MarketView, SignalView, TrackView, View
 
 WORDS = st.text() | st.sampled_from(["NaN", "Infinity", "-Infinity", "'NaN", "''Infinity", "null"])
@@ -145,6 +145,16 @@ def test_a_field_that_was_not_written_takes_its_default() -> None:
 def test_what_is_not_the_record_is_corrupt(text: str, said: str) -> None:
     with pytest.raises(Corrupt, match=said):
         decode(OrderCanceled, text)
+
+
+def test_facts_are_read_by_themselves() -> None:
+    facts: dict[str, Fact] = {"a": "NaN", "b": math.inf, "c": "'NaN", "d": True, "e": 3}
+    step = Step(name="", lots_before=None, lots_after=0, reason="", facts=facts)
+    text = json.dumps(json.loads(encode(step))["facts"])
+    assert decode_facts(text) == facts
+    for bad in ("{", "[]"):
+        with pytest.raises(Corrupt, match="no facts"):
+            decode_facts(bad)
 
 
 def test_an_unknown_kind_is_corrupt() -> None:

@@ -205,6 +205,7 @@ def day() -> list[Recorded]:
         entry(1, 60),
         OrderRejected(client_order_id="g1a-1-1", code="margin", text="too little \x00\ud800 margin", **ts),
         entry(2, 120),
+        OrderLost(client_order_id="g1a-1-2", text="502", **ts),
         OrderQuarantined(client_order_id="g1a-1-2", **ts),
         OrderAbsent(client_order_id="g1a-1-2", actor="ann", **ts),
         halted(1),

@@ -53,7 +53,7 @@ def test_a_ledger_can_be_checked_while_it_is_written(url: str, ledger: Ledger) -
 
 HASH = "its hash is not that of its columns"
 MOVED = "UPDATE events SET seq = 99 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; UPDATE events SET seq = 3"
-COPY = "SELECT 34, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FROM events WHERE seq = 2"
+COPY = "SELECT 35, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FROM events WHERE seq = 2"
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ COPY = "SELECT 34, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FR
             "DELETE FROM events WHERE seq IN (7, 8)",
             ["events 7 to 8: missing", "orders 7: no event made this row", "orders 8: no event made this row"],
         ),
-        ("DELETE FROM events WHERE seq = 33; DELETE FROM looks", ["head 1: it says that event 33"]),
+        ("DELETE FROM events WHERE seq = 34; DELETE FROM looks", ["head 1: it says that event 34"]),
         ("DELETE FROM head", ["head 1: it says that nothing"]),
         (f"{MOVED} WHERE seq = 99", [f"events 2: {HASH}", f"events 3: {HASH}", f"events 4: {HASH}"]),
-        (f"INSERT INTO events {COPY}", [f"events 34: {HASH}", "head 1: it says that event 33"]),
+        (f"INSERT INTO events {COPY}", [f"events 35: {HASH}", "head 1: it says that event 34"]),
         ("UPDATE meta SET mode = 'live'", [f"events 1: {HASH}"]),
         ("UPDATE meta SET created_utc_ns = 1", [f"events 1: {HASH}"]),
         ("DELETE FROM meta", ["meta: the row is missing"]),
@@ -103,13 +103,13 @@ COPY = "SELECT 34, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FR
         ("UPDATE fills SET account = 'U1' WHERE seq = 12", ["fills 12: account is 'U1', the event says 'DU1234'"]),
         ("UPDATE trades SET entry_points = 20000.25", ["trades 17: entry_points is 20000.25, the event says 20000.0"]),
         ("UPDATE equity SET low_microusd = 0", ["equity 13: low_microusd is 0"]),
-        ("UPDATE halts SET evidence = '{}' WHERE seq = 23", ["halts 23: evidence is '{}', the event says '{\"day_pnl"]),
+        ("UPDATE halts SET evidence = '{}' WHERE seq = 24", ["halts 24: evidence is '{}', the event says '{\"day_pnl"]),
         ("INSERT INTO peaks VALUES (1, 5, 'ann', 6)", ["peaks 1: no event made this row"]),
         ("INSERT INTO peaks VALUES (99, 5, 'ann', 6)", ["peaks 99: no event made this row"]),
-        ("UPDATE ticks SET outcome = 'ok'", ["ticks 30: outcome is 'ok', the event says 'no_signal'"]),
-        ("UPDATE alerts SET severity = 'info'", ["alerts 31: severity is 'info', the event says 'critical'"]),
-        ("DELETE FROM runs", ["runs 32: missing"]),
-        ("UPDATE looks SET family = 'none'", ["looks 33: family is 'none'"]),
+        ("UPDATE ticks SET outcome = 'ok'", ["ticks 31: outcome is 'ok', the event says 'no_signal'"]),
+        ("UPDATE alerts SET severity = 'info'", ["alerts 32: severity is 'info', the event says 'critical'"]),
+        ("DELETE FROM runs", ["runs 33: missing"]),
+        ("UPDATE looks SET family = 'none'", ["looks 34: family is 'none'"]),
     ],
 )
 def test_tampering_is_found_and_named(url: str, tamper: Tamper, script: str, said: list[str]) -> None:
