@@ -187,13 +187,13 @@ def _liquidity(market: Market, mark: Mark) -> LiquidityView:
 def _position(book: Book, strategy: StrategyRules) -> PositionView:
     symbol, family = strategy.market.symbol, strategy.market.family
     working = [(o.intent, o.left_lots) for o in _entries(book)]
-    long_minis = short_minis = market_value = portfolio = 0.0
+    long_minis = short_minis = market_value = family_value = 0.0
     for (_, held), position in book.positions.items():
         market = book.setup.markets[held]
         value = _margin_usd(book, held, position.lots)
-        portfolio += value
         market_value += value if held == symbol else 0.0
         if market.family == family:
+            family_value += value
             long_minis += max(0, position.lots) * market.mini_equivalent
             short_minis += max(0, -position.lots) * market.mini_equivalent
     for intent, lots in working:
@@ -208,6 +208,7 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
         working_short_lots=sum(n for i, n in working if i.market == symbol and i.side < 0),
         value_usd=_margin_usd(book, symbol, lots_held),
         market_value_usd=market_value,
+        family_value_usd=family_value,
         portfolio_usd=equity_microusd(book) / MICRO,
         family_net_minis=long_minis - short_minis,
         family_long_minis=long_minis,
@@ -250,6 +251,7 @@ def _control(book: Book, rules: Rules, symbol: str) -> ControlView:
         config_hash=rules.config_hash,
         armed_config_hash=control.armed_config_hash,
         armed_until_utc_ns=control.armed_until_utc_ns,
+        armed_loss_max_usd=control.loss_max_microusd / MICRO if control.armed_config_hash else NAN,
         automation=policy.automation,
         automation_attested=policy.automation_attested,
         products=policy.products,

@@ -125,13 +125,19 @@ class LiquidityView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionView:
-    """Exposure before the order. Signed lots: + long or YES, - short or NO."""
+    """Exposure before the order. Signed lots: + long or YES, - short or NO.
+
+    `value_usd`, `market_value_usd` and `family_value_usd` are what positions tie up, in this market and in
+    its family. `family_long_minis` and `family_short_minis` are lots of the family in e-minis, held and
+    working, each side by itself and never below 0.
+    """
 
     lots: Num = 0
     working_long_lots: Num = 0
     working_short_lots: Num = 0
     value_usd: Num = 0.0
     market_value_usd: Num = 0.0
+    family_value_usd: Num = 0.0
     portfolio_usd: Num = NAN
     family_net_minis: Num = 0.0
     family_long_minis: Num = 0.0
@@ -199,12 +205,15 @@ class ControlView:
 
     Ages are seconds since the last sign of life; `mismatches` counts consecutive reconciles in which the
     broker's position differed from the book's; `balance_gap_usd` is the last end-of-day difference.
+    `automation` is `allowed`, `own_machine` or `banned`. The `model_` fields are of the strategy's
+    checkpoint, empty where it follows a rule; `armed_loss_max_usd` is the day's loss that a person armed.
     """
 
     mode: str = "paper"
     config_hash: str = ""
     armed_config_hash: str = ""
     armed_until_utc_ns: int = 0
+    armed_loss_max_usd: Num = NAN
     automation: str = "allowed"
     automation_attested: bool = False
     products: tuple[str, ...] = ()
@@ -217,13 +226,16 @@ class ControlView:
     mismatches: int = 0
     balance_gap_usd: Num = NAN
     calendar_agrees: bool = True
+    model_hash: str = ""
+    model_pinned_hash: str = ""
+    model_age_days: Num = NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderView:
     """The order that a guard judges: `side` +1 or -1, whole `lots` > 0, `reduces` when it only closes.
 
-    `price_points` is the limit, NaN at market.
+    `price_points` is the limit, NaN at market; of an event contract it is the price of YES, on either side.
     """
 
     market: str
