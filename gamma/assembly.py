@@ -15,7 +15,7 @@ from gamma.desk import Seat
 from gamma.errors import ConfigInvalid
 from gamma.feeds import Feed
 from gamma.markets import MICRO, Market
-from gamma.ports import Broker, Capabilities, Dedupe, SignalSource
+from gamma.ports import Broker, Capabilities, Dedupe, SignalSource, SignalStream
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
 
 SQLITE: Final = "sqlite:///"
@@ -61,6 +61,7 @@ class Assembly:
     broker: Broker
     feed: Feed
     seats: Mapping[str, tuple[Seat, ...]]
+    streams: tuple[SignalStream, ...]
     hours: Hours
     start_utc_ns: int
 
@@ -74,6 +75,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     if len(brokers) > 1:
         raise ConfigInvalid(f"strategies trade at {', '.join(sorted(brokers))}: one account, one broker")
     setup = setup_of(config)
+    sources = _sources(config, setup.markets)
     broker = _broker(config, brokers.pop(), setup.markets, state_path)
     return Assembly(
         config=config,
@@ -81,7 +83,8 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         rules=rules_of(config, broker.capabilities),
         broker=broker,
         feed=feed if feed is not None else _feed(config, setup.markets),
-        seats=_seats(config, setup.markets),
+        seats=_seats(config, sources),
+        streams=tuple(s for s in sources.values() if isinstance(s, SignalStream)),
         hours=Hours(),
         start_utc_ns=_start_ns(config, setup.markets),
     )
@@ -170,15 +173,21 @@ def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
     return min(calendar.next_session(symbol, midnight).ts_open_utc_ns for symbol in markets)
 
 
-def _seats(config: Config, markets: Mapping[str, Market]) -> dict[str, tuple[Seat, ...]]:
-    seats: dict[str, tuple[Seat, ...]] = {}
+def _sources(config: Config, markets: Mapping[str, Market]) -> dict[str, SignalSource | SignalStream]:
+    """Each strategy's source of signals: one that looks at bars, or one that hears them from outside."""
+    opened: dict[str, SignalSource | SignalStream] = {}
     for strategy in config.strategies:
         params = {k: v for k, v in strategy.signal.items() if k != "use"}
-        where = f"strategies.{strategy.name}.signal"
-        source: SignalSource = (
-            plugins.named(plugins.SIGNALS, str(strategy.signal["use"]), where)
-            .load()
-            .open(params, strategy=strategy.name, market=markets[strategy.market])
-        )
-        seats[strategy.market] = (*seats.get(strategy.market, ()), Seat(strategy=strategy.name, source=source))
+        plugin = plugins.named(plugins.SIGNALS, str(strategy.signal["use"]), f"strategies.{strategy.name}.signal")
+        opened[strategy.name] = plugin.load().open(params, strategy=strategy.name, market=markets[strategy.market])
+    return opened
+
+
+def _seats(config: Config, sources: Mapping[str, SignalSource | SignalStream]) -> dict[str, tuple[Seat, ...]]:
+    """Strategies that look at bars, by market; a market without one is there all the same, for its sessions."""
+    seats: dict[str, tuple[Seat, ...]] = {s.market: () for s in config.strategies}
+    for strategy in config.strategies:
+        source = sources[strategy.name]
+        if isinstance(source, SignalSource):
+            seats[strategy.market] += (Seat(strategy=strategy.name, source=source),)
     return seats

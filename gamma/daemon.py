@@ -47,7 +47,7 @@ from gamma.guards import inert
 from gamma.ledger import Ledger, free_bytes
 from gamma.offline import acknowledge
 from gamma.outlook import look
-from gamma.ports import BarDriven
+from gamma.ports import BarDriven, SignalStream
 from gamma.recovery import recover
 from gamma.rules import StrategyRules
 from gamma.shell import Observer, Shell
@@ -112,9 +112,13 @@ class Daemon:
         await self._start()
         schedule = self._schedule()
         schedule.start()
+        hearing = [asyncio.create_task(self._hear(stream)) for stream in self.assembly.streams]
         try:
             await self._trade(times, once=once, bars_max=bars_max)
         finally:
+            for task in hearing:
+                task.cancel()
+            await asyncio.gather(*hearing, return_exceptions=True)
             schedule.shutdown(wait=False)
             await self._finish()
 
@@ -212,6 +216,13 @@ class Daemon:
                     self.ledger.commit()
             if self.stopping.is_set() or self.desk.bars == bars_max:
                 return
+
+    async def _hear(self, stream: SignalStream) -> None:
+        """Take signals from outside as they come; they count from when they are taken up."""
+        async for heard in stream.signals():
+            async with self._one:
+                await self.shell.feed(replace(heard, ts_event_utc_ns=self.ts_event_utc_ns))
+                self.ledger.commit()
 
     async def _next(self, bars: AsyncIterator[Bar]) -> Bar | None:
         """The next bar; None when the feed has ended, or as soon as a stop is asked for."""
