@@ -5,7 +5,7 @@ as it is until somebody acts is CRITICAL; a WARNING is sent at once, INFO is gat
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from gamma.reasons import Fact
 UNKNOWN = "unknown"
 """How a number that is not known stands in a notice: JSON and SQL have no NaN."""
 
+_BARS = "▁▂▃▄▅▆▇█"
 _LATCHES = {"halt", "flatten_and_halt", "reducing", "strategy_off"}
 _CONSEQUENCES = {
     "pause": "No entries for now; lifts by itself.",
@@ -265,10 +266,27 @@ def filled(ts_event_utc_ns: int, *, execution_id: str, market: str, lots: int, p
     )
 
 
-def day_summary(ts_event_utc_ns: int, *, session: str, facts: Mapping[str, Fact]) -> Notice:
-    """How the session went; `facts` as equity_usd, pnl_usd, trades."""
-    text = "The session has ended; the numbers follow."
+def day_summary(
+    ts_event_utc_ns: int, *, session: str, facts: Mapping[str, Fact], equity_usd: Sequence[float] = ()
+) -> Notice:
+    """How the session went; `facts` as equity_usd, pnl_usd, trades; `equity_usd` over the session is drawn."""
+    drawn = sparkline(equity_usd)
+    text = "The session has ended; the numbers follow." + (f"\n{drawn}" if drawn else "")
     return _info(ts_event_utc_ns, f"day_summary:{session}", f"Summary of {session}", text, facts)
+
+
+def sparkline(values: Sequence[float], width_max: int = 32) -> str:
+    """A curve in one line of text: lowest as the lowest bar, highest as the highest; what is not finite is left out.
+
+    Of more than `width_max` values it shows evenly spaced ones, the first and the last among them.
+    """
+    known = [value for value in values if math.isfinite(value)]
+    if len(known) > width_max:
+        known = [known[round(i * (len(known) - 1) / (width_max - 1))] for i in range(width_max)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if low == high:
+        return _BARS[3] * len(known)
+    return "".join(_BARS[round((value - low) / (high - low) * (len(_BARS) - 1))] for value in known)
 
 
 def _order(client_order_id: str, market: str, lots: int) -> dict[str, Fact]:

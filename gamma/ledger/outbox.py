@@ -11,6 +11,8 @@ from gamma.ledger.tables import alerts
 from gamma.notices import Notice, Severity
 
 REPEAT_NS: Final = 600_000_000_000
+POSTPONED_MAX_NS: Final = 7_200_000_000_000
+"""No attempt is put off for longer; one that lies further ahead tells of a clock that was set back."""
 _RANK: Final = case({s.value: -s.rank for s in Severity}, value=alerts.c.severity)
 
 
@@ -34,7 +36,8 @@ class Outbox:
     def due(self, now_utc_ns: int, limit: int) -> tuple[Alert, ...]:
         """What is to be sent now, the gravest first, then the oldest."""
         waiting = (alerts.c.delivered_utc_ns.is_(None), alerts.c.dropped_utc_ns.is_(None))
-        return self._read(*waiting, alerts.c.next_attempt_utc_ns <= now_utc_ns, limit=limit)
+        when = alerts.c.next_attempt_utc_ns
+        return self._read(*waiting, or_(when <= now_utc_ns, when > now_utc_ns + POSTPONED_MAX_NS), limit=limit)
 
     def repeats(self, now_utc_ns: int, limit: int = 100) -> tuple[Alert, ...]:
         """CRITICAL notices that were delivered ten minutes ago or more, and that nobody has acknowledged."""

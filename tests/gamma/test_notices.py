@@ -145,3 +145,18 @@ def test_each_wording_has_a_title_a_text_and_a_key() -> None:
     ]
     assert all(notice.key and notice.title and notice.text and notice.ts_event_utc_ns == TS for notice in said)
     assert "gamma resolve g1-1-7 --as filled|absent" in said[10].text
+
+
+def test_the_summary_draws_the_equity_of_the_day() -> None:
+    notice = notices.day_summary(
+        TS, session="2026-01-02", facts={}, equity_usd=[50_000.0, 50_700.0, math.nan, 50_300.0]
+    )
+    assert notice.text.splitlines()[1] == "▁█▄"
+
+
+def test_a_curve_is_drawn_from_its_lowest_to_its_highest_within_its_width() -> None:
+    assert notices.sparkline([]) == ""
+    assert notices.sparkline([5.0, 5.0]) == "▄▄"
+    assert notices.sparkline([float(i) for i in range(8)]) == "▁▂▃▄▅▆▇█"
+    long = notices.sparkline([float(i) for i in range(1_000)])
+    assert (len(long), long[0], long[-1]) == (32, "▁", "█")
