@@ -26,6 +26,8 @@ from gamma.sizing import shrink, whole_lots
 from gamma.views import OrderView, View
 from gamma.whatif import Point, Stakes, curve
 
+# A signal that no ledger knows: a rehearsal is nobody's double.
+SIGNAL_ID: Final = "dry-run"
 HAND_MARKET: Final = "MNQ"
 HAND_SIZERS: Final = ("half_kelly",)
 
@@ -95,7 +97,7 @@ def _configured(asked: Asked) -> DryRun:
         market=strategy.market,
         sizers=strategy.sizers,
         guards=seeing,
-        decision=decide(here.view, strategy.sizers, seeing, standing=here.standing),
+        decision=decide(here.view, strategy.sizers, seeing, signal_id=SIGNAL_ID, standing=here.standing),
         unjudged={name: gap for name, gap in gaps.items() if gap},
         title=f"strategy {strategy.name}, as of {_when(here.ts_utc_ns)}",
     )
@@ -177,7 +179,7 @@ def _binding(result: DryRun, lots: int) -> str:
             allowed = 0
         if allowed < lots:
             return name
-    order = OrderView(market=result.market.symbol, side=1, lots=lots, price_points=math.nan)
+    order = OrderView(market=result.market.symbol, side=1, lots=lots, signal_id=SIGNAL_ID)
     for name, guard in result.guards:
         if lots and guard(result.view, order).lots < lots:
             return name

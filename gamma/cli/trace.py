@@ -1,7 +1,7 @@
 """A decision's trace as a person reads it: each step, what it let through, why, and on what numbers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -47,8 +47,8 @@ def show_decision(console: Console, result: DryRun) -> None:
     decision = result.decision
     console.print(_headline(decision, result.view.market.symbol, result.title))
     console.print()
-    console.print(trace_table(decision.steps, decision.bound_by))
     sizers = {name for name, _ in result.sizers}
+    console.print(trace_table(decision.steps, decision.bound_by, sizers))
     for step in decision.steps:
         if len(step.facts) > BESIDE and step.name in sizers | {decision.bound_by}:
             console.print()
@@ -80,7 +80,7 @@ def _headline(decision: Decision, market: str, title: str) -> RenderableType:
     return Group(line, f"bound by [bold]{escape(decision.bound_by)}[/]{why}")
 
 
-def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
+def trace_table(steps: Sequence[Step], bound_by: str, sizers: Collection[str] = ()) -> Table:
     """Every step in order; the one that bound is marked."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("")
@@ -91,7 +91,9 @@ def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
     table.add_column("numbers")
     for step in steps:
         bound = step.name == bound_by
-        numbers = " · ".join(f"{name} {value}" for name, value in _pairs(_beside(step, bound=bound)))
+        numbers = " · ".join(
+            f"{name} {value}" for name, value in _pairs(_beside(step, sizer=step.name in sizers, bound=bound))
+        )
         table.add_row(
             "[yellow]▶[/]" if bound else "",
             f"[bold yellow]{escape(step.name)}[/]" if bound else escape(step.name),
@@ -103,11 +105,11 @@ def trace_table(steps: Sequence[Step], bound_by: str) -> Table:
     return table
 
 
-def _beside(step: Step, *, bound: bool) -> Mapping[str, Fact]:
-    """The numbers that stand in a step's own row: all of a few, of many what is measured and its limit."""
-    if len(step.facts) <= BESIDE:
-        return step.facts
-    return {} if bound else {key: step.facts[key] for key in ("now", "limit") if key in step.facts}
+def _beside(step: Step, *, sizer: bool, bound: bool) -> Mapping[str, Fact]:
+    """The numbers in a step's own row: all of a few, or what a guard measures and its limit."""
+    if not sizer and not bound and "limit" in step.facts:
+        return {key: step.facts[key] for key in ("now", "limit") if key in step.facts}
+    return step.facts if len(step.facts) <= BESIDE else {}
 
 
 def _reason(reason: str) -> str:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,7 @@ def test_recorded_bars_take_the_place_of_the_feed_and_leave_the_other_strategies
 def test_a_strategys_secret_survives_the_options(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.touch(0o600)
-    text = EXAMPLE.read_text().replace('{ use = "breakout" }', '{ use = "webhook", key = "canary" }')
-    path.write_text(text)
+    path.write_text(re.sub(r"signal = .*", 'signal = { use = "webhook", key = "canary" }', EXAMPLE.read_text()))
     config = configured(path, feed=["MNQ=bars.csv"])
     assert config.strategies[0].signal["key"].get_secret_value() == "canary"
     assert "canary" not in repr(config)

@@ -128,7 +128,7 @@ def test_what_if_as_a_table_fits_100_columns() -> None:
 def configured(*replaced: tuple[str, str]) -> None:
     text = (Path(__file__).parents[3] / "config.example.toml").read_text()
     text = re.sub(r"(?m)^sizers = .*", 'sizers = ["half"]', text)
-    text = re.sub(r"(?m)^guards = .*", 'guards = ["safety_halt", "stale_data"]', text)
+    text = re.sub(r"(?ms)^guards = \[.*?^\]", 'guards = ["safety_halt", "stale_data"]', text)
     for before, after in replaced:
         text = text.replace(before, after)
     Path("config.toml").write_text(text)
@@ -190,7 +190,7 @@ def test_recorded_bars_are_sized_as_of_their_last(tmp_path: Path) -> None:
 
 
 def test_the_ledgers_money_and_record_are_sized_by_and_another_accounts_are_not(tmp_path: Path) -> None:
-    configured(("speed = 300", 'speed = "max"'), ('use = "breakout"', 'use = "breakout", entry_bars = 5'))
+    configured(("speed = 300", 'speed = "max"'), ("entry_bars = 55", "entry_bars = 5"))
     assert RUNNER.invoke(app, ["run", "--plain", "--bars", "250"]).exit_code == 0
     told = json.loads(RUNNER.invoke(app, ["status", "--json"]).stdout)
     assert told["trades"] > 0
