@@ -85,3 +85,18 @@ def known(*values: Num) -> Num:
     for value in values:
         found = found & (value > -INF) & (value < INF)
     return found
+
+
+def beside(xp: Any, value: Num) -> Num:
+    """A number [...] as [..., 1], so that it meets each place of an array [..., K]."""
+    return xp.asarray(value)[..., None]
+
+
+def exp(value: Num) -> Num:
+    """The exponential; the value must be so small that it does not overflow."""
+    return math.exp(value) if _plain(value) else namespace(value).exp(value)
+
+
+def log1p(value: Num) -> Num:
+    """log(1 + value); the value must be above -1."""
+    return math.log1p(value) if _plain(value) else namespace(value).log1p(value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from gamma.errors import InputInvalid, InputMissing
-from gamma.numeric import INF, floor, maximum, minimum, where
+from gamma.numeric import INF, above_zero, floor, known, maximum, minimum, ratio, where
 from gamma.numeric import namespace as namespace  # noqa: PLC0414 - a part of this room since it began
 from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
@@ -136,3 +136,20 @@ def require(field: str, value: Num, mend: str, *, least: float | None = None) ->
         raise InputInvalid(f"{field} = {value:g}: must be above 0 and finite; {mend}")
     if least is not None and not least <= value < INF:
         raise InputInvalid(f"{field} = {value:g}: must be {least:g} or more and finite; {mend}")
+
+
+def require_stake(view: View) -> tuple[float, float]:
+    """Balance [usd] and risk of a lot [usd], refused where they make no sense.
+
+    Raises: InputInvalid, naming the field.
+    """
+    balance_usd, risk_usd = view.account.balance_usd, view.signal.risk_usd_per_lot
+    require("account.balance_usd", balance_usd, "wait for the broker's balance, or give --balance")
+    require("signal.risk_usd_per_lot", risk_usd, "the strategy must give a stop or a bounded loss, or give --risk")
+    return float(balance_usd), float(risk_usd)
+
+
+def fraction_lots(balance_usd: Num, fraction: Num, risk_usd_per_lot: Num) -> Num:
+    """Lots = balance [usd] * fraction [1] / risk [usd/lot], not yet floored; 0 where an input makes no sense."""
+    ok = above_zero(balance_usd, risk_usd_per_lot) & known(fraction)
+    return where(ok, ratio(balance_usd * fraction, risk_usd_per_lot), 0.0)

@@ -4,7 +4,7 @@ Pure and traceable. A side that is neither long nor short makes all of it unknow
 """
 
 from gamma.markets import Kind
-from gamma.numeric import NAN, Num, known, maximum, where
+from gamma.numeric import NAN, Num, floor, known, maximum, ratio, where
 from gamma.views import View
 
 
@@ -50,3 +50,20 @@ def reducing_lots(view: View) -> Num:
 def opening_lots(view: View) -> Num:
     """Lots held and working on the order's side; 0 where it reduces."""
     return maximum(exposure_lots(view), 0.0)
+
+
+def affordable_contracts(spend_usd: Num, cost_points: Num) -> Num:
+    """The most event contracts whose cost and taker fee fit into `spend_usd`; exact in whole cents.
+
+        n c + ceil(7 n c (100 - c) / 10,000) <= S   is   n <= 10,000 S / (10,000 c + 7 c (100 - c))
+
+    for whole cents n c and S, since a whole number that is not below x is not below ceil(x). At a fraction
+    of a cent the fee may round up by almost one cent, which is set aside.
+    Source: Kalshi fee schedule (see `gamma.markets.event_fee_cents`).
+    """
+    spend_cents = floor(spend_usd * 100.0 + 1e-6)
+    whole = cost_points == floor(cost_points)
+    spend_cents = where(whole, spend_cents, maximum(spend_cents - 1.0, 0.0))
+    each = cost_points * (10_000.0 + 7.0 * (100.0 - cost_points))
+    contracts = floor(ratio(spend_cents * 10_000.0, each))
+    return where((cost_points > 0) & (cost_points < 100), contracts, 0.0)

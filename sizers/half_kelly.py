@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self, final
 
 from pydantic import BaseModel, Field, model_validator
 
-from gamma.kelly import Record, fraction_lots, record
+from gamma.kelly import Record, Window, record, record_facts, require_record
 from gamma.numeric import above_zero, maximum, minimum, where
 from gamma.reasons import Fact, Reason
-from gamma.sizing import require
+from gamma.sizing import fraction_lots, require, require_stake
 from gamma.views import Num, View
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -35,7 +35,7 @@ class HalfKelly(BaseModel, frozen=True, extra="forbid"):
     max_lots: Annotated[int, Field(ge=1)] = 3
     min_lots: Annotated[int, Field(ge=0)] = 1
     bootstrap_trades: Annotated[int, Field(ge=0)] = 10
-    rolling_window: Annotated[int, Field(ge=1)] = 50
+    rolling_window: Window = 50
     halt_frac: Annotated[float, Field(ge=0, lt=1)] = 0.5
     fraction: Fraction = 0.5
     on_no_edge: Literal["minimum", "stand_aside"] = "minimum"
@@ -44,11 +44,6 @@ class HalfKelly(BaseModel, frozen=True, extra="forbid"):
     def _ordered(self) -> Self:
         if self.min_lots > self.max_lots:
             raise ValueError(f"min_lots = {self.min_lots} is above max_lots = {self.max_lots}; lower it")
-        if self.bootstrap_trades > self.rolling_window:
-            raise ValueError(
-                f"bootstrap_trades = {self.bootstrap_trades} is above rolling_window = {self.rolling_window}, "
-                "so that the bootstrap would never end; lower it"
-            )
         return self
 
     def __call__(self, view: View, lots: Num) -> Num:  # noqa: ARG002 - it proposes
@@ -62,26 +57,18 @@ class HalfKelly(BaseModel, frozen=True, extra="forbid"):
         return where(sound & (balance >= self._halt_below_usd(view)), proposed, 0.0)
 
     def explain(self, view: View, lots: float) -> Mapping[str, Fact]:  # noqa: ARG002 - it proposes
-        balance, risk, capital = view.account.balance_usd, view.signal.risk_usd_per_lot, self._capital_usd(view)
-        require("account.starting_capital_usd", capital, "set [account] starting_capital_usd")
-        require("account.balance_usd", balance, "wait for the broker's balance, or give --balance")
-        require("signal.risk_usd_per_lot", risk, "the strategy must give a stop or a bounded loss, or give --risk")
+        require("account.starting_capital_usd", self._capital_usd(view), "set [account] starting_capital_usd")
+        balance, risk = require_stake(view)
         found = self._record(view)
-        require("track.trades", found.trades if found.sound else float("nan"), "mend the record's P&L", least=0)
+        require_record(found)
         half = self.fraction * found.kelly_frac
         raw = float(fraction_lots(balance, half, risk))
         return {
-            "balance_usd": float(balance),
-            "trades": int(found.trades),
-            "wins": found.wins,
-            "losses": found.losses,
-            "scratches": int(found.scratches),
-            "win_frac": float(found.win_frac),
-            "win_mean_usd": float(found.win_mean_usd),
-            "loss_mean_usd": float(found.loss_mean_usd),
+            "balance_usd": balance,
+            **record_facts(found),
             "kelly_frac": float(found.kelly_frac),
             "half_kelly_frac": float(half),
-            "risk_usd_per_lot": float(risk),
+            "risk_usd_per_lot": risk,
             "budget_usd": float(max(0.0, balance * half)),
             "raw_lots": raw,
             "max_lots": self.max_lots,

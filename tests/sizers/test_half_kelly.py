@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gamma.kelly import fraction_lots, kelly_of_statistics
+from gamma.kelly import kelly_of_statistics
+from gamma.sizing import fraction_lots
 from sizers.half_kelly import HalfKelly
 from tests.sizers.sized import facts, sized, traded
 
