@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from gamma import plugins
@@ -237,3 +239,24 @@ def test_a_bad_trade_is_named_by_file_line_field_and_value(tmp_path: Path, text:
 def test_a_file_of_trades_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputInvalid, match="No such file"):
         read_trades(tmp_path / "none.csv")
+
+
+NUMBERS = st.one_of(st.floats(), st.integers(-(10**6), 10**6), st.sampled_from(["nan", "inf", "-inf", "1e400", "x"]))
+
+
+@given(
+    given_numbers=st.dictionaries(
+        st.sampled_from(["--balance", "--capital", "--risk", "--atr", "--price", "--room", "--stop-points"]), NUMBERS
+    ),
+    market=st.sampled_from(["MNQ", "ES", "XAU_USD", "SPX", "KXBTC-26"]),
+    sizer=st.sampled_from(["half_kelly", "atr_risk", "contract_cap", "fixed", "half"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_number_makes_it_crash(given_numbers: dict[str, object], market: str, sizer: str) -> None:
+    options = [f"{name}={value}" for name, value in given_numbers.items()]
+    arguments = ["size", "--dry-run", "--json", "--what-if", "--market", market, "--sizer", sizer, *options]
+    result = RUNNER.invoke(app, arguments)
+    assert result.exit_code in (0, 1, 2, 78), result.exception
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    if result.exit_code == 0:
+        assert json.loads(result.stdout)["lots"] >= 0
