@@ -29,7 +29,6 @@ from gamma.effects import Answer
 from gamma.errors import ConfigInvalid, Transient
 from gamma.events import (
     AckRequested,
-    BalanceCompared,
     BarClosed,
     BootStarted,
     Command,
@@ -45,6 +44,7 @@ from gamma.events import (
 from gamma.feeds.pace import MAX, paced
 from gamma.guards import inert
 from gamma.ledger import Ledger, free_bytes
+from gamma.messengers import Messengers
 from gamma.offline import acknowledge
 from gamma.outlook import look
 from gamma.ports import BarDriven, SignalStream
@@ -58,6 +58,7 @@ COMMIT_BARS: Final = 500
 DISK_MIN_BYTES: Final = 1 << 30
 LISTEN_S: Final = 0.5
 DELIVER_S: Final = 5.0
+PING_S: Final = 60.0
 NS: Final = 1_000_000_000
 
 log = structlog.get_logger("gamma.daemon")
@@ -74,7 +75,7 @@ class Daemon:
         *,
         code_hash: str = "",
         observers: Sequence[Observer] = (),
-        deliver: Callable[[], Awaitable[None]] | None = None,
+        messengers: Messengers | None = None,
     ) -> None:
         config = assembly.config
         self.assembly = assembly
@@ -83,7 +84,7 @@ class Daemon:
         self.requests = requests.folder_of(config.gamma.database, config.account.name)
         self.kill_switch = Path(config.paths.kill_switch)
         self.stopping = asyncio.Event()
-        self.deliver = deliver
+        self.messengers = messengers
         self.missed = 0
         self.ts_event_utc_ns = 0
         self.shell = Shell(
@@ -137,7 +138,7 @@ class Daemon:
     async def _start(self) -> None:
         book, broker = self.shell.book, self.assembly.broker
         self.ts_event_utc_ns = self._resume_ns()
-        account = await broker.connect()
+        await broker.connect()
         await self.shell.feed(
             BootStarted(
                 epoch=book.epoch + 1,
@@ -150,9 +151,7 @@ class Daemon:
         for market in self.assembly.seats:
             self.desk.warm_up(market, self.assembly.feed.history(market, self.ts_event_utc_ns, WARM_BARS))
         await self.shell.reconcile()
-        if not self.shell.book.positions:
-            gap = account.balance_microusd - self.shell.book.balance_microusd
-            await self.shell.feed(BalanceCompared(gap_microusd=gap, ts_event_utc_ns=self.ts_event_utc_ns))
+        await self.shell.compare_balance()
         self._prove_guards()
         started = notices.started(self.ts_event_utc_ns, version=_version(), config_hash=self.assembly.rules.config_hash)
         self.ledger.append([], [started])
@@ -252,10 +251,10 @@ class Daemon:
             await self.shell.feed(ShutDown(reason=reason, ts_event_utc_ns=self.ts_event_utc_ns))
             self.ledger.append([], [notices.stopped(self.ts_event_utc_ns, cause=reason, clean=True)])
             self.ledger.commit()
-        if self.deliver is not None:
+        if self.messengers is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.assembly.config.schedule.drain_s):
-                    await self.deliver()
+                    await self.messengers.deliver(final=True)
         await self.assembly.broker.close()
         log.info("stopped", reason=reason, bars=self.desk.bars)
 
@@ -272,8 +271,8 @@ class Daemon:
             (self._beat, plan.heartbeat_s),
             (self._listen, LISTEN_S),
         ]
-        if self.deliver is not None:
-            jobs.append((self.deliver, DELIVER_S))
+        if self.messengers is not None:
+            jobs += [(self.messengers.deliver, DELIVER_S), (self.messengers.ping, PING_S)]
         for job, every_s in jobs:
             schedule.add_job(job, "interval", seconds=every_s, id=job.__name__)
         schedule.add_listener(self._job_failed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)

@@ -77,6 +77,8 @@ class Desk:
             self._sessions[market] = session
             agrees = self.hours.agrees(market, session.date)
             await self.shell.feed(SessionOpened(session=session, agrees=agrees, ts_event_utc_ns=ts_utc_ns))
+            if market == self.shell.rules.day_market:
+                await self.shell.compare_balance()
 
     async def _look(self, seat: Seat, bar: Bar) -> None:
         signal = seat.source.on_bar(bar)

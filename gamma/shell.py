@@ -16,6 +16,7 @@ from gamma.effects import Answer, Ask, Record, Send, Tell, Tick
 from gamma.engine import step
 from gamma.errors import Transient
 from gamma.events import (
+    BalanceCompared,
     BarClosed,
     Event,
     Intent,
@@ -127,6 +128,17 @@ class Shell:
         if not await self._take_fills():
             await self.feed(*position_events(self.book, positions, self.now()))
         self.store.commit()
+
+    async def compare_balance(self) -> None:
+        """Hold the broker's balance against start plus P&L, fees and transfers; only a flat account can be compared.
+
+        Raises: Transient when the broker gave no answer.
+        """
+        if any(p.lots for p in self.book.positions.values()):
+            return
+        account = await self.broker.account()
+        gap = account.balance_microusd - self.book.balance_microusd
+        await self.feed(BalanceCompared(gap_microusd=gap, ts_event_utc_ns=self.now()))
 
     async def _find(self, client_order_id: str) -> Lookup:
         try:

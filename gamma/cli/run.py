@@ -58,10 +58,12 @@ def run(  # noqa: PLR0913 - each option is a parameter
 
 
 async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:
+    from gamma.alerts import open_client
     from gamma.assembly import assemble, paper_state_path
     from gamma.daemon import Daemon
     from gamma.ledger import Ledger
     from gamma.logs import Chronicle, set_up
+    from gamma.messengers import Messengers
     from gamma.screen import Screen
 
     set_up("error" if live or quiet else config.gamma.log_level, sys.stderr if live or quiet else sys.stdout)
@@ -69,12 +71,14 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
     opened = Ledger.open(config.gamma.database, account=config.account.name, mode=config.gamma.mode)
     with closing(opened) as ledger:
         assembly = assemble(config, state_path=paper_state_path(config))
-        daemon = Daemon(assembly, ledger, observers=(screen, Chronicle()))
-        daemon.watch_signals()
-        trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
-        if live:
-            await _draw(daemon, screen, trading)
-        await trading
+        async with open_client() as client:
+            messengers = Messengers(config, ledger, client)
+            daemon = Daemon(assembly, ledger, observers=(screen, Chronicle()), messengers=messengers)
+            daemon.watch_signals()
+            trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
+            if live:
+                await _draw(daemon, screen, trading)
+            await trading
 
 
 async def _draw(daemon: "Daemon", screen: "Screen", trading: "asyncio.Task[None]") -> None:
