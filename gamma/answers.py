@@ -1,8 +1,10 @@
 """What the broker says became of our orders: each answer is recorded once, and acted on. Pure."""
 
 from gamma import notices
+from gamma.book import owner
 from gamma.events import (
     BalanceCompared,
+    Fill,
     ForeignOrderSeen,
     Halt,
     Level,
@@ -25,7 +27,10 @@ from gamma.markets import MICRO
 from gamma.orders import Order, Position
 from gamma.reasons import Reason
 from gamma.turn import Turn
+from gamma.upkeep import tend
 from gamma.vigil import watch
+
+_LATE = (OrderState.ABSENT, OrderState.REJECTED)
 
 
 def on_accepted(turn: Turn, event: OrderAccepted) -> None:
@@ -37,7 +42,7 @@ def on_accepted(turn: Turn, event: OrderAccepted) -> None:
     turn.record(event)
     if late:
         _adopt_late(turn, order)
-    turn.tend()
+    tend(turn)
 
 
 def _adopt_late(turn: Turn, order: Order) -> None:
@@ -56,11 +61,14 @@ def _adopt_late(turn: Turn, order: Order) -> None:
 
 
 def on_rejected(turn: Turn, event: OrderRejected) -> None:
-    """The broker refused, definitely."""
+    """The broker refused, definitely; some take an order first, and refuse it then."""
     order = turn.book.orders.get(event.client_order_id)
-    if order is None or not order.unresolved:
+    if order is None or order.ended:
         return
-    turn.record(event)
+    if order.state is OrderState.PARTIAL:
+        turn.record(OrderCanceled(client_order_id=event.client_order_id, ts_event_utc_ns=turn.now))
+    else:
+        turn.record(event)
     if order.moves_position:
         turn.tell(
             notices.order_rejected(
@@ -71,7 +79,7 @@ def on_rejected(turn: Turn, event: OrderRejected) -> None:
                 cause=event.text,
             )
         )
-    turn.tend()
+    tend(turn)
 
 
 def on_lost(turn: Turn, event: OrderLost) -> None:
@@ -104,7 +112,7 @@ def on_missed(turn: Turn, event: OrderMissed) -> None:
     waited_s = (turn.now - order.intent.ts_event_utc_ns) / 1e9
     if event.final or (looks >= can.absence_listings and waited_s >= can.quiet_window_s):
         turn.record(OrderAbsent(client_order_id=event.client_order_id, actor="reconcile", ts_event_utc_ns=turn.now))
-        turn.tend()
+        tend(turn)
 
 
 def _spaced(times_utc_ns: tuple[int, ...], spacing_ns: int) -> int:
@@ -118,73 +126,115 @@ def _spaced(times_utc_ns: tuple[int, ...], spacing_ns: int) -> int:
 def quarantine(turn: Turn, order: Order) -> None:
     """Time is up and nothing is proved: the account is frozen until a person resolves the order."""
     intent = order.intent
+    if order.state is OrderState.PENDING:
+        lost = OrderLost(
+            client_order_id=intent.client_order_id, text="no answer by the deadline", ts_event_utc_ns=turn.now
+        )
+        turn.record(lost)
+        if not order.moves_position:
+            return
     turn.record(OrderQuarantined(client_order_id=intent.client_order_id, ts_event_utc_ns=turn.now))
     notice = notices.order_quarantined(
         turn.now, client_order_id=intent.client_order_id, market=intent.market, lots=intent.side * intent.lots
     )
-    halt = Halt(
+    if not turn.halt(_account_halt(turn, Level.HALTED, Reason.UNRESOLVED, intent.client_order_id), notice):
+        turn.tell(notice)
+
+
+def _account_halt(turn: Turn, level: Level, reason: Reason, client_order_id: str) -> Halt:
+    return Halt(
         halt_id="",
         scope="account",
         target="",
-        level=Level.HALTED,
-        reason=Reason.UNRESOLVED,
+        level=level,
+        reason=reason,
         actor="reconcile",
-        evidence={"client_order_id": intent.client_order_id},
+        evidence={"client_order_id": client_order_id},
         ts_event_utc_ns=turn.now,
     )
-    if not turn.halt(halt, notice):
-        turn.tell(notice)
 
 
 def on_filled(turn: Turn, event: OrderFilled) -> None:
     """An execution: booked once, whatever state its order is in."""
     fill = event.fill
-    order = turn.book.orders.get(fill.client_order_id)
     if fill.execution_id in turn.book.executions:
         return
+    order = turn.book.orders.get(fill.client_order_id)
+    if fill.market in turn.book.setup.markets:
+        _book_fill(turn, event, order)
+    if order is None:
+        _stranger(turn, fill)
+    elif order.state in _LATE:
+        _adopt_late(turn, order)
+    watch(turn)
+    tend(turn)
+
+
+def _book_fill(turn: Turn, event: OrderFilled, order: Order | None) -> None:
+    fill = event.fill
+    before = turn.book.position(owner(turn.book, fill), fill.market)
     turn.record(event)
-    market = turn.book.setup.markets[fill.market]
     turn.tell(
         notices.filled(
             turn.now,
             execution_id=fill.execution_id,
             market=fill.market,
             lots=fill.side * fill.lots,
-            price_points=market.points(fill.price_ticks),
+            price_points=turn.book.setup.markets[fill.market].points(fill.price_ticks),
         )
     )
-    strategy = order.intent.strategy if order else ""
-    position = turn.book.position(strategy, fill.market)
-    if position.exit_lots and (position.lots == 0 or position.side == fill.side):
-        _close_trade(turn, position, order)
-    if order is not None and order.state is OrderState.ABSENT:
-        _adopt_late(turn, order)
-    watch(turn)
-    turn.tend()
+    after = turn.book.position(before.strategy, fill.market)
+    if before.lots and after.side != before.side:
+        _close_trade(turn, before, order)
+        after = turn.book.position(before.strategy, fill.market)
+    # What was to close a position and opened one instead is closed in its turn.
+    if order is not None and order.intent.kind is not OrderKind.ENTRY and after.side == fill.side:
+        turn.want_exit(after, "overshoot")
 
 
-def _close_trade(turn: Turn, position: Position, order: Order | None) -> None:
-    market = turn.book.setup.markets[position.market]
-    closed_side = -1 if order is not None and order.intent.side > 0 else 1
+def _stranger(turn: Turn, fill: Fill) -> None:
+    """Somebody traded on this account, by hand or by a second daemon: no new risk until a person has looked."""
+    seen = ForeignOrderSeen(
+        client_order_id=fill.client_order_id or fill.execution_id,
+        market=fill.market,
+        ours=fill.client_order_id.startswith(turn.book.client_id_prefix),
+        ts_event_utc_ns=turn.now,
+    )
+    if seen.client_order_id in turn.book.control.foreign_orders:
+        return
+    turn.record(seen)
+    level = Level.HALTED if seen.ours else Level.REDUCING
+    notice = notices.order_foreign(
+        turn.now, client_order_id=seen.client_order_id, market=fill.market, lots=fill.side * fill.lots
+    )
+    if not turn.halt(_account_halt(turn, level, Reason.POSITION_MISMATCH, seen.client_order_id), notice):
+        turn.tell(notice)
+
+
+def _close_trade(turn: Turn, before: Position, order: Order | None) -> None:
+    """The round trip is complete; what the same fill opened beyond flat is closed next."""
+    market = turn.book.setup.markets[before.market]
+    position = turn.book.position(before.strategy, before.market)
     kind = order.intent.kind if order is not None else OrderKind.EXIT
+    asked = before.exit_reason or ("exit" if order is not None else "by hand")
+    count = turn.book.tracks[before.strategy].trades if before.strategy in turn.book.tracks else 0
     trade = Trade(
-        trade_id=f"{position.strategy}@{position.ts_open_utc_ns}@{turn.now}",
-        strategy=position.strategy,
-        market=position.market,
-        side=closed_side,
-        lots_max=position.lots_max,
-        ts_open_utc_ns=position.ts_open_utc_ns,
+        trade_id=f"{before.strategy}#{count + 1}",
+        strategy=before.strategy,
+        market=before.market,
+        side=before.side,
+        lots_max=before.lots_max,
+        ts_open_utc_ns=before.ts_open_utc_ns,
         ts_close_utc_ns=turn.now,
-        entry_points=market.points(position.entry_ticks),
+        entry_points=market.points(before.entry_ticks),
         exit_points=market.points(position.exit_ticks),
         pnl_microusd=position.pnl_microusd - position.fees_microusd,
         fees_microusd=position.fees_microusd,
-        risk_microusd=position.risk_microusd_per_lot * position.lots_max,
-        exit_reason=str(kind) if kind is not OrderKind.EXIT else (position.exit_reason or "exit"),
+        risk_microusd=before.risk_microusd_per_lot * before.lots_max,
+        exit_reason=asked if kind is OrderKind.EXIT else str(kind),
     )
     turn.record(TradeClosed(trade=trade, ts_event_utc_ns=turn.now))
-    left = turn.book.position(position.strategy, position.market)
-    turn.want_exit(left, "overshoot")
+    turn.want_exit(turn.book.position(before.strategy, before.market), "overshoot")
 
 
 def on_canceled(turn: Turn, event: OrderCanceled) -> None:
@@ -193,13 +243,13 @@ def on_canceled(turn: Turn, event: OrderCanceled) -> None:
     if order is None or order.ended:
         return
     turn.record(event)
-    turn.tend()
+    tend(turn)
 
 
 def on_replaced(turn: Turn, event: OrderReplaced) -> None:
     """The order works at a new price."""
     order = turn.book.orders.get(event.client_order_id)
-    if order is None or order.price_ticks == event.price_ticks:
+    if order is None or order.ended or order.price_ticks == event.price_ticks:
         return
     turn.record(event)
 
@@ -221,7 +271,7 @@ def on_positions(turn: Turn, event: PositionsCompared) -> None:
             )
         )
     watch(turn)
-    turn.tend()
+    tend(turn)
 
 
 def on_balance(turn: Turn, event: BalanceCompared) -> None:
@@ -243,14 +293,5 @@ def on_foreign(turn: Turn, event: ForeignOrderSeen) -> None:
     if not event.ours:
         turn.tell(notice)
         return
-    halt = Halt(
-        halt_id="",
-        scope="account",
-        target="",
-        level=Level.HALTED,
-        reason=Reason.POSITION_MISMATCH,
-        actor="reconcile",
-        evidence={"client_order_id": event.client_order_id},
-        ts_event_utc_ns=turn.now,
-    )
-    turn.halt(halt, notice)
+    turn.halt(_account_halt(turn, Level.HALTED, Reason.POSITION_MISMATCH, event.client_order_id), notice)
+    tend(turn)

@@ -122,10 +122,12 @@ def _denied(sizing: Sizing, side: int, standing: Reason) -> Decision:
 def _judge(name: str, guard: Guard, view: View, order: OrderView) -> Verdict:
     try:
         verdict = guard(view, order)
-    except Exception as error:  # a guard that raises closes: 0 lots and its strategy is halted
+    except Exception as error:
+        # A guard that raises closes: its strategy is halted and an entry gets 0 lots. It holds no exit back.
         text = f"{name}: {type(error).__name__}: {error}"
         trip = Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": text}, realised=True)
-        return Verdict(lots=0, reason=Reason.FAULT, facts={"error": text}, trip=trip)
+        lots = order.lots if order.reduces else 0
+        return Verdict(lots=lots, reason=Reason.FAULT, facts={"error": text}, trip=trip)
     return verdict
 
 

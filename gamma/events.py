@@ -69,7 +69,8 @@ class Intent:
     """An order as it was decided, before its first byte was sent.
 
     `price_ticks` is the limit or stop price, 0 at market. `parent` names the entry whose bracket this
-    order belongs to, `subject` the order that a cancel or replace is about.
+    order belongs to, `subject` the order that a cancel or replace is about. `risk_microusd_per_lot` is the
+    most that one lot can lose where no stop says it (an option structure), else 0.
     """
 
     client_order_id: str
@@ -87,6 +88,7 @@ class Intent:
     subject: str = ""
     reason: str = ""
     legs: tuple[Leg, ...] = ()
+    risk_microusd_per_lot: int = 0
     ts_event_utc_ns: int = 0
 
 

@@ -25,8 +25,6 @@ class Mark:
     """The state of one market's price after its last bar or quote."""
 
     price_points: float = NAN
-    high_points: float = NAN
-    low_points: float = NAN
     bid_points: float = NAN
     ask_points: float = NAN
     depth_top5_lots: float = NAN
@@ -62,11 +60,14 @@ def _average(before: float, value: float, span: int) -> float:
 
 
 def mark_bar(mark: Mark, bar: Bar) -> Mark:
-    """Fold one closed bar in.
+    """Fold one closed bar in; one that is no news, or no bar at all, leaves the mark as it is.
 
     True range = max(high, last close) - min(low, last close); Wilder's average over 14 bars, a plain
     running mean until there are 14. Source: Wilder, New Concepts in Technical Trading Systems (1978).
     """
+    ordered = -math.inf < bar.low_points <= bar.close_points <= bar.high_points < math.inf
+    if not ordered or not mark.ts_bar_utc_ns < bar.ts_close_utc_ns > bar.ts_open_utc_ns:
+        return mark
     last = mark.price_points
     first = last != last
     true_range = max(bar.high_points, bar.high_points if first else last) - min(
@@ -81,8 +82,6 @@ def mark_bar(mark: Mark, bar: Bar) -> Mark:
     known = spread == spread
     return Mark(
         price_points=bar.close_points,
-        high_points=bar.high_points,
-        low_points=bar.low_points,
         bid_points=bar.close_points - half if known else NAN,
         ask_points=bar.close_points + half if known else NAN,
         depth_top5_lots=mark.depth_top5_lots,
@@ -98,13 +97,16 @@ def mark_bar(mark: Mark, bar: Bar) -> Mark:
 
 
 def mark_quote(mark: Mark, bid_points: float, ask_points: float, depth_top5_lots: float, ts_utc_ns: int) -> Mark:
-    """Fold one quote in: the price becomes the mid."""
+    """Fold one quote in: the price becomes the mid.
+
+    With one side missing, or the sides crossed, there is no mid: the price stays, and so does its age.
+    """
+    if not -math.inf < bid_points <= ask_points < math.inf:
+        return replace(mark, bid_points=NAN, ask_points=NAN, depth_top5_lots=NAN)
     mid = (bid_points + ask_points) / 2
     return replace(
         mark,
         price_points=mid,
-        high_points=mid,
-        low_points=mid,
         bid_points=bid_points,
         ask_points=ask_points,
         depth_top5_lots=depth_top5_lots,

@@ -2,6 +2,7 @@
 
 from gamma import notices
 from gamma.book import fold
+from gamma.errors import InvariantBroken
 from gamma.events import (
     Armed,
     ArmRequested,
@@ -25,11 +26,17 @@ from gamma.markets import MICRO
 from gamma.outlook import equity_microusd
 from gamma.reasons import Reason
 from gamma.turn import Turn
+from gamma.upkeep import tend
 from gamma.vigil import still_trips, watch
 
 
 def on_boot(turn: Turn, event: BootStarted) -> None:
-    """A new epoch: orders that were about to be sent are UNKNOWN until reconcile has asked."""
+    """A new epoch: orders that were about to be sent are UNKNOWN until reconcile has asked.
+
+    Raises: InvariantBroken when the epoch is not new, for its order ids would be those of another run.
+    """
+    if event.epoch <= turn.book.epoch:
+        raise InvariantBroken(f"I1: epoch {event.epoch} was used before; the ledger stands at {turn.book.epoch}")
     turn.record(event)
 
 
@@ -51,10 +58,19 @@ def on_model_failed(turn: Turn, event: ModelFailed) -> None:
         ts_event_utc_ns=turn.now,
     )
     turn.halt(halt, notices.model_refused(turn.now, strategy=event.strategy, checkpoint="", cause=event.text))
+    tend(turn)
 
 
 def on_halt(turn: Turn, event: HaltRequested) -> None:
     """Cut new risk, by a person's word."""
+    known = {
+        "account": [""],
+        "strategy": list(turn.rules.strategies),
+        "market": list(turn.book.setup.markets),
+    }.get(event.scope, [])
+    if event.target not in known:
+        turn.answer(event.command_id, False, f"no {event.scope} {event.target!r}; known: {', '.join(known) or 'none'}")
+        return
     halt = Halt(
         halt_id="",
         scope=event.scope,
@@ -68,6 +84,7 @@ def on_halt(turn: Turn, event: HaltRequested) -> None:
     where = scope_of(halt)
     notice = notices.halted(turn.now, scope=where, actor=event.actor, reason=event.text or str(Reason.OPERATOR))
     fresh = turn.halt(halt, notice)
+    tend(turn)
     turn.answer(event.command_id, True, f"{where} is {event.level}" + ("" if fresh else " already"))
 
 
@@ -80,6 +97,10 @@ def on_resume(turn: Turn, event: ResumeRequested) -> None:
     if halt is None:
         known = ", ".join(turn.book.halts) or "none stands"
         turn.answer(event.command_id, False, f"no halt {event.halt_id}; standing: {known}")
+        return
+    quarantined = [cid for cid, o in turn.book.orders.items() if o.state is OrderState.QUARANTINED]
+    if halt.reason == Reason.UNRESOLVED and quarantined:
+        turn.answer(event.command_id, False, f"first say what became of {', '.join(quarantined)}: gamma resolve ID")
         return
     rebased = PeakRebased(equity_microusd=equity_microusd(turn.book), actor=event.actor, ts_event_utc_ns=turn.now)
     found = still_trips(turn, fold(turn.book, rebased) if event.rebase else turn.book, halt)
@@ -94,40 +115,56 @@ def on_resume(turn: Turn, event: ResumeRequested) -> None:
     turn.tell(notices.resumed(turn.now, scope=scope_of(halt), actor=event.actor, reason=halt.reason))
     turn.answer(event.command_id, True, f"halt {event.halt_id} ({halt.reason}) is lifted")
     watch(turn)
+    tend(turn)
 
 
 def on_flatten(turn: Turn, event: FlattenRequested) -> None:
     """Close positions and cancel entries."""
-    closed = 0
-    for position in list(turn.book.positions.values()):
-        if position.lots and event.market in ("", position.market):
-            turn.want_exit(position, "operator")
-            closed += 1
     for order in list(turn.book.orders.values()):
         if order.intent.kind is OrderKind.ENTRY and event.market in ("", order.intent.market):
             turn.cancel(order, "operator")
-    turn.tend()
-    turn.answer(event.command_id, True, f"closing {closed} position(s), entries cancelled")
+    held = [p for p in turn.book.positions.values() if p.lots and event.market in ("", p.market)]
+    frozen = [p for p in held if turn.book.frozen(p.strategy, p.market)]
+    for position in held:
+        if position not in frozen:
+            turn.want_exit(position, "operator")
+    tend(turn)
+    text = f"closing {len(held) - len(frozen)} position(s), entries cancelled"
+    if frozen:
+        text += f"; {len(frozen)} stay(s) open under a halt that stops exits too: resume first"
+    waiting = [c for c, o in turn.book.orders.items() if o.unresolved and o.moves_position]
+    if waiting:
+        text += f"; {len(waiting)} order(s) have no answer yet, and their markets wait for it"
+    turn.answer(event.command_id, not frozen, text)
 
 
 def on_resolve(turn: Turn, event: ResolveRequested) -> None:
     """A person says what became of an order."""
-    order = turn.book.orders.get(event.client_order_id)
+    cid = event.client_order_id
+    order = turn.book.orders.get(cid)
     if order is None or order.state not in (OrderState.UNKNOWN, OrderState.QUARANTINED):
-        turn.answer(event.command_id, False, f"{event.client_order_id} is no unresolved order")
+        turn.answer(event.command_id, False, f"{cid} is no unresolved order")
+        return
+    if event.outcome not in ("absent", "filled"):
+        turn.answer(event.command_id, False, f"{event.outcome!r} is no outcome; say filled or absent")
         return
     if event.outcome == "absent":
-        turn.record(OrderAbsent(client_order_id=event.client_order_id, actor=event.actor, ts_event_utc_ns=turn.now))
+        turn.record(OrderAbsent(client_order_id=cid, actor=event.actor, ts_event_utc_ns=turn.now))
     else:
-        turn.record(OrderAccepted(client_order_id=event.client_order_id, broker_order_id="", ts_event_utc_ns=turn.now))
-    turn.tend()
-    turn.answer(event.command_id, True, f"{event.client_order_id} resolved as {event.outcome}; now lift the halt")
+        turn.record(OrderAccepted(client_order_id=cid, broker_order_id="", ts_event_utc_ns=turn.now))
+    tend(turn)
+    left = [c for c, o in turn.book.orders.items() if o.unresolved and o.moves_position]
+    then = f"still unresolved: {', '.join(left)}" if left else "now lift the halt"
+    turn.answer(event.command_id, True, f"{cid} resolved as {event.outcome}; {then}")
 
 
 def on_arm(turn: Turn, event: ArmRequested) -> None:
     """Arm live trading of the very config that runs."""
     if event.config_hash != turn.rules.config_hash:
         turn.answer(event.command_id, False, "that is not the config that the daemon runs")
+        return
+    if event.until_utc_ns <= turn.now or event.loss_max_microusd <= 0:
+        turn.answer(event.command_id, False, "an arming needs a time that is still to come and a largest loss above 0")
         return
     turn.record(
         Armed(

@@ -29,7 +29,7 @@ GRAPH: Final[dict[OrderState, frozenset[OrderState]]] = {
     OrderState.CANCELED: frozenset({OrderState.FILLED, OrderState.CANCELED}),
     OrderState.EXPIRED: frozenset({OrderState.FILLED, OrderState.EXPIRED}),
     OrderState.FILLED: frozenset({OrderState.FILLED}),
-    OrderState.REJECTED: frozenset({OrderState.REJECTED}),
+    OrderState.REJECTED: frozenset({OrderState.REJECTED, OrderState.PARTIAL, OrderState.FILLED}),
 }
 
 
@@ -46,6 +46,7 @@ class Order:
     execution_ids: frozenset[str] = frozenset()
     cancels: int = 0
     ts_cancel_utc_ns: int = 0
+    ts_end_utc_ns: int = 0
     misses_utc_ns: tuple[int, ...] = ()
 
     @property
@@ -79,14 +80,14 @@ class Order:
         return self.intent.kind not in (OrderKind.CANCEL, OrderKind.REPLACE)
 
 
-def advance(order: Order, state: OrderState) -> Order:
-    """Move an order along the graph.
+def advance(order: Order, state: OrderState, ts_utc_ns: int = 0) -> Order:
+    """Move an order along the graph; `ts_utc_ns` is when.
 
     Raises: InvariantBroken when the graph has no such edge.
     """
     if state not in GRAPH[order.state]:
         raise InvariantBroken(f"I7: order {order.intent.client_order_id} cannot go from {order.state} to {state}")
-    return replace(order, state=state)
+    return replace(order, state=state, ts_end_utc_ns=ts_utc_ns if state in _ENDS else 0)
 
 
 def fill_order(order: Order, fill: Fill) -> Order:
@@ -99,6 +100,7 @@ def fill_order(order: Order, fill: Fill) -> Order:
     return replace(
         order,
         state=state,
+        ts_end_utc_ns=0 if state is OrderState.PARTIAL else fill.ts_event_utc_ns,
         filled_lots=filled,
         execution_ids=order.execution_ids | {fill.execution_id},
     )
@@ -108,8 +110,8 @@ def fill_order(order: Order, fill: Fill) -> Order:
 class Position:
     """One strategy's position in one market; lots are signed, `lots_open` holds (lots, price) first in first out.
 
-    `risk_ticks` is the initial stop distance, `best_ticks` the most favourable price since the entry,
-    `exit_reason` why it is to be closed, once it is.
+    `entry_ids` are the orders that opened it, `risk_ticks` is the initial stop distance, `best_ticks` the most
+    favourable price since the entry, `exit_reason` why it is to be closed, once it is.
     """
 
     strategy: str
@@ -129,7 +131,12 @@ class Position:
     best_ticks: float = 0.0
     bars_held: int = 0
     exit_reason: str = ""
-    entry_id: str = ""
+    entry_ids: tuple[str, ...] = ()
+
+    @property
+    def entry_id(self) -> str:
+        """The order that opened it last; "" where none of ours did."""
+        return self.entry_ids[-1] if self.entry_ids else ""
 
     @property
     def side(self) -> int:

@@ -47,58 +47,83 @@ def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade |
 
 
 def equity_microusd(book: Book) -> int:
-    """Balance plus open P&L at the last prices [micro-dollars]."""
+    """Balance plus open P&L at the last prices; as it was last recorded while one is not known [micro-dollars]."""
+    if not _priced(book):
+        return book.money.equity_microusd
     return book.balance_microusd + sum(_open_microusd(book, p) for p in book.positions.values())
 
 
+def _known_equity_microusd(book: Book) -> float:
+    """Equity for the view: NaN, which closes, while something held has no price."""
+    return equity_microusd(book) if _priced(book) else NAN
+
+
+def _priced(book: Book) -> bool:
+    """Whether all that is held has a price."""
+    return all(
+        math.isfinite(book.marks.get(symbol, _NO_MARK).price_points)
+        for (_, symbol), position in book.positions.items()
+        if position.lots
+    )
+
+
 def _open_microusd(book: Book, position: Position) -> int:
-    mark = book.marks.get(position.market)
-    if mark is None or not math.isfinite(mark.price_points) or not position.lots:
-        return 0
     market = book.setup.markets[position.market]
-    return position.open_microusd(mark.price_points * market.ticks_per_point, market.tick_value_microusd)
+    # The bars of an option root are its underlying's: a spread is carried at cost until it is closed.
+    if not position.lots or market.kind is Kind.OPTION_SPREAD:
+        return 0
+    price = book.marks[position.market].price_points * market.ticks_per_point
+    return position.open_microusd(price, market.tick_value_microusd)
 
 
 def _margin_usd(book: Book, symbol: str, lots: int) -> float:
-    market = book.setup.markets[symbol]
+    if not lots:
+        return 0.0
     price = book.marks.get(symbol, _NO_MARK).price_points
-    return abs(lots) * market.margin_usd_per_lot(price)
+    return abs(lots) * book.setup.markets[symbol].margin_usd_per_lot(price)
 
 
 def _risk_usd(book: Book, position: Position) -> float:
-    """What the position loses from here if its stop fills at its price [usd]; its margin where it has no stop."""
-    market = book.setup.markets[position.market]
+    """What the position loses from here if its stop fills at its price; without one, all that it can [usd]."""
     stops = [
         o.price_ticks
         for o in book.orders.values()
-        if o.intent.kind is OrderKind.STOP and o.live and o.intent.parent == position.entry_id
+        if o.intent.kind is OrderKind.STOP and o.live and o.intent.parent in position.entry_ids
     ]
     if not stops:
-        return _margin_usd(book, position.market, position.lots)
+        return _whole_usd(book, position.market, position.lots, position.risk_microusd_per_lot)
+    market = book.setup.markets[position.market]
     price = book.marks.get(position.market, _NO_MARK).price_points * market.ticks_per_point
-    return max(0.0, position.lots * (price - stops[0])) * market.tick_value_microusd / MICRO
+    return max(0.0, *(position.lots * (price - stop) for stop in stops)) * market.tick_value_microusd / MICRO
+
+
+def _entry_risk_usd(book: Book, order: Order) -> float:
+    intent = order.intent
+    stops = [
+        o.price_ticks
+        for o in book.orders.values()
+        if o.intent.parent == intent.client_order_id and o.intent.kind is OrderKind.STOP
+    ]
+    if not stops:
+        return _whole_usd(book, intent.market, order.left_lots, intent.risk_microusd_per_lot)
+    market = book.setup.markets[intent.market]
+    price = intent.price_ticks or book.marks.get(intent.market, _NO_MARK).price_points * market.ticks_per_point
+    return order.left_lots * abs(price - stops[0]) * market.tick_value_microusd / MICRO
+
+
+def _whole_usd(book: Book, symbol: str, lots: int, risk_microusd_per_lot: int) -> float:
+    """The most that so many lots can lose: as their structure says, else their margin [usd]."""
+    return abs(lots) * risk_microusd_per_lot / MICRO if risk_microusd_per_lot else _margin_usd(book, symbol, lots)
 
 
 def _entries(book: Book) -> list[Order]:
     return [o for o in book.orders.values() if o.intent.kind is OrderKind.ENTRY and o.left_lots]
 
 
-def _entry_risk_usd(book: Book, order: Order) -> float:
-    market = book.setup.markets[order.intent.market]
-    stops = [
-        o.price_ticks
-        for o in book.orders.values()
-        if o.intent.parent == order.intent.client_order_id and o.intent.kind is OrderKind.STOP
-    ]
-    if not stops:
-        return _margin_usd(book, order.intent.market, order.left_lots)
-    price = book.marks.get(order.intent.market, _NO_MARK).price_points * market.ticks_per_point
-    return order.left_lots * abs(price - stops[0]) * market.tick_value_microusd / MICRO
-
-
 def _account(book: Book, rules: Rules) -> AccountView:
-    money = book.money
-    balance, equity = book.balance_microusd, equity_microusd(book)
+    money, control = book.money, book.control
+    balance, equity = book.balance_microusd, _known_equity_microusd(book)
+    loss_max_usd = control.loss_max_microusd / MICRO if control.loss_max_microusd else math.inf
     entries = _entries(book)
     margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
     pending = sum(_margin_usd(book, o.intent.market, o.left_lots) for o in entries)
@@ -116,14 +141,13 @@ def _account(book: Book, rules: Rules) -> AccountView:
         day_start_equity_usd=money.day_equity_microusd / MICRO,
         day_pnl_usd=(equity - money.day_equity_microusd) / MICRO,
         day_realised_usd=(balance - money.day_balance_microusd) / MICRO,
-        day_loss_max_usd=rules.policy.day_loss_max_usd,
+        day_loss_max_usd=min(rules.policy.day_loss_max_usd, loss_max_usd),
         gross_risk_usd=risk + sum(_entry_risk_usd(book, o) for o in entries),
     )
 
 
 def _market(book: Book, market: Market, mark: Mark) -> MarketView:
     now = book.ts_event_utc_ns
-    price_ticks = round(mark.price_points) if market.kind is Kind.EVENT and mark.bars else 50
     return MarketView(
         symbol=market.symbol,
         family=market.family,
@@ -131,7 +155,7 @@ def _market(book: Book, market: Market, mark: Mark) -> MarketView:
         multiplier_usd_per_point=market.multiplier_usd_per_point,
         tick_points=1 / market.ticks_per_point,
         price_points=mark.price_points,
-        cost_usd_per_lot=market.cost_usd_per_lot(price_ticks),
+        cost_usd_per_lot=market.cost_usd_per_lot(_fee_ticks(market, mark)),
         lots_max=market.lots_max,
         mini_equivalent=market.mini_equivalent,
         margin_usd_per_lot=market.margin_usd_per_lot(mark.price_points),
@@ -146,14 +170,22 @@ def _market(book: Book, market: Market, mark: Mark) -> MarketView:
     )
 
 
+def _fee_ticks(market: Market, mark: Mark, price_ticks: int = 0) -> int:
+    """The price at which an event contract's fee is reckoned; half way, where it is highest, while none is known."""
+    if market.kind is not Kind.EVENT:
+        return 50
+    price = price_ticks or mark.price_points
+    return min(100, max(0, round(price))) if math.isfinite(price) else 50
+
+
 def _signal(market: Market, mark: Mark, signal: SignalMade | None) -> SignalView:
     if signal is None:
         return SignalView(side=0)
-    price_ticks = signal.price_ticks or (round(mark.price_points) if market.kind is Kind.EVENT else 50)
     if signal.risk_microusd_per_lot:
         risk = signal.risk_microusd_per_lot / MICRO
     elif signal.stop_ticks:
-        risk = market.value_microusd(signal.stop_ticks, 1) / MICRO + market.cost_usd_per_lot(price_ticks)
+        cost_usd = market.cost_usd_per_lot(_fee_ticks(market, mark, signal.price_ticks))
+        risk = market.value_microusd(signal.stop_ticks, 1) / MICRO + cost_usd
     else:
         risk = NAN
     return SignalView(
@@ -209,7 +241,7 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
         value_usd=_margin_usd(book, symbol, lots_held),
         market_value_usd=market_value,
         family_value_usd=family_value,
-        portfolio_usd=equity_microusd(book) / MICRO,
+        portfolio_usd=_known_equity_microusd(book) / MICRO,
         family_net_minis=long_minis - short_minis,
         family_long_minis=long_minis,
         family_short_minis=short_minis,

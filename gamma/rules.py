@@ -1,10 +1,11 @@
 """`Rules`: what the engine trades by, built once from the config and never changed while it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gamma.decision import Guards, Sizers
 from gamma.exits import ExitRule
+from gamma.guards import Watch
 from gamma.markets import Market
 from gamma.ports import Capabilities
 
@@ -15,6 +16,7 @@ class StrategyRules:
 
     `adds`: a signal may add to an open position, or trade against it; else it waits until the position is flat.
     `config_hash` is of all that its decisions depend on.
+    `watchers` are those of the guards that look between orders too.
     """
 
     name: str
@@ -24,6 +26,11 @@ class StrategyRules:
     exits: ExitRule = field(default_factory=ExitRule)
     adds: bool = False
     config_hash: str = ""
+    watchers: Sequence[tuple[str, Watch]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        watchers = tuple((name, guard) for name, guard in self.guards if isinstance(guard, Watch))
+        object.__setattr__(self, "watchers", watchers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,13 @@ from dataclasses import replace
 from typing import Final, final
 
 from gamma.book import Book, Key, fold
-from gamma.decision import ApprovedOrder, decide_exit
+from gamma.decision import ApprovedOrder
 from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
 from gamma.events import (
     ExitWanted,
     Halt,
     Halted,
     Intent,
-    Level,
     OrderIntended,
     OrderKind,
     OrderType,
@@ -20,23 +19,26 @@ from gamma.events import (
 )
 from gamma.notices import Notice
 from gamma.orders import Order, Position
-from gamma.outlook import look
-from gamma.rules import Rules, StrategyRules
-from gamma.views import OrderView, View
+from gamma.rules import Rules
 
 RETRY_NS: Final = 5_000_000_000
 
 
 @final
 class Turn:
-    """Accumulates what one event leads to; `step` makes it, and nothing outlives the step."""
+    """Accumulates what one event leads to; `step` makes it, and nothing outlives the step.
 
-    __slots__ = ("book", "effects", "now", "rules")
+    `reads` tells that the event is a reading of the market, the broker or the loops: one that a guard may
+    count. The same price looked at again a second later is no second reading.
+    """
 
-    def __init__(self, book: Book, rules: Rules, now_utc_ns: int) -> None:
+    __slots__ = ("book", "effects", "now", "reads", "rules")
+
+    def __init__(self, book: Book, rules: Rules, now_utc_ns: int, *, reads: bool = False) -> None:
         self.now = max(now_utc_ns, book.ts_event_utc_ns)
         self.book = replace(book, ts_event_utc_ns=self.now) if self.now > book.ts_event_utc_ns else book
         self.rules = rules
+        self.reads = reads
         self.effects: list[Effect] = []
 
     def record(self, fact: Recorded) -> None:
@@ -78,9 +80,9 @@ class Turn:
 
     def cancel(self, order: Order, reason: str) -> None:
         """Ask the broker to cancel a working order, unless it was asked moments ago."""
-        if not order.live or 0 < self.now - order.ts_cancel_utc_ns < RETRY_NS or order.ts_cancel_utc_ns == self.now:
-            return
-        self.ask(self._about(order, OrderKind.CANCEL, 0, reason))
+        asked_before = order.ts_cancel_utc_ns > 0 and self.now - order.ts_cancel_utc_ns < RETRY_NS
+        if order.live and not asked_before:
+            self.ask(self._about(order, OrderKind.CANCEL, 0, reason))
 
     def move_stop(self, order: Order, price_ticks: int, reason: str) -> None:
         """Ask the broker to hold a stop at another price."""
@@ -127,90 +129,3 @@ class Turn:
             for o in self.book.orders.values()
             if (o.intent.strategy, o.intent.market) == key and o.moves_position and not o.ended
         ]
-
-    def tend(self) -> None:
-        """Bring what works at the broker in line with what the book wants; safe to call at any time."""
-        for key in {*self.book.positions, *((o.intent.strategy, o.intent.market) for o in self.book.orders.values())}:
-            self._tend(key)
-
-    def _tend(self, key: Key) -> None:
-        position = self.book.position(*key)
-        orders = self.strategy_orders(key)
-        if position.lots and not position.exit_reason and self._bare(position):
-            self.want_exit(position, "unprotected")
-            position = self.book.position(*key)
-        if not position.lots:
-            self._clear(orders)
-        elif position.exit_reason and not self.book.unresolved(position.market):
-            working = [o for o in orders if o.intent.kind is not OrderKind.EXIT]
-            for order in working:
-                self.cancel(order, position.exit_reason)
-            if len(working) == 0 and len(orders) == 0:
-                self._exit(position)
-
-    def _clear(self, orders: list[Order]) -> None:
-        """A flat position needs no stop and no target: those whose entry is over are cancelled.
-
-        The broker cancels the other half of a bracket by itself; it gets a moment to do so.
-        """
-        if self.book.trades and self.now - self.book.trades[-1].ts_event_utc_ns < RETRY_NS:
-            return
-        entries = {o.intent.client_order_id for o in orders if o.intent.kind is OrderKind.ENTRY}
-        for order in orders:
-            if order.intent.kind in (OrderKind.STOP, OrderKind.TARGET) and order.intent.parent not in entries:
-                self.cancel(order, "flat")
-
-    def _bare(self, position: Position) -> bool:
-        """The position had a stop at the broker, and has none now that could still fill."""
-        stops = [
-            o
-            for o in self.book.orders.values()
-            if o.intent.parent == position.entry_id and o.intent.kind is OrderKind.STOP
-        ]
-        return bool(stops) and all(o.ended for o in stops)
-
-    def _exit(self, position: Position) -> None:
-        strategy = self.rules.strategies.get(position.strategy)
-        if strategy is None or self._frozen() or self._just_refused(position):
-            return
-        order = OrderView(
-            market=position.market, side=-position.side, lots=abs(position.lots), reduces=True, kind=OrderKind.EXIT
-        )
-        view = self._held_view(strategy, position)
-        decision = decide_exit(view, order, strategy.guards)
-        if decision.approved is None:
-            return
-        cid = self.client_order_id()
-        intent = Intent(
-            client_order_id=cid,
-            decision_id=f"exit:{cid}",
-            strategy=position.strategy,
-            market=position.market,
-            kind=OrderKind.EXIT,
-            order_type=OrderType.MARKET,
-            side=-position.side,
-            lots=decision.lots,
-            reduces=True,
-            reason=position.exit_reason,
-            ts_event_utc_ns=self.now,
-        )
-        self.send(intent, decision.approved)
-
-    def _held_view(self, strategy: StrategyRules, position: Position) -> View:
-        view = look(self.book, self.rules, strategy)
-        return replace(view, position=replace(view.position, lots=position.lots))
-
-    def _frozen(self) -> bool:
-        """HALTED on the account: nothing at all is sent but cancels."""
-        return any(h.scope == "account" and h.level is Level.HALTED for h in self.book.halts.values())
-
-    def _just_refused(self, position: Position) -> bool:
-        """An exit that the broker refused moments ago is not thrown at it again at once."""
-        return any(
-            o.ended
-            and o.filled_lots == 0
-            and o.intent.kind is OrderKind.EXIT
-            and (o.intent.strategy, o.intent.market) == (position.strategy, position.market)
-            and self.now - o.intent.ts_event_utc_ns < RETRY_NS
-            for o in self.book.orders.values()
-        )

@@ -1,0 +1,154 @@
+"""Upkeep: what works at the broker is brought in line with what the book wants. Pure.
+
+Nothing here remembers what it did before: it looks at the book, so that a restart, a lost answer or a
+refusal only means that it is done at the next event.
+"""
+
+from dataclasses import replace
+
+from gamma import notices
+from gamma.book import Key
+from gamma.decision import Decision, decide_exit
+from gamma.events import Halt, Intent, Level, OrderKind, OrderType
+from gamma.orders import Order, Position
+from gamma.outlook import look
+from gamma.rules import StrategyRules
+from gamma.turn import RETRY_NS, Turn
+from gamma.views import OrderView
+from gamma.vigil import trip
+
+
+def tend(turn: Turn) -> None:
+    """Cancel what should not work, close what should not be held; safe to call at any time."""
+    book = turn.book
+    if not book.positions and not book.orders:
+        return
+    working = ((o.intent.strategy, o.intent.market) for o in book.orders.values() if not o.ended)
+    for key in dict.fromkeys((*book.positions, *working)):
+        _tend(turn, key)
+
+
+def _tend(turn: Turn, key: Key) -> None:
+    position = turn.book.position(*key)
+    if position.lots and not position.exit_reason and _bare(turn, position):
+        turn.want_exit(position, "unprotected")
+        position = turn.book.position(*key)
+    orders = turn.strategy_orders(key)
+    if turn.book.barred(*key):
+        for order in orders:
+            if order.intent.kind is OrderKind.ENTRY:
+                turn.cancel(order, "no new risk")
+    if not position.lots:
+        _clear(turn, key, orders)
+    elif position.exit_reason:
+        _leave(turn, position, orders)
+
+
+def _bare(turn: Turn, position: Position) -> bool:
+    """The position came with a stop at the broker, and what could still fill of it does not cover the position."""
+    stops = [
+        o
+        for o in turn.book.orders.values()
+        if o.intent.kind is OrderKind.STOP and o.intent.parent in position.entry_ids
+    ]
+    return bool(stops) and sum(o.left_lots for o in stops) < abs(position.lots)
+
+
+def _clear(turn: Turn, key: Key, orders: list[Order]) -> None:
+    """A flat position needs no exit, no stop and no target: those whose entry is over are cancelled.
+
+    The broker cancels the other half of a bracket by itself; it gets a moment to do so.
+    """
+    entries = {o.intent.client_order_id for o in orders if o.intent.kind is OrderKind.ENTRY}
+    closed = [t.ts_event_utc_ns for t in turn.book.trades if (t.strategy, t.market) == key]
+    fresh = bool(closed) and turn.now - closed[-1] < RETRY_NS
+    for order in orders:
+        kind, parent = order.intent.kind, order.intent.parent
+        if kind is OrderKind.EXIT or (kind is not OrderKind.ENTRY and parent not in entries and not fresh):
+            turn.cancel(order, "flat")
+
+
+def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
+    """Close a position: first all else that works for it is cancelled, then one order at market takes it to flat.
+
+    Where that order would not be let out, the stop and the target stay: a position is never left without both.
+    """
+    book, key = turn.book, (position.strategy, position.market)
+    if book.unresolved(position.market) or book.frozen(*key) or _just_refused(turn, key):
+        return
+    others = [o for o in orders if o.intent.kind is not OrderKind.EXIT]
+    if len(others) < len(orders):
+        return
+    decision = _decide(turn, position)
+    if decision.approved is None:
+        return
+    for order in others:
+        turn.cancel(order, position.exit_reason)
+    if not others:
+        entry = book.orders.get(position.entry_id)
+        cid = turn.client_order_id()
+        turn.send(
+            Intent(
+                client_order_id=cid,
+                decision_id=f"exit:{cid}",
+                strategy=position.strategy,
+                market=position.market,
+                kind=OrderKind.EXIT,
+                order_type=OrderType.MARKET,
+                side=-position.side,
+                lots=decision.lots,
+                reduces=True,
+                reason=position.exit_reason,
+                legs=entry.intent.legs if entry is not None else (),
+                ts_event_utc_ns=turn.now,
+            ),
+            decision.approved,
+        )
+
+
+def _just_refused(turn: Turn, key: Key) -> bool:
+    """An exit that the broker refused moments ago is not thrown at it again at once."""
+    return any(
+        o.ended
+        and o.filled_lots == 0
+        and o.intent.kind is OrderKind.EXIT
+        and (o.intent.strategy, o.intent.market) == key
+        and turn.now - o.intent.ts_event_utc_ns < RETRY_NS
+        for o in turn.book.orders.values()
+    )
+
+
+def _decide(turn: Turn, position: Position) -> Decision:
+    """Put the exit before the guards that see exits; a position that no strategy of the config owns has none."""
+    symbol = position.market
+    strategy = turn.rules.strategies.get(position.strategy) or StrategyRules(
+        name=position.strategy, market=turn.book.setup.markets[symbol], sizers=(), guards=()
+    )
+    order = OrderView(market=symbol, side=-position.side, lots=abs(position.lots), reduces=True, kind=OrderKind.EXIT)
+    view = look(turn.book, turn.rules, strategy)
+    held = replace(view, position=replace(view.position, lots=position.lots))
+    decision = decide_exit(held, order, strategy.guards)
+    for guard, found in decision.trips:
+        trip(turn, strategy, guard, found)
+    if decision.approved is None:
+        _denied(turn, strategy, decision)
+    return decision
+
+
+def _denied(turn: Turn, strategy: StrategyRules, decision: Decision) -> None:
+    """An exit that a guard holds back is told of once: a halt stands for it until a person looks."""
+    halt = Halt(
+        halt_id="",
+        scope="strategy",
+        target=strategy.name,
+        level=Level.REDUCING,
+        reason=decision.reason,
+        actor=f"guard:{decision.bound_by}",
+        evidence={"text": "held back an exit"},
+        ts_event_utc_ns=turn.now,
+    )
+    facts = {"strategy": strategy.name, "market": strategy.market.symbol}
+    notice = notices.guard_tripped(
+        turn.now, guard=decision.bound_by, action="strategy_off", reason=decision.reason, facts=facts
+    )
+    turn.halt(halt, notice)
