@@ -17,8 +17,11 @@ from gamma.events import (
     BootStarted,
     Event,
     Fill,
+    FlattenRequested,
+    HaltRequested,
     HealthSeen,
     Intent,
+    Level,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -29,6 +32,8 @@ from gamma.events import (
     OrderRejected,
     OrderState,
     Recorded,
+    ResolveRequested,
+    ResumeRequested,
     SessionOpened,
     SignalMade,
     TimeAdvanced,
@@ -376,6 +381,44 @@ class Case:
         )
         return self.do(OrderFilled(fill=fill, ts_event_utc_ns=self.now))
 
+    # --- what a person asks ------------------------------------------------------------------------
+
+    def halt(self, *, scope: str = "account", target: str = "", level: Level = Level.REDUCING) -> Answer:
+        self.do(
+            HaltRequested(
+                command_id="c",
+                actor="me",
+                text="",
+                level=level,
+                ts_event_utc_ns=self.now,
+                scope=scope,
+                target=target,
+            )
+        )
+        return self.answers[-1]
+
+    def resume(self, halt_id: str = "", *, rebase: bool = False) -> Answer:
+        """Lift a halt; the newest where none is named."""
+        halt_id = halt_id or list(self.book.halts)[-1]
+        self.do(ResumeRequested(command_id="c", actor="me", halt_id=halt_id, ts_event_utc_ns=self.now, rebase=rebase))
+        return self.answers[-1]
+
+    def flatten(self, symbol: str = "") -> Answer:
+        self.do(FlattenRequested(command_id="c", actor="me", market=symbol, ts_event_utc_ns=self.now))
+        return self.answers[-1]
+
+    def resolve(self, client_order_id: str, outcome: str) -> Answer:
+        self.do(
+            ResolveRequested(
+                command_id="c",
+                actor="me",
+                client_order_id=client_order_id,
+                outcome=outcome,
+                ts_event_utc_ns=self.now,
+            )
+        )
+        return self.answers[-1]
+
     # --- whole stretches ---------------------------------------------------------------------------
 
     def enter(self, side: int = 1, *, lots: int = 2, price: int = PRICE, **signal: Any) -> str:
@@ -388,6 +431,11 @@ class Case:
         self.accept(entry, *children)
         self.fill(entry, lots, price)
         return entry
+
+    def stop_out(self, entry: str, *, lots: int = 2, price: int = PRICE - 40) -> None:
+        """The stop fills, and the broker takes the target back."""
+        self.fill(f"{entry}s", lots, price)
+        self.canceled(f"{entry}t")
 
     # --- what came of it ---------------------------------------------------------------------------
 
@@ -420,6 +468,7 @@ class Case:
         """All round trips that were closed."""
         return [f.trade for f in self.of(TradeClosed)]
 
-    def keys(self) -> list[str]:
+    @property
+    def notices(self) -> list[str]:
         """The keys of all that a person was told."""
         return [n.key for n in self.told]
