@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, final
@@ -16,6 +16,7 @@ from gamma.errors import ConfigInvalid
 from gamma.feeds import Feed
 from gamma.markets import MICRO, Market
 from gamma.ports import Broker, Capabilities, Dedupe, SignalSource, SignalStream
+from gamma.profiles import Profile, load_profile
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
 
 SQLITE: Final = "sqlite:///"
@@ -85,18 +86,50 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         feed=feed if feed is not None else _feed(config, setup.markets),
         seats=_seats(config, sources),
         streams=tuple(s for s in sources.values() if isinstance(s, SignalStream)),
-        hours=Hours(),
+        hours=Hours(flat_by=_flat_by(config)),
         start_utc_ns=_start_ns(config, setup.markets),
     )
 
 
 def setup_of(config: Config) -> Setup:
     """What the account is: its name, capital, markets and floor."""
+    profile = profile_of(config)
     return Setup(
         account=config.account.name,
         mode=config.gamma.mode,
         starting_capital_microusd=round(config.account.starting_capital_usd * MICRO),
         markets={s.market: config.market(s.market) for s in config.strategies},
+        floor_rule=profile.floor_rule if profile else None,
+    )
+
+
+def profile_of(config: Config) -> Profile | None:
+    """The dated rules of the account's firm, with the config's overrides; None where it has none.
+
+    Raises: ConfigInvalid when the profile is of another capital than the account's.
+    """
+    if not config.account.profile:
+        return None
+    profile = load_profile(config.account.profile, config.account.overrides)
+    start_usd, capital_usd = profile.start_balance_usd.value, config.account.starting_capital_usd
+    if start_usd != capital_usd:
+        raise ConfigInvalid(
+            f"[account] starting_capital_usd is {capital_usd:g}, but {profile.name} starts with {start_usd:g}: "
+            "set it to that, or override start_balance_usd under [account.overrides]"
+        )
+    return profile
+
+
+def _policy(config: Config) -> ProfilePolicy:
+    account, profile = config.account, profile_of(config)
+    policy = ProfilePolicy(automation_attested=account.automation_attested, host=socket.gethostname())
+    if profile is None:
+        return policy
+    return replace(
+        policy,
+        automation=profile.automation.value,
+        products=profile.products.value,
+        day_loss_max_usd=profile.day_loss_max_usd,
     )
 
 
@@ -107,8 +140,13 @@ def rules_of(config: Config, capabilities: Capabilities = UNCONNECTED) -> Rules:
         capabilities=capabilities,
         day_market=config.strategies[0].market,
         config_hash=config_hash(config),
-        policy=ProfilePolicy(automation_attested=config.account.automation_attested, host=socket.gethostname()),
+        policy=_policy(config),
     )
+
+
+def _flat_by(config: Config) -> calendar.FlatBy | None:
+    profile = profile_of(config)
+    return calendar.FlatBy(time=profile.flat_by_new_york.value) if profile else None
 
 
 def paper_state_path(config: Config) -> Path | None:

@@ -35,7 +35,11 @@ GRAPH: Final[dict[OrderState, frozenset[OrderState]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order and what is known of it; `misses_utc_ns` are the complete listings that did not show it."""
+    """One order and what is known of it.
+
+    `asked` counts the cancels and replaces that were asked for, `cancels` the cancels alone;
+    `misses_utc_ns` are the complete listings that did not show it.
+    """
 
     intent: Intent
     state: OrderState
@@ -44,6 +48,7 @@ class Order:
     broker_order_id: str = ""
     filled_lots: int = 0
     execution_ids: frozenset[str] = frozenset()
+    asked: int = 0
     cancels: int = 0
     ts_cancel_utc_ns: int = 0
     ts_end_utc_ns: int = 0

@@ -1,5 +1,7 @@
 """Recovery: the book as the ledger has it. There is no other way to a book."""
 
+from dataclasses import replace
+
 from gamma.book import Book, Setup, fold, open_book
 from gamma.errors import ConfigInvalid
 from gamma.events import DecisionMade
@@ -8,7 +10,7 @@ from gamma.rules import Rules
 
 
 def recover(setup: Setup, rules: Rules, ledger: Ledger) -> Book:
-    """Fold every fact that the ledger holds; decisions leave no trace in the book, and are left out.
+    """Fold every fact that the ledger holds; of decisions the last slot is enough, which the ticks tell.
 
     Raises: ConfigInvalid when a position's strategy is no longer in the config: nobody would manage it.
     """
@@ -16,7 +18,8 @@ def recover(setup: Setup, rules: Rules, ledger: Ledger) -> Book:
     for fact in ledger.facts(without={DecisionMade}):
         book = fold(book, fact)
         ts_last = max(ts_last, fact.ts_event_utc_ns)
-    book = book.at(ts_last)
+    slots = {name: slot for name in rules.strategies if (slot := ledger.last_tick(name)) is not None}
+    book = replace(book, slots=slots, ts_event_utc_ns=ts_last)
     orphans = [p for p in book.positions.values() if p.lots and p.strategy and p.strategy not in rules.strategies]
     if orphans:
         held = ", ".join(f"{p.lots:+d} {p.market} of {p.strategy}" for p in orphans)

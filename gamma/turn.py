@@ -92,7 +92,7 @@ class Turn:
         subject = order.intent
         return Intent(
             client_order_id=self.client_order_id(),
-            decision_id=f"{kind}:{subject.client_order_id}:{order.cancels}",
+            decision_id=f"{kind}:{subject.client_order_id}:{order.asked}",
             strategy=subject.strategy,
             market=subject.market,
             kind=kind,

@@ -163,7 +163,7 @@ class ClockView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastIntent:
-    """An order that was intended earlier today; `cancels` counts cancel and replace requests for it."""
+    """An order that was intended earlier today; `cancels` counts how often it was to be cancelled."""
 
     ts_event_utc_ns: int
     strategy: str

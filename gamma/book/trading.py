@@ -83,13 +83,15 @@ def _intended(book: Book, event: OrderIntended) -> Book:
             deadline_utc_ns=event.deadline_utc_ns,
             price_ticks=one.price_ticks,
         )
-    cancels = 0
+    cancels, past = 0, book.intents
     if intent.subject in orders:
         subject = orders[intent.subject]
-        cancels = subject.cancels + 1
+        cancels = subject.cancels + (intent.kind is OrderKind.CANCEL)
         ts_cancel = event.ts_event_utc_ns if intent.kind is OrderKind.CANCEL else subject.ts_cancel_utc_ns
-        orders[intent.subject] = replace(subject, cancels=cancels, ts_cancel_utc_ns=ts_cancel)
-    past = (*book.intents, _past(intent, cancels))[-INTENTS_KEPT:]
+        orders[intent.subject] = replace(subject, asked=subject.asked + 1, cancels=cancels, ts_cancel_utc_ns=ts_cancel)
+    # A stop that an exit rule moves along is replaced once a bar at most: that is no churning.
+    if intent.kind is not OrderKind.REPLACE:
+        past = (*past, _past(intent, cancels))[-INTENTS_KEPT:]
     return replace(book, orders=orders, sequence=book.sequence + 1, intents=past)
 
 
