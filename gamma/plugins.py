@@ -172,7 +172,7 @@ def config_schema() -> dict[str, Any]:
     models: dict[tuple[str, str], type[BaseModel]] = {}
     for group in (SIZERS, GUARDS, BROKERS):
         for plugin in find(group).values():
-            model = params_model(plugin.load()) if plugin.distribution == OURS else None
+            model = _schema_of(plugin) if plugin.distribution == OURS else None
             if model is not None:
                 models[group.rpartition(".")[2], plugin.name] = model
     wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [(m, "validation") for m in models.values()]
@@ -182,3 +182,11 @@ def config_schema() -> dict[str, Any]:
     for (kind, name), model in models.items():
         config[kind].setdefault("properties", {})[name] = made[model, "validation"]
     return schema
+
+
+def _schema_of(plugin: Plugin) -> type[BaseModel] | None:
+    """The parameters of a plugin; None where it has none, or needs a library that is not installed."""
+    try:
+        return params_model(plugin.load())
+    except ConfigInvalid:
+        return None

@@ -48,8 +48,18 @@ def asked(text: str) -> str:
         raise InputInvalid(f"unknown or repeated market in {', '.join(symbols)}; known: {', '.join(TABLE)}")
     head, first, tail = _parted(text)
     blocks = [first.replace('"mnq"', f'"{symbol.lower()}"').replace('"MNQ"', f'"{symbol}"') for symbol in symbols]
-    head = re.sub(r"(?m)^starting_capital_usd = \S+", f"starting_capital_usd = {capital:_.2f}", head)
+    for key, value_usd in _money(capital).items():
+        head = re.sub(rf"(?m)^{key} = \S+", f"{key} = {value_usd:_.2f}", head)
     return head + "".join(blocks) + tail
+
+
+def _money(capital_usd: float) -> dict[str, float]:
+    """The account's amounts; its floor lies a fifth below where it starts."""
+    return {
+        "starting_capital_usd": capital_usd,
+        "start_balance_usd": capital_usd,
+        "drawdown_usd": round(0.2 * capital_usd, 2),
+    }
 
 
 def _parted(text: str) -> tuple[str, str, str]:

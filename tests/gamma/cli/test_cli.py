@@ -70,6 +70,21 @@ def test_an_unknown_option_is_exit_2() -> None:
     assert CliRunner().invoke(app, ["markets", "--jsn"]).exit_code == 2
 
 
+def test_the_schema_in_the_docs_is_fresh() -> None:
+    shown = CliRunner().invoke(app, ["config", "schema"]).stdout
+    kept = (Path(__file__).parents[3] / "docs/config.schema.json").read_text()
+    assert shown == kept, "run: gamma config schema > docs/config.schema.json"
+
+
+def test_the_schema_knows_the_parameters_of_sizers_and_guards() -> None:
+    schema = json.loads(CliRunner().invoke(app, ["config", "schema"]).stdout)
+    sections = schema["$defs"]["Config"]["properties"]
+    half_kelly = sections["sizers"]["properties"]["half_kelly"]["$ref"].rpartition("/")[2]
+    assert "rolling_window" in schema["$defs"][half_kelly]["properties"]
+    safety_halt = sections["guards"]["properties"]["safety_halt"]["$ref"].rpartition("/")[2]
+    assert "halt_frac" in schema["$defs"][safety_halt]["required"]
+
+
 def test_markets_as_json_are_a_list_with_names() -> None:
     rows = json.loads(CliRunner().invoke(app, ["markets", "--json"]).stdout)
     mnq = next(row for row in rows if row["name"] == "MNQ")
