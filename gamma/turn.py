@@ -17,6 +17,7 @@ from gamma.events import (
     OrderType,
     Recorded,
 )
+from gamma.guards import Action
 from gamma.notices import Notice
 from gamma.orders import Order, Position
 from gamma.rules import Rules
@@ -114,9 +115,10 @@ class Turn:
             )
 
     def halt(self, halt: Halt, notice: Notice) -> bool:
-        """Latch a halt and tell of it, once: an equal one that stands already is left as it is."""
+        """Latch a halt and tell of it, once: one that stands already, as hard as this, is left as it is."""
         same = (halt.scope, halt.target, halt.reason, halt.level)
-        if any((h.scope, h.target, h.reason, h.level) == same for h in self.book.halts.values()):
+        standing = [h for h in self.book.halts.values() if (h.scope, h.target, h.reason, h.level) == same]
+        if any(_hardness(h) >= _hardness(halt) for h in standing):
             return False
         self.record(Halted(halt=replace(halt, halt_id=f"h{self.book.halt_count + 1}"), ts_event_utc_ns=self.now))
         self.tell(notice)
@@ -129,3 +131,9 @@ class Turn:
             for o in self.book.orders.values()
             if (o.intent.strategy, o.intent.market) == key and o.moves_position and not o.ended
         ]
+
+
+def _hardness(halt: Halt) -> int:
+    """How hard the action is that a guard asked for, from mild to hard as `Action` lists them."""
+    action = halt.evidence.get("action")
+    return list(Action).index(Action(action)) if action in set(Action) else -1
