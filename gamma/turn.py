@@ -136,4 +136,4 @@ class Turn:
 def _hardness(halt: Halt) -> int:
     """How hard the action is that a guard asked for, from mild to hard as `Action` lists them."""
     action = halt.evidence.get("action")
-    return list(Action).index(Action(action)) if action in set(Action) else -1
+    return Action(action).hardness if action in set(Action) else -1

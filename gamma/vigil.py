@@ -83,11 +83,20 @@ def trip(turn: Turn, strategy: StrategyRules, guard: str, found: Trip) -> None:
 def _readings(turn: Turn, strategy: StrategyRules, guard: str, found: Trip) -> int:
     key = (strategy.name, guard)
     before = turn.book.breaches.get(key)
-    if before is not None and not (turn.reads and before.ts_event_utc_ns < turn.now):
+    if before is None or found.action.hardness > Action(before.action).hardness:
+        readings = 1
+    elif turn.reads and before.ts_event_utc_ns < turn.now:
+        readings = before.readings + 1
+    else:
         return before.readings
-    readings = 1 if before is None else before.readings + 1
     scope = _SCOPES[found.action]
-    breach = Breach(readings=readings, ts_event_utc_ns=turn.now, scope=scope, target=_target(scope, strategy))
+    breach = Breach(
+        readings=readings,
+        ts_event_utc_ns=turn.now,
+        scope=scope,
+        target=_target(scope, strategy),
+        action=found.action,
+    )
     turn.book = replace(turn.book, breaches={**turn.book.breaches, key: breach})
     return readings
 

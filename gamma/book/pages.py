@@ -70,12 +70,16 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """What a guard found and has not latched yet: how often in a row, when last, and whom it keeps from new risk."""
+    """What a guard found and has not latched yet: how often in a row, when last, and whom it keeps from new risk.
+
+    `action` is what the guard asked for; readings of a milder finding do not count for a harder one.
+    """
 
     readings: int
     ts_event_utc_ns: int
     scope: str
     target: str
+    action: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

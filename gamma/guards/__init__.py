@@ -47,6 +47,11 @@ class Action(StrEnum):
     HALT = "halt"
     """No new risk until a person resumes; open positions stay managed."""
 
+    @property
+    def hardness(self) -> int:
+        """Its place in the list above."""
+        return list(Action).index(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:

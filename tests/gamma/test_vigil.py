@@ -42,7 +42,7 @@ def test_one_bad_reading_cuts_new_risk_and_latches_nothing() -> None:
     case.bar(PRICE - 100)
     assert case.book.halts == {}
     assert case.book.breaches == {
-        ("alpha", "wire"): Breach(readings=1, ts_event_utc_ns=case.now, scope="account", target="")
+        ("alpha", "wire"): Breach(readings=1, ts_event_utc_ns=case.now, scope="account", target="", action=Action.HALT)
     }
     case.bar(PRICE)
     assert (case.book.halts, case.book.breaches) == ({}, {})
@@ -292,13 +292,16 @@ def test_a_hard_daily_loss_closes_and_halts_until_the_day_ends() -> None:
     assert len(case.of(Halted)) == 1
 
 
-def test_a_harder_finding_is_a_halt_of_its_own_beside_the_milder_one() -> None:
+def test_a_harder_finding_wants_two_readings_and_a_halt_of_its_own() -> None:
     guard = DailyLoss(soft_frac=0.02, hard_frac=0.03)
     case = Case(strategy_rules(lots=10, guards=[("daily_loss", guard)]))
     case.session("2026-03-02")
     case.enter(lots=10, stop=0, target=0)
     # 10 lots lose 5 usd a tick: 2 % is 200 ticks and 3 % is 300. Open losses need a second reading each.
     for ticks in (210, 211, 320, 210):
+        case.bar(PRICE - ticks)
+    assert [h.evidence["action"] for h in case.book.halts.values()] == ["reducing"]
+    for ticks in (320, 321, 210, 211):
         case.bar(PRICE - ticks)
     assert [h.evidence["action"] for h in case.book.halts.values()] == ["reducing", "flatten_and_halt"]
     assert case.notices[1:] == [f"guard:daily_loss:{action}:alpha:MNQ" for action in ("reducing", "flatten_and_halt")]
