@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from gamma.errors import ConfigInvalid
+from gamma.ledger.faults import cause, typed
 
 Pragmas = Mapping[str, tuple[str, object]]
 
@@ -58,7 +59,7 @@ def sqlite_notes(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> tupl
 def open_writer(url: str) -> Connection:
     """The connection that writes; it neither begins nor commits by itself.
 
-    Raises: ConfigInvalid when a pragma does not hold.
+    Raises: ConfigInvalid when it cannot be opened or a pragma does not hold; Corrupt when it is damaged.
     """
     return _connect(url, _WRITER_PRAGMAS if make_url(url).get_backend_name() == "sqlite" else {})
 
@@ -66,7 +67,7 @@ def open_writer(url: str) -> Connection:
 def open_reader(url: str) -> Connection:
     """A connection that cannot write.
 
-    Raises: ConfigInvalid when there is no such database.
+    Raises: ConfigInvalid when there is no such database; Corrupt when it is damaged.
     """
     path = file_of(url)
     if path is None:
@@ -101,5 +102,7 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
     try:
         return engine.connect()
     except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise ConfigInvalid(f"database: {engine.url.render_as_string()} cannot be opened: {cause}") from error
+        below = cause(error)
+        if getattr(below, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+            raise typed(below) from error
+        raise ConfigInvalid(f"database: {engine.url.render_as_string()} cannot be opened: {below}") from error

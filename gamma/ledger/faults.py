@@ -1,7 +1,11 @@
 """What a database's error means for the daemon."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+
+from sqlalchemy.exc import DBAPIError
 
 from gamma.errors import AlreadyRecorded, Corrupt, GammaError, InvariantBroken, Transient
 
@@ -38,6 +42,24 @@ def typed(error: Exception) -> GammaError:
     if _passes(error):
         return Transient(f"the ledger cannot be written to now: {text}")
     return Corrupt(f"the ledger failed: {type(error).__name__}: {text}")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Reads that fail, fail with an error of ours.
+
+    Raises: as `typed` says.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise typed(cause(error)) from error
+
+
+def cause(error: Exception) -> Exception:
+    """The database's own error, where there is one beneath."""
+    below = error.orig if isinstance(error, DBAPIError) else None
+    return below if isinstance(below, Exception) else error
 
 
 def _code(error: Exception) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from gamma.codec import write
+from gamma.errors import InvariantBroken
 from gamma.events import OrderState
 from gamma.ledger import tables
 
@@ -15,8 +16,6 @@ Tree = Mapping[str, Any]
 Row = tuple[Any, ...]
 Rows = list[tuple[str, Row]]
 Make = Callable[[Tree, "Context"], Rows]
-
-ALERT_COLUMNS: Final = ("key", "severity", "title", "text", "facts", "ts_event_utc_ns")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class Context:
 
 def columns(table: Table) -> tuple[str, ...]:
     """The columns that are made from events, after `seq`: all but an alert's delivery."""
-    return ALERT_COLUMNS if table is tables.alerts else tuple(c.name for c in table.columns)[1:]
+    return tuple(c.name for c in table.columns if c.name != "seq" and c.name not in tables.DELIVERY)
 
 
 def index_rows(kind: str, tree: Tree, context: Context) -> Rows:
@@ -39,6 +38,17 @@ def index_rows(kind: str, tree: Tree, context: Context) -> Rows:
     """
     make = _MAKES.get(kind)
     return [] if make is None else make(tree, context)
+
+
+def check_types(rows: Rows) -> None:
+    """Refuse what a STRICT table would: a server that is not strict rounds 0.5 to whole, and takes NaN for a number.
+
+    Raises: InvariantBroken naming table and column.
+    """
+    for name, row in rows:
+        for column, kind, value in zip(*_KINDS[name], row, strict=True):
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise InvariantBroken(f"the ledger refuses this: {name}.{column} cannot hold {value!r}")
 
 
 def _copy(table: Table, part: str = "") -> Make:
@@ -105,6 +115,7 @@ def _end(tree: Tree) -> str:
     return OrderState.EXPIRED.value if tree["expired"] else OrderState.CANCELED.value
 
 
+_KINDS: Final = {t.name: (columns(t), tuple(t.c[n].type.python_type for n in columns(t))) for t in tables.INDEXES}
 _NOTHING_TOLD: Final = {"broker_order_id": "", "price_ticks": 0, "code": "", "text": "", "actor": ""}
 _NO_HALT: Final = {"scope": "", "target": "", "level": "", "reason": "", "evidence": {}, "until_utc_ns": 0}
 _copy_boot: Final = _copy(tables.boots)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self, final
 
-from sqlalchemy import Column, Connection, Row, Select, Table, func, select, table
+from sqlalchemy import Column, Connection, Result, Row, Select, Table, func, select, table
 from sqlalchemy import column as named
 
 from gamma.codec import decode, decode_facts
@@ -14,6 +14,7 @@ from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.events import DecisionMade, OrderKind, OrderState
 from gamma.ledger import schema, tables
 from gamma.ledger.connections import open_reader
+from gamma.ledger.faults import reading
 from gamma.ledger.records import KEPT, Kept
 
 Record = dict[str, Any]
@@ -71,7 +72,7 @@ class Reader:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
-        owner = db.execute(select(tables.meta)).first()
+        owner = self._run(select(tables.meta)).first()
         if owner is None:
             raise ConfigInvalid("database: no account has it yet; start the daemon once")
         self.account: str = owner.account
@@ -107,7 +108,7 @@ class Reader:
     @property
     def head(self) -> tuple[int, str]:
         """Where the chain ends: the last event's number and hash."""
-        row = self._db.execute(select(tables.head.c.seq, tables.head.c.sha256)).one()
+        row = self._run(select(tables.head.c.seq, tables.head.c.sha256)).one()
         return row.seq, bytes(row.sha256).hex()
 
     def decisions(self, wanted: Wanted = ANY) -> list[Record]:
@@ -121,7 +122,7 @@ class Reader:
         """
         events, decisions = tables.events.c, tables.decisions.c
         query = select(events.payload).join(tables.decisions).where(decisions.decision_id == decision_id)
-        payload = self._db.execute(query).scalar()
+        payload = self._run(query).scalar()
         if payload is None:
             raise InputInvalid(f"no decision is called {decision_id!r}; list them with: gamma decisions")
         return decode(DecisionMade, payload)
@@ -139,7 +140,7 @@ class Reader:
         names = ("strategy", "market", "lots", "fees_microusd", "fills", "ts_last_utc_ns")
         view = table("positions", *(named(name) for name in names))
         query = select(view).where(view.c.lots != 0).order_by(view.c.strategy, view.c.market)
-        return [{"id": f"{row.strategy}:{row.market}", **row._asdict()} for row in self._db.execute(query)]
+        return [{"id": f"{row.strategy}:{row.market}", **row._asdict()} for row in self._run(query)]
 
     def orders(self, wanted: Wanted = ANY, *, open_only: bool = False) -> list[Record]:
         """Orders that can trade, each with its `state`, `filled_lots` and what the broker calls it.
@@ -199,7 +200,7 @@ class Reader:
 
     def count(self, name: str) -> int:
         """How many rows a table has."""
-        found: int = self._db.execute(select(func.count()).select_from(tables.metadata.tables[name])).scalar_one()
+        found: int = self._run(select(func.count()).select_from(tables.metadata.tables[name])).scalar_one()
         return found
 
     def events(self, after_seq: int = 0, *, kinds: Sequence[str] = (), limit: int = 1000) -> list[tuple[int, Kept]]:
@@ -208,8 +209,12 @@ class Reader:
         query = select(events.seq, events.kind, events.payload).where(events.seq > after_seq)
         if kinds:
             query = query.where(events.kind.in_(kinds))
-        found = self._db.execute(query.order_by(events.seq).limit(limit))
+        found = self._run(query.order_by(events.seq).limit(limit))
         return [(row.seq, decode(KEPT[row.kind], row.payload)) for row in found]
+
+    def _run(self, query: Select[Any]) -> Result[Any]:
+        with reading():
+            return self._db.execute(query)
 
     def _newest(self, source: Table, wanted: Wanted, *where: Any) -> list[Record]:
         conditions = [source.c[_TIMES.get(source.name, "ts_event_utc_ns")] >= wanted.since_utc_ns, *where]
@@ -218,7 +223,7 @@ class Reader:
         return self._records(source, select(source).where(*conditions).order_by(*keys).limit(wanted.limit))[::-1]
 
     def _records(self, source: Table, query: Select[Any]) -> list[Record]:
-        return [_record(row, _IDS.get(source.name, "seq")) for row in self._db.execute(query)]
+        return [_record(row, _IDS.get(source.name, "seq")) for row in self._run(query)]
 
     def _told(self, ids: Sequence[str]) -> Mapping[str, _Told]:
         """What was told of each order, the later over the earlier."""
@@ -226,7 +231,7 @@ class Reader:
         told: dict[str, _Told] = {}
         for some in _parts(ids):
             query = select(tables.orders).where(orders.client_order_id.in_(some)).order_by(orders.seq)
-            for row in self._db.execute(query):
+            for row in self._run(query):
                 told[row.client_order_id] = _hear(told.get(row.client_order_id, _Told()), row)
         return told
 
@@ -234,12 +239,14 @@ class Reader:
         fills = tables.fills.c
         filled: dict[str, int] = {}
         for some in _parts(ids):
-            query = select(fills.client_order_id, func.sum(fills.lots)).where(fills.client_order_id.in_(some))
-            filled |= {cid: int(lots) for cid, lots in self._db.execute(query.group_by(fills.client_order_id))}
+            query = select(fills.client_order_id, func.sum(fills.lots).label("lots")).where(
+                fills.client_order_id.in_(some)
+            )
+            filled |= {row.client_order_id: int(row.lots) for row in self._run(query.group_by(fills.client_order_id))}
         return filled
 
     def _epoch(self) -> int:
-        return int(self._db.execute(select(func.max(tables.boots.c.epoch))).scalar() or 0)
+        return int(self._run(select(func.max(tables.boots.c.epoch))).scalar() or 0)
 
 
 def _matching(source: Table, name: str, word: str) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from gamma.errors import ConfigInvalid
+from gamma.ledger.faults import reading
 
 HEAD: Final = "0001"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -17,11 +18,15 @@ def begin_sql(db: Connection) -> str:
 
 
 def version(db: Connection) -> str | None:
-    """The version of the schema; None where there is none yet."""
-    if not inspect(db).has_table("alembic_version"):
-        return None
-    found: str | None = db.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    """The version of the schema; None where there is none yet.
+
+    Raises: Corrupt when the database cannot be read.
+    """
+    with reading():
+        if not inspect(db).has_table("alembic_version"):
+            return None
+        found: str | None = db.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return found
 
 
 def check(found: str | None) -> None:

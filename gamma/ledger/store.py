@@ -6,16 +6,16 @@ from contextlib import ExitStack, suppress
 from typing import Any, Final, Self, final
 
 from sqlalchemy import Connection, Update, func, insert, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.codec import decode, plain, write
 from gamma.effects import Tick
-from gamma.errors import ConfigInvalid, Corrupt
+from gamma.errors import ConfigInvalid, Corrupt, InvariantBroken
 from gamma.events import Recorded
 from gamma.ledger import chain, schema, tables
 from gamma.ledger.connections import open_writer
-from gamma.ledger.faults import typed
-from gamma.ledger.indexes import Context, Row, columns, index_rows
+from gamma.ledger.faults import cause, reading, typed
+from gamma.ledger.indexes import Context, Row, check_types, columns, index_rows
 from gamma.ledger.lease import Lease, Unshared, hold
 from gamma.ledger.outbox import Outbox
 from gamma.ledger.records import FACTS, Kept, Look, Run
@@ -44,13 +44,13 @@ class Ledger:
         self._open = False
         self._lost = ""
         self._faults = (db.dialect.loaded_dbapi.Error, OverflowError)
+        self._strict = db.dialect.name == "sqlite"
         self._begin_sql = schema.begin_sql(db)
         mark = "?" if db.dialect.name == "sqlite" else "%s"
         self._inserts = {t.name: _insert(t.name, ("seq", *columns(t)), mark) for t in tables.INDEXES}
         self._inserts["events"] = _insert("events", tuple(c.name for c in tables.events.columns), mark)
         self._update_head = f"UPDATE head SET seq = {mark}, sha256 = {mark} WHERE id = 1"  # noqa: S608  (our own)
-        row = db.execute(select(tables.head.c.seq, tables.head.c.sha256)).one()
-        self._seq, self._sha256 = int(row.seq), bytes(row.sha256)
+        self._seq, self._sha256 = _head(db)
         self.outbox = Outbox(db, self._change)
 
     @classmethod
@@ -60,7 +60,7 @@ class Ledger:
         Raises: ConfigInvalid when another process holds it, or it is another account's, another mode's or
         another schema's; Corrupt when the chain does not end where it says.
         """
-        with ExitStack() as undo:
+        with reading(), ExitStack() as undo:
             lease = hold(url)
             undo.callback(lease.close)
             db = open_writer(url)
@@ -121,24 +121,26 @@ class Ledger:
         events = tables.events.c
         kinds = [*_NO_FACTS, *(c.__name__ for c in without)]
         query = select(events.kind, events.payload).where(events.seq > after_seq, events.kind.not_in(kinds))
-        for kind, payload in self._db.execute(query.order_by(events.seq)):
-            if kind not in FACTS:
-                raise Corrupt(f"no fact is called {kind!r}")
-            yield decode(FACTS[kind], payload)
+        with reading():
+            for kind, payload in self._db.execute(query.order_by(events.seq)):
+                if kind not in FACTS:
+                    raise Corrupt(f"no fact is called {kind!r}")
+                yield decode(FACTS[kind], payload)
 
     def last_tick(self, strategy: str) -> int | None:
         """The last slot that the strategy has decided on."""
         ticks = tables.ticks.c
-        last: int | None = self._db.execute(
-            select(func.max(ticks.slot_utc_ns)).where(ticks.strategy == strategy)
-        ).scalar()
+        with reading():
+            query = select(func.max(ticks.slot_utc_ns)).where(ticks.strategy == strategy)
+            last: int | None = self._db.execute(query).scalar()
         return last
 
     def has_fill(self, execution_id: str) -> bool:
         """Whether the execution is booked."""
         fills = tables.fills.c
         query = select(fills.seq).where(fills.account == self.account, fills.execution_id == execution_id)
-        return self._db.execute(query).first() is not None
+        with reading():
+            return self._db.execute(query).first() is not None
 
     def close(self) -> None:
         """Commit, and let another process in."""
@@ -153,21 +155,34 @@ class Ledger:
         if not kept:
             return
         self._check_whole()
-        seq, digest, epoch = self._seq, self._sha256, self._context.epoch
-        now, rows = self._clock_ns(), []
-        for record in kept:
-            seq += 1
-            tree, kind = plain(record), type(record).__name__
-            columns_hashed = (seq, _ts(record), now, kind, write(tree))
-            digest = chain.link(digest, columns_hashed)
-            rows.append(("events", (*columns_hashed, digest)))
-            rows += [(table, (seq, *row)) for table, row in index_rows(kind, tree, self._context)]
+        epoch = self._context.epoch
         try:
+            rows, end = self._chained(kept)
             self._insert(rows)
         except BaseException:
             self._context.epoch = epoch
             raise
-        self._seq, self._sha256 = seq, digest
+        self._seq, self._sha256 = end
+
+    def _chained(self, kept: Sequence[Kept]) -> tuple[list[tuple[str, Row]], tuple[int, bytes]]:
+        """The rows of these records, and where the chain ends after them."""
+        seq, digest, now = self._seq, self._sha256, self._clock_ns()
+        rows: list[tuple[str, Row]] = []
+        for record in kept:
+            seq += 1
+            kind = type(record).__name__
+            try:
+                tree = plain(record)
+                hashed = (seq, _ts(record), now, kind, write(tree))
+            except (TypeError, AttributeError, ValueError) as error:
+                raise InvariantBroken(f"the ledger cannot write this {kind}: {error}") from error
+            digest = chain.link(digest, hashed)
+            made = index_rows(kind, tree, self._context)
+            if not self._strict:
+                check_types(made)
+            rows.append(("events", (*hashed, digest)))
+            rows += [(table, (seq, *row)) for table, row in made]
+        return rows, (seq, digest)
 
     def _insert(self, rows: Sequence[tuple[str, Row]]) -> None:
         run = self._raw.execute
@@ -180,6 +195,9 @@ class Ledger:
         except self._faults as error:
             self._undo(error)
             raise typed(error) from error
+        except BaseException as error:  # a signal in the middle: half a step must not wait for the next commit
+            self._undo(error)
+            raise
 
     def _change(self, statement: Update) -> None:
         """Note where an alert stands; on disk at once, or with the step that is open."""
@@ -189,9 +207,8 @@ class Ledger:
             self._begin()
             self._db.execute(statement)
         except SQLAlchemyError as error:
-            cause = error.orig if isinstance(error, DBAPIError) and isinstance(error.orig, Exception) else error
-            self._lose(cause)
-            raise typed(cause) from error
+            self._lose(cause(error))
+            raise typed(cause(error)) from error
         if alone:
             self.commit()
 
@@ -200,7 +217,7 @@ class Ledger:
             self._raw.execute(self._begin_sql)
             self._open = True
 
-    def _undo(self, error: Exception) -> None:
+    def _undo(self, error: BaseException) -> None:
         """Take back the step alone; where that cannot be done, all that was open is lost."""
         if not self._open:
             return
@@ -210,8 +227,8 @@ class Ledger:
         except self._faults:
             self._lose(error)
 
-    def _lose(self, error: Exception) -> None:
-        self._lost = str(error)
+    def _lose(self, error: BaseException) -> None:
+        self._lost = str(error) or type(error).__name__
         with suppress(*self._faults):  # the database may have rolled back by itself
             self._raw.execute("ROLLBACK")
         self._open = False
@@ -229,6 +246,13 @@ class Ledger:
             raise Corrupt(f"events ends at {last.seq}, but head says {self._seq}; run: gamma db verify")
         if last is None and self._seq:
             raise Corrupt(f"events is empty, but head says {self._seq}; run: gamma db verify")
+
+
+def _head(db: Connection) -> tuple[int, bytes]:
+    row = db.execute(select(tables.head.c.seq, tables.head.c.sha256)).first()
+    if row is None:
+        raise Corrupt("head is empty; run: gamma db verify")
+    return row.seq, bytes(row.sha256)
 
 
 def _insert(table: str, names: Sequence[str], mark: str) -> str:

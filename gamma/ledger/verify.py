@@ -3,10 +3,11 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, CursorResult, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from gamma.codec import decode, plain
@@ -42,16 +43,22 @@ def verify(url: str) -> Report:
     Raises: ConfigInvalid when there is no ledger, or its schema is not this gamma's.
     """
     started = time.monotonic()
-    db = open_reader(url)
     try:
+        count, problems = _examine(url)
+    except Corrupt as error:
+        count, problems = 0, [f"file: {error}"]
+    return Report(events=count, seconds=time.monotonic() - started, problems=tuple(problems[:PROBLEMS_MAX]))
+
+
+def _examine(url: str) -> tuple[int, list[str]]:
+    """How many events, and what is wrong."""
+    with closing(open_reader(url)) as db:
         schema.check(schema.version(db))
         db.exec_driver_sql("BEGIN" if db.dialect.name == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ")
         check = _Check(db)
         check.run()
-    finally:
-        db.close()
-    problems = tuple(check.problems[:PROBLEMS_MAX])
-    return Report(events=check.count, seconds=time.monotonic() - started, problems=problems)
+        check.close()
+    return check.count, check.problems
 
 
 @final
@@ -64,6 +71,7 @@ class _Check:
         self._db = db
         self._context = Context(account="")
         self._indexes: dict[str, _Index] = {}
+        self._results: list[CursorResult[Any]] = []
 
     def run(self) -> None:
         """Look at the file first: in a damaged one no row can be trusted."""
@@ -145,7 +153,14 @@ class _Check:
         keys = list(table.primary_key.columns)
         names = table.columns if table is tables.events else [table.c.seq, *(table.c[n] for n in columns(table))]
         query = select(*names).order_by(*keys).execution_options(stream_results=True, yield_per=1000)
-        return iter(self._db.execute(query))
+        result = self._db.execute(query)
+        self._results.append(result)
+        return iter(result)
+
+    def close(self) -> None:
+        """Let go of what was not read to its end."""
+        for result in self._results:
+            result.close()
 
     def _tell(self, problem: str) -> None:
         self.problems.append(problem)

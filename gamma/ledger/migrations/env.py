@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from gamma.ledger.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=False)
+# Names are written out in each revision: without the tables' metadata no convention is laid over them.
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=False)
 context.run_migrations()

@@ -36,14 +36,14 @@ def _kill_after(url: str, commits: int) -> int:
     return whole[-1]
 
 
-def test_a_write_that_fails_at_commit_loses_that_step_and_stops_the_ledger(url: str) -> None:
+def test_a_write_that_fails_at_commit_loses_that_step_and_stops_the_ledger(file_url: str) -> None:
     """The kernel refuses to let a file grow past a limit: what a full disk does to a write in the middle."""
     code = f"""
 import resource, signal
 from gamma.errors import Corrupt, Transient
 from gamma.ledger import Ledger
 from tests.gamma.ledger.facts import *
-ledger = Ledger.open({url!r}, account="DU1234", mode="paper")
+ledger = Ledger.open({file_url!r}, account="DU1234", mode="paper")
 ledger.append(day())
 ledger.commit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -64,7 +64,7 @@ for act in (ledger.commit, lambda: ledger.append([decision(1)]), lambda: ledger.
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     failed, *refused = told.stdout.split()
     assert refused == ["True", "True", "True"]
-    assert verify(url).problems == ()
-    with Reader.open(url) as reader:
+    assert verify(file_url).problems == ()
+    with Reader.open(file_url) as reader:
         assert reader.decisions()[-1]["signal_id"] == f"s{int(failed) - 1}"
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from gamma.book import Setup, fold, open_book
 from gamma.errors import ConfigInvalid, InputInvalid
@@ -157,15 +158,11 @@ def test_many_orders_are_not_too_many(ledger: Ledger, reader: Reader) -> None:
 
 
 def test_the_reader_cannot_write(reader: Reader) -> None:
-    for statement in (
-        "INSERT INTO peaks VALUES (1, 1, '', 1)",
-        "UPDATE alerts SET attempts = 9",
-        "PRAGMA user_version = 3",
-    ):
-        with pytest.raises(Exception, match=r"readonly|read-only|read only"):
+    for statement in ("INSERT INTO peaks VALUES (1, 1, '', 1)", "UPDATE alerts SET attempts = 9"):
+        with pytest.raises(DBAPIError, match=r"readonly|read-only"):
             reader._db.exec_driver_sql(statement)
 
 
 def test_there_is_nothing_to_read_where_there_is_no_ledger(url: str) -> None:
-    with pytest.raises(ConfigInvalid, match="there is no"):
+    with pytest.raises(ConfigInvalid, match=r"there is no|no ledger is in it"):
         Reader.open(url)

@@ -2,28 +2,26 @@
 
 import dataclasses
 import os
-import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from gamma.book import Setup, fold, open_book
-from gamma.errors import AlreadyRecorded, ConfigInvalid, InvariantBroken, Transient
-from gamma.events import DecisionMade, EquityMarked, Recorded
-from gamma.ledger import Ledger, Look, Run
-from gamma.ledger.connections import file_of
+from gamma.errors import AlreadyRecorded, ConfigInvalid, Corrupt, InvariantBroken, Transient
+from gamma.events import DecisionMade, EquityMarked, PeakRebased, Recorded
+from gamma.ledger import Ledger, Look, Run, free_bytes, verify
+from gamma.ledger.connections import file_of, open_reader, open_writer
 from gamma.markets import market
 from tests.gamma.ledger.facts import T0, closed, day, decision, entry, fill, halted, notice, tick
 
 
 def rows(url: str, query: str) -> list[tuple[object, ...]]:
-    path = file_of(url)
-    assert path is not None
-    with sqlite3.connect(path) as db:
-        return db.execute(query).fetchall()
+    with closing(open_reader(url)) as db:
+        return [tuple(row) for row in db.exec_driver_sql(query)]
 
 
 def test_a_day_holds_one_of_every_kind_of_fact() -> None:
@@ -131,6 +129,30 @@ def test_a_number_that_is_not_there_breaks_a_rule_and_is_not_stored(ledger: Ledg
     assert ledger.head[0] == 0
 
 
+def test_what_has_no_json_form_is_refused_and_not_stored(ledger: Ledger) -> None:
+    with pytest.raises(InvariantBroken, match="cannot write this PeakRebased"):
+        ledger.append([PeakRebased(equity_microusd="much", actor="ann", ts_event_utc_ns=T0)])  # type: ignore[arg-type]
+    assert ledger.head[0] == 0
+
+
+def test_a_step_that_is_interrupted_leaves_nothing_for_the_next_commit(url: str, ledger: Ledger) -> None:
+    """What a signal does between two rows of one step, here between a decision and its order."""
+    ledger.append([], [], [tick(0)])
+    ledger._inserts = _Interrupted(ledger._inserts)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.append([decision(1), entry(1, 1)])
+    ledger.commit()
+    assert rows(url, "SELECT kind FROM events") == [("Tick",)]
+    assert verify(url).sound
+
+
+class _Interrupted(dict[str, str]):
+    def __getitem__(self, table: str) -> str:
+        if table == "intents":
+            raise KeyboardInterrupt
+        return super().__getitem__(table)
+
+
 def test_a_ledger_belongs_to_one_account_and_one_mode(url: str, ledger: Ledger) -> None:
     ledger.close()
     with pytest.raises(ConfigInvalid, match="mode 'paper', not 'live'"):
@@ -140,28 +162,28 @@ def test_a_ledger_belongs_to_one_account_and_one_mode(url: str, ledger: Ledger) 
     Ledger.open(url, account="DU1234", mode="paper").close()
 
 
-def test_a_second_process_is_refused_and_told_who_holds_it(url: str, ledger: Ledger) -> None:
-    code = f"from gamma.ledger import Ledger; Ledger.open({url!r}, account='DU1234', mode='paper')"
+def test_a_second_process_is_refused_and_told_who_holds_it(file_url: str, file_ledger: Ledger) -> None:
+    code = f"from gamma.ledger import Ledger; Ledger.open({file_url!r}, account='DU1234', mode='paper')"
     second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert "LedgerInUse" in second.stderr
     assert f"in use by process {os.getpid()};" in second.stderr
-    ledger.close()
+    file_ledger.close()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_full_disk_is_transient_leaves_nothing_half_written_and_ends_the_ledger(url: str, ledger: Ledger) -> None:
-    ledger.append(day()[:5])
-    ledger.commit()
-    pages = ledger._raw.execute("PRAGMA page_count").fetchone()[0]
-    ledger._raw.execute(f"PRAGMA max_page_count = {pages + 2}")
+def test_a_full_disk_leaves_nothing_half_written_and_ends_the_ledger(file_url: str, file_ledger: Ledger) -> None:
+    file_ledger.append(day()[:5])
+    file_ledger.commit()
+    pages = file_ledger._raw.execute("PRAGMA page_count").fetchone()[0]
+    file_ledger._raw.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(Transient, match="full"):
-        _fill_up(ledger)
-    assert rows(url, "SELECT max(seq) FROM events") == [(5,)]
-    ledger.close()
-    ledger = Ledger.open(url, account="DU1234", mode="paper")
-    assert repr(list(ledger.facts())) == repr(day()[: ledger.head[0]])
-    ledger.close()
+        _fill_up(file_ledger)
+    assert rows(file_url, "SELECT max(seq) FROM events") == [(5,)]
+    file_ledger.close()
+    again = Ledger.open(file_url, account="DU1234", mode="paper")
+    assert repr(list(again.facts())) == repr(day()[:5])
+    again.close()
 
 
 def _fill_up(ledger: Ledger) -> None:
@@ -169,11 +191,89 @@ def _fill_up(ledger: Ledger) -> None:
         ledger.append([decision(n), entry(n, n)], [], [tick(n)])
 
 
-def test_the_pragmas_hold(ledger: Ledger) -> None:
-    held = {name: ledger._raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("DELETE FROM head", "head is empty"),
+        ("DELETE FROM events WHERE seq = 2", "events ends at 1, but head says 2"),
+        ("DELETE FROM events", "events is empty, but head says 2"),
+        ("UPDATE events SET sha256 = zeroblob(32) WHERE seq = 2", "events ends at 2"),
+    ],
+)
+def test_a_chain_that_does_not_end_where_it_should_is_not_written_on(
+    file_url: str, file_ledger: Ledger, script: str, said: str
+) -> None:
+    file_ledger.append(day()[:2])
+    file_ledger.close()
+    with closing(open_writer(file_url)) as db:
+        for table in ("head", "events"):
+            db.exec_driver_sql(f"DROP TRIGGER {table}_no_delete")
+            db.exec_driver_sql(f"DROP TRIGGER {table}_no_update")
+        db.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        db.exec_driver_sql(script)
+    with pytest.raises(Corrupt, match=said):
+        Ledger.open(file_url, account="DU1234", mode="paper")
+
+
+def test_a_damaged_file_is_corrupt_to_whoever_reads_it(file_url: str, file_ledger: Ledger) -> None:
+    file_ledger.append(day())
+    file_ledger.close()
+    path = file_of(file_url)
+    assert path is not None
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + bytes(range(256)) * ((len(whole) - 4096) // 256))
+    with pytest.raises(Corrupt):
+        Ledger.open(file_url, account="DU1234", mode="paper")
+
+
+def test_somebody_else_writing_is_found_by_the_next_append(file_url: str, file_ledger: Ledger) -> None:
+    with closing(open_writer(file_url)) as db:
+        db.exec_driver_sql("INSERT INTO events VALUES (1, 1, 1, 'ShutDown', '{}', zeroblob(32))")
+    with pytest.raises(Corrupt, match="written to by somebody else"):
+        file_ledger.append(day())
+
+
+def test_a_ledger_that_is_locked_can_be_tried_again(file_url: str, file_ledger: Ledger) -> None:
+    file_ledger._raw.execute("PRAGMA busy_timeout = 0")
+    with closing(open_writer(file_url)) as db:
+        db.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(Transient, match="locked"):
+            file_ledger.append(day())
+        db.exec_driver_sql("ROLLBACK")
+    file_ledger.append(day())
+    file_ledger.commit()
+    assert verify(file_url).events == len(day())
+
+
+@pytest.mark.parametrize("version", [None, "0000", "9999"])
+def test_another_schema_is_refused_with_what_to_do(file_url: str, file_ledger: Ledger, version: str | None) -> None:
+    file_ledger.close()
+    with closing(open_writer(file_url)) as db:
+        db.exec_driver_sql(
+            "UPDATE alembic_version SET version_num = ?" if version else "DELETE FROM alembic_version",
+            (version,) if version else (),
+        )
+    with pytest.raises(ConfigInvalid, match=r"gamma db upgrade|newer than this gamma|no ledger is in it"):
+        Ledger.open(file_url, account="DU1234", mode="paper")
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="make its folder"):
+        Ledger.open(f"sqlite:///{tmp_path}/nowhere/gamma.db", account="DU1234", mode="paper")
+
+
+def test_the_room_that_is_left_is_told_for_a_file(file_url: str) -> None:
+    free = free_bytes(file_url)
+    assert free is not None
+    assert free > 0
+    assert free_bytes("sqlite://") is None
+
+
+def test_the_pragmas_hold(file_ledger: Ledger) -> None:
+    held = {name: file_ledger._raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
     assert held == {"journal_mode": "wal", "synchronous": 2}
     for name, value in (("foreign_keys", 1), ("trusted_schema", 0), ("busy_timeout", 2000)):
-        assert ledger._raw.execute(f"PRAGMA {name}").fetchone()[0] == value
+        assert file_ledger._raw.execute(f"PRAGMA {name}").fetchone()[0] == value
 
 
 def test_runs_and_looks_are_kept(url: str, ledger: Ledger) -> None:

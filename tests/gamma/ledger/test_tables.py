@@ -6,22 +6,38 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from gamma.ledger import Ledger, sqlite_notes
 from gamma.ledger.connections import file_of
-from gamma.ledger.tables import TABLES
+from gamma.ledger.tables import TABLES, metadata
 from tests.gamma.ledger.facts import day, notice, tick
 
 
 @pytest.fixture
-def raw(url: str, ledger: Ledger) -> Iterator[sqlite3.Connection]:
+def raw(file_url: str, file_ledger: Ledger) -> Iterator[sqlite3.Connection]:
     """The file as any other program sees it, with a day in it."""
-    ledger.append(day(), [notice()], [tick(0)])
-    ledger.close()
-    path = file_of(url)
+    file_ledger.append(day(), [notice()], [tick(0)])
+    file_ledger.close()
+    path = file_of(file_url)
     assert path is not None
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         yield db
+
+
+def test_the_migrations_make_the_tables_that_the_code_writes_to(raw: sqlite3.Connection) -> None:
+    code = create_engine("sqlite://")
+    metadata.create_all(code)
+    with code.connect() as db:
+        wanted = db.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    made = dict(raw.execute("SELECT name, sql FROM sqlite_master").fetchall())
+    code.dispose()
+    assert {name: _lines(made[name]) for name, _ in wanted} == {name: _lines(sql) for name, sql in wanted}
+    assert made.keys() - {name for name, _ in wanted} >= {"positions", "alembic_version", "fills_no_delete"}
+
+
+def _lines(sql: str) -> set[str]:
+    return {line.strip().rstrip(",") for line in sql.splitlines()}
 
 
 def test_every_table_is_strict(raw: sqlite3.Connection) -> None:
@@ -94,7 +110,7 @@ def test_an_old_sqlite_is_noted_and_a_mended_one_is_not() -> None:
     assert sqlite_notes((3, 51, 3)) == sqlite_notes((3, 50, 7)) == sqlite_notes((3, 44, 6)) == ()
 
 
-def test_a_closed_ledger_is_one_file_and_its_lock(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.append(day())
-    ledger.close()
+def test_a_closed_ledger_is_one_file_and_its_lock(file_ledger: Ledger, tmp_path: Path) -> None:
+    file_ledger.append(day())
+    file_ledger.close()
     assert {p.name for p in tmp_path.iterdir()} == {"gamma.db", "gamma.db.lock"}

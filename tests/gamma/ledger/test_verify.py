@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 import pytest
 
 from gamma.errors import ConfigInvalid
 from gamma.ledger import Ledger, Look, Run, verify
-from gamma.ledger.connections import file_of
+from gamma.ledger.connections import file_of, open_writer
 from gamma.ledger.tables import TABLES
 from tests.gamma.ledger.facts import T0, day, decision, notice, tick
 
@@ -22,17 +23,22 @@ def tamper(url: str, ledger: Ledger) -> Tamper:
     ledger.register(Run(run_id="r1", run_kind="train", config_hash="c", seed=7, notes="", ts_event_utc_ns=T0))
     ledger.register(Look(run_id="r1", dataset="d", family="ppo", notes="", ts_event_utc_ns=T0))
     ledger.close()
-    path = file_of(url)
-    assert path is not None
+    return partial(_tamper_file if file_of(url) else _tamper_server, url)
 
-    def run(script: str) -> None:
-        with closing(sqlite3.connect(path)) as db:
-            guards = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-            db.executescript("".join(f"DROP TRIGGER {name};" for name, _ in guards))
-            db.executescript(script)
-            db.executescript("".join(f"{sql};" for _, sql in guards))
 
-    return run
+def _tamper_file(url: str, script: str) -> None:
+    with closing(sqlite3.connect(str(file_of(url)))) as db:
+        guards = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        db.executescript("".join(f"DROP TRIGGER {name};" for name, _ in guards))
+        db.executescript(script)
+        db.executescript("".join(f"{sql};" for _, sql in guards))
+
+
+def _tamper_server(url: str, script: str) -> None:
+    with closing(open_writer(url)) as db:
+        for statement in ("SET session_replication_role = replica", *script.split(";")):
+            if statement:
+                db.exec_driver_sql(statement)
 
 
 def test_an_untouched_ledger_is_sound(url: str, tamper: Tamper) -> None:
@@ -52,6 +58,7 @@ def test_a_ledger_can_be_checked_while_it_is_written(url: str, ledger: Ledger) -
 
 
 HASH = "its hash is not that of its columns"
+FIRST = "SELECT sha256 FROM events WHERE seq = 1"
 MOVED = "UPDATE events SET seq = 99 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; UPDATE events SET seq = 3"
 COPY = "SELECT 35, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FROM events WHERE seq = 2"
 
@@ -66,7 +73,10 @@ COPY = "SELECT 35, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FR
         ("UPDATE events SET ts_recorded_utc_ns = ts_recorded_utc_ns + 1 WHERE seq = 2", [f"events 2: {HASH}"]),
         ("UPDATE events SET ts_event_utc_ns = 0 WHERE seq = 2", [f"events 2: {HASH}"]),
         ("UPDATE events SET kind = 'ShutDown' WHERE seq = 2", [f"events 2: {HASH}"]),
-        ("UPDATE events SET sha256 = zeroblob(32) WHERE seq = 2", [f"events 2: {HASH}", f"events 3: {HASH}"]),
+        (
+            "UPDATE events SET sha256 = (SELECT sha256 FROM events WHERE seq = 1) WHERE seq = 2",
+            [f"events 2: {HASH}", f"events 3: {HASH}"],
+        ),
         (
             "UPDATE events SET payload = '{}' WHERE seq = 4",
             [f"events 4: {HASH}", "events 4: its payload cannot be read", "decisions 4: no event made this row"],
@@ -120,25 +130,24 @@ def test_tampering_is_found_and_named(url: str, tamper: Tamper, script: str, sai
         assert any(p.startswith(start) for p in problems), problems
 
 
-@pytest.mark.usefixtures("tamper")
-def test_a_missing_trigger_is_found(url: str) -> None:
-    path = file_of(url)
-    assert path is not None
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("DROP TRIGGER fills_no_update")
+def test_a_missing_trigger_is_found(url: str, ledger: Ledger) -> None:
+    ledger.close()
+    with closing(open_writer(url)) as db:
+        db.exec_driver_sql("DROP TRIGGER fills_no_update" + ("" if file_of(url) else " ON fills"))
     assert verify(url).problems == ("fills: its trigger fills_no_update is missing",)
     assert len(TABLES) == 16
 
 
-@pytest.mark.usefixtures("tamper")
-def test_a_damaged_file_is_a_problem_not_a_crash(url: str) -> None:
-    path = file_of(url)
+def test_a_damaged_file_is_a_problem_not_a_crash(file_url: str, file_ledger: Ledger) -> None:
+    file_ledger.append(day())
+    file_ledger.close()
+    path = file_of(file_url)
     assert path is not None
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(size // 2)
         file.write(bytes(range(256)) * 64)
-    report = verify(url)
+    report = verify(file_url)
     assert not report.sound
     assert report.problems[0].startswith("file: ")
 
@@ -151,17 +160,17 @@ def test_problems_are_told_up_to_a_hundred(url: str, tamper: Tamper) -> None:
     assert len(verify(url).problems) == 100
 
 
-def test_what_is_no_ledger_is_refused(url: str) -> None:
+def test_what_is_no_ledger_is_refused(file_url: str) -> None:
     with pytest.raises(ConfigInvalid, match="there is no"):
-        verify(url)
-    path = file_of(url)
+        verify(file_url)
+    path = file_of(file_url)
     assert path is not None
     path.write_bytes(b"not a database at all, but long enough to be read as one" * 100)
     with pytest.raises(ConfigInvalid, match="not a database"):
-        verify(url)
+        verify(file_url)
     path.unlink()
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE songs (name TEXT)")
         db.commit()
     with pytest.raises(ConfigInvalid, match="no ledger is in it"):
-        verify(url)
+        verify(file_url)
