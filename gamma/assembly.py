@@ -130,6 +130,7 @@ def _policy(config: Config) -> ProfilePolicy:
         automation=profile.automation.value,
         products=profile.products.value,
         day_loss_max_usd=profile.day_loss_max_usd,
+        minis_tiers=profile.minis_tiers,
     )
 
 

@@ -142,6 +142,7 @@ def _account(book: Book, rules: Rules) -> AccountView:
         day_pnl_usd=(equity - money.day_equity_microusd) / MICRO,
         day_realised_usd=(balance - money.day_balance_microusd) / MICRO,
         day_loss_max_usd=min(rules.policy.day_loss_max_usd, loss_max_usd),
+        minis_max=rules.policy.minis_max(balance / MICRO),
         gross_risk_usd=risk + sum(_entry_risk_usd(book, o) for o in entries),
     )
 

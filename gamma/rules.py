@@ -35,7 +35,10 @@ class StrategyRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilePolicy:
-    """What the account's profile allows; `day_loss_max_usd` is infinite where it has no daily limit."""
+    """What the account's profile allows; `day_loss_max_usd` is infinite where it has no daily limit.
+
+    `minis_tiers` are pairs of a balance [usd] and the most e-minis from there on; empty allows any number.
+    """
 
     automation: str = "allowed"
     automation_attested: bool = False
@@ -43,6 +46,13 @@ class ProfilePolicy:
     host: str = ""
     hosts: tuple[str, ...] = ()
     day_loss_max_usd: float = float("inf")
+    minis_tiers: tuple[tuple[float, float], ...] = ()
+
+    def minis_max(self, balance_usd: float) -> float:
+        """Most e-minis at this balance; infinite where the profile does not say."""
+        if not self.minis_tiers:
+            return float("inf")
+        return max((minis for from_usd, minis in self.minis_tiers if balance_usd >= from_usd), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

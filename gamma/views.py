@@ -22,7 +22,8 @@ class AccountView:
     `floor_usd` is the equity at which the account is breached (NaN without a profile); `cash_usd`
     is free cash, `pending_usd` what working orders and their fees would take of it.
     `day_pnl_usd` counts realised and open from the session's start; `day_realised_usd` realised only.
-    `day_loss_max_usd` is the profile's daily loss limit, infinite where it has none.
+    `day_loss_max_usd` is the profile's daily loss limit, and `minis_max` the most e-minis that it allows at
+    this balance (ten micros are one); both infinite where it has none.
     """
 
     balance_usd: Num
@@ -38,6 +39,7 @@ class AccountView:
     day_pnl_usd: Num = 0.0
     day_realised_usd: Num = 0.0
     day_loss_max_usd: Num = float("inf")
+    minis_max: Num = float("inf")
     gross_risk_usd: Num = 0.0
 
     @property

@@ -19,7 +19,7 @@ class PositionLimit(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     """Deny an entry after which the position could pass its limit, by market in lots and by family in e-minis.
 
         side * position + working on that side + order    <= lots_max[market]     [lots]
-        family on that side + order * mini_equivalent     <= minis_max            [e-minis]
+        family on that side + order * mini_equivalent     <= min(minis_max, the profile's most)    [e-minis]
 
     Ten micros are one e-mini of their family; what works on the other side does not make room.
     """
@@ -55,13 +55,18 @@ class PositionLimit(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         added_minis = order.lots * view.market.mini_equivalent
         facts: dict[str, Fact] = {**self.reading(view), "now": float(lots), "minis": float(family_minis + added_minis)}
         fits = lots <= of_market(self.lots_max, view.market)
-        family_fits = added_minis == 0 or family_minis + added_minis <= self.minis_max + _EXACT
+        family_fits = added_minis == 0 or family_minis + added_minis <= self._minis_max(view) + _EXACT
         return passed(order, facts) if fits and family_fits else denied(Reason.POSITION_LIMIT, facts)
 
     def reading(self, view: View) -> Mapping[str, Fact]:
         return {
             "limit": of_market(self.lots_max, view.market),
             "now": float(view.position.lots),
-            "minis_max": self.minis_max,
+            "minis_max": self._minis_max(view),
             "minis": float(max(view.position.family_long_minis, view.position.family_short_minis)),
         }
+
+    def _minis_max(self, view: View) -> float:
+        """The lower of the guard's limit and the profile's; NaN where the profile's is not known, which closes."""
+        firm = float(view.account.minis_max)
+        return min(self.minis_max, firm)

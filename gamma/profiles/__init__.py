@@ -107,10 +107,11 @@ class Profile(_Record):
             return float("inf")
         return limit_usd
 
-    def minis_max(self, balance_usd: float) -> float:
-        """Most e-minis that may be held and working at this balance, in the account's phase; ten micros are one."""
+    @property
+    def minis_tiers(self) -> tuple[tuple[float, float], ...]:
+        """In the account's phase: from this balance [usd] on, so many e-minis held and working (ten micros are one)."""
         tiers = (self.minis_funded if self.phase == "funded" else self.minis_evaluation).value
-        return max((tier.minis for tier in tiers if balance_usd >= tier.from_usd), default=0.0)
+        return tuple((tier.from_usd, tier.minis) for tier in tiers)
 
 
 def profile_names() -> tuple[str, ...]:

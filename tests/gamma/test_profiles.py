@@ -9,6 +9,7 @@ from gamma import floor
 from gamma.errors import ConfigInvalid
 from gamma.floor import TrailsOn
 from gamma.profiles import load_profile, passes_consistency, profile_names, stale, stale_text
+from gamma.rules import ProfilePolicy
 
 USD = 1_000_000
 INF = float("inf")
@@ -57,19 +58,19 @@ def test_daily_loss_and_automation_of_each(name: str, day_loss_usd: float, autom
     [("apex_legacy_50k", 10, 5), ("apex_intraday_50k", 6, 4), ("apex_eod_50k", 6, 4), ("topstep_50k", 5, 5)],
 )
 def test_most_contracts_depend_on_the_phase(name: str, evaluation: float, funded: float) -> None:
-    assert load_profile(name).minis_max(50_000) == evaluation
-    assert load_profile(name, {"phase": "funded"}).minis_max(50_000) == funded
+    assert load_profile(name).minis_tiers == ((0, evaluation),)
+    assert load_profile(name, {"phase": "funded"}).minis_tiers[0] == (0, funded)
 
 
 def test_a_funded_legacy_account_gets_all_its_contracts_at_52_600() -> None:
-    profile = load_profile("apex_legacy_50k", {"phase": "funded"})
-    assert profile.minis_max(52_599.99) == 5
-    assert profile.minis_max(52_600) == 10
+    tiers = load_profile("apex_legacy_50k", {"phase": "funded"}).minis_tiers
+    policy = ProfilePolicy(minis_tiers=tiers)
+    assert (policy.minis_max(52_599.99), policy.minis_max(52_600)) == (5, 10)
 
 
-def test_below_every_tier_there_is_no_contract() -> None:
-    tiers = [{"from_usd": 60_000, "minis": 2}]
-    assert load_profile("own_50k", {"minis_evaluation": tiers}).minis_max(50_000) == 0
+def test_below_every_tier_there_is_no_contract_and_without_tiers_no_limit() -> None:
+    assert ProfilePolicy(minis_tiers=((60_000, 2),)).minis_max(50_000) == 0
+    assert ProfilePolicy().minis_max(50_000) == INF
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ def test_event_contracts_are_limited_to_500_and_are_no_minis() -> None:
     assert EVENTS(view, example_order(lots=900, side=-1)).lots == 900  # nets to 450 NO
 
 
+@pytest.mark.parametrize(("firms", "lots"), [(4.0, 40), (3.9, 0), (20.0, 40), (float("nan"), 0)])
+def test_the_firms_own_limit_binds_where_it_is_lower(firms: float, lots: int) -> None:
+    view = example_view(account={"minis_max": firms})
+    assert TEN_MINIS(view, example_order(lots=40)).lots == lots
+
+
 def test_the_reading_is_of_the_heavier_side() -> None:
     reading = TEN_MINIS.reading(example_view(position={"lots": 3, "family_long_minis": 0.3, "family_short_minis": 0.5}))
     assert reading == {"limit": 100, "now": 3, "minis_max": 10, "minis": 0.5}
