@@ -52,21 +52,19 @@ class PositionLimit(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         held, long = view.position, order.side > 0
         lots = order.side * held.lots + (held.working_long_lots if long else held.working_short_lots) + order.lots
         family_minis = held.family_long_minis if long else held.family_short_minis
-        added_minis = order.lots * view.market.mini_equivalent
-        facts: dict[str, Fact] = {**self.reading(view), "now": float(lots), "minis": float(family_minis + added_minis)}
+        minis = family_minis + order.lots * view.market.mini_equivalent
+        facts: dict[str, Fact] = {**self.reading(view), "now": float(lots), "minis": float(minis)}
         fits = lots <= of_market(self.lots_max, view.market)
-        family_fits = added_minis == 0 or family_minis + added_minis <= self._minis_max(view) + _EXACT
+        family_fits = view.market.mini_equivalent == 0 or (
+            minis <= self.minis_max + _EXACT and minis <= view.account.minis_max + _EXACT
+        )
         return passed(order, facts) if fits and family_fits else denied(Reason.POSITION_LIMIT, facts)
 
     def reading(self, view: View) -> Mapping[str, Fact]:
         return {
             "limit": of_market(self.lots_max, view.market),
             "now": float(view.position.lots),
-            "minis_max": self._minis_max(view),
+            "minis_max": self.minis_max,
+            "profile_minis_max": float(view.account.minis_max),
             "minis": float(max(view.position.family_long_minis, view.position.family_short_minis)),
         }
-
-    def _minis_max(self, view: View) -> float:
-        """The lower of the guard's limit and the profile's; NaN where the profile's is not known, which closes."""
-        firm = float(view.account.minis_max)
-        return min(self.minis_max, firm)

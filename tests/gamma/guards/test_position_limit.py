@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from gamma.guards.position_limit import PositionLimit
@@ -50,4 +52,4 @@ def test_the_firms_own_limit_binds_where_it_is_lower(firms: float, lots: int) ->
 
 def test_the_reading_is_of_the_heavier_side() -> None:
     reading = TEN_MINIS.reading(example_view(position={"lots": 3, "family_long_minis": 0.3, "family_short_minis": 0.5}))
-    assert reading == {"limit": 100, "now": 3, "minis_max": 10, "minis": 0.5}
+    assert reading == {"limit": 100, "now": 3, "minis_max": 10, "profile_minis_max": math.inf, "minis": 0.5}
