@@ -1,6 +1,7 @@
 """The desk: what happens on a closed bar, in its order. One pipeline for the daemon and for replay.
 
-the bar trades through the broker, where the broker lives on bars; fills come in
+the bar trades through the broker, where the broker lives on bars
+the broker is asked: fills come in, and what became of an order that was lost
 a new session is opened
 the bar closes: marks, exits, guards
 each strategy of the market looks, once for this slot; a signal becomes a decision
@@ -12,7 +13,7 @@ from typing import Protocol, final
 
 from gamma.bars import Bar, Session
 from gamma.effects import Tick
-from gamma.events import BarClosed, SessionOpened, TimeAdvanced
+from gamma.events import BarClosed, ModelFailed, SessionOpened, SignalMade, TimeAdvanced
 from gamma.ports import BarDriven, SignalSource
 from gamma.shell import Shell
 
@@ -43,20 +44,31 @@ class Desk:
         self.bars = 0
         self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
         self._sessions: dict[str, Session] = {}
+        self._worked: dict[str, int] = {}
+        self._decided = {
+            s.strategy: shell.store.last_tick(s.strategy) or 0 for all_of in seats.values() for s in all_of
+        }
 
-    def warm_up(self, market: str, bars: Sequence[Bar]) -> None:
-        """Show history to the market's strategies and to the book; nothing is decided on it."""
+    def warm_up(self, market: str, bars: Sequence[Bar], until_utc_ns: int) -> None:
+        """Show history to the market's strategies and to the book; nothing is decided on bars up to then."""
+        self._worked[market] = until_utc_ns
         for seat in self.seats.get(market, ()):
             seat.source.warm_up(bars)
         for bar in bars:
             self.shell.see(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
 
     async def bar(self, bar: Bar) -> None:
-        """Work off one closed bar."""
-        self.bars += 1
+        """Work off one closed bar; one that was worked off before is passed over.
+
+        Raises: Transient when the broker could not be asked; nothing was decided then, and the bar may be given again.
+        """
+        if bar.ts_close_utc_ns <= self._worked.get(bar.market, 0):
+            return
         if self._driven is not None:
             self._driven.trade_through(bar)
-            await self.shell.poll()
+        await self._catch_up()
+        self.bars += 1
+        self._worked[bar.market] = bar.ts_close_utc_ns
         await self._open_session(bar.market, bar.ts_close_utc_ns)
         await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
         for seat in self.seats.get(bar.market, ()):
@@ -80,16 +92,42 @@ class Desk:
             if market == self.shell.rules.day_market:
                 await self.shell.compare_balance()
 
+    async def _catch_up(self) -> None:
+        """Hear what the broker did; while an order's fate is unknown, ask for everything."""
+        if any(order.unresolved for order in self.shell.book.orders.values()):
+            await self.shell.reconcile()
+        else:
+            await self.shell.poll()
+
     async def _look(self, seat: Seat, bar: Bar) -> None:
-        signal = seat.source.on_bar(bar)
-        if signal is not None:
-            await self.shell.feed(signal)
+        """A slot that the ledger has a decision on is seen, and not decided on again."""
+        found = _ask(seat, bar)
+        if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
+        self._decided[seat.strategy] = bar.ts_close_utc_ns
+        if isinstance(found, SignalMade):
+            await self.shell.feed(found)
+            return
+        if found is not None:
+            await self.shell.feed(found)
         session = self._sessions.get(bar.market)
         tick = Tick(
             strategy=seat.strategy,
             slot_utc_ns=bar.ts_close_utc_ns,
             session=session.date if session else "",
-            outcome="no_signal",
+            outcome="no_signal" if found is None else "fault",
         )
         self.shell.store.append([], [], [tick])
+
+
+def _ask(seat: Seat, bar: Bar) -> SignalMade | ModelFailed | None:
+    """The strategy's answer on a bar; one that raises is switched off, and the others trade on."""
+    try:
+        found = seat.source.on_bar(bar)
+    except Exception as error:  # a strategy's fault must not take the daemon down
+        text = f"{type(error).__name__}: {error}"
+    else:
+        if found is None or (found.strategy, found.market) == (seat.strategy, bar.market):
+            return found
+        text = f"it signals for {found.strategy} in {found.market}"
+    return ModelFailed(strategy=seat.strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)

@@ -8,6 +8,7 @@
     |-- Transient        try again later, with a limit
     |-- OutcomeUnknown   sent, and no answer: never again before reconcile has asked the broker
     |-- BrokerRefused    record it, carry on
+    |-- LedgerFailed     nothing can be recorded, so nothing may be sent: stop at once (exit 1)
     |-- AlreadyRecorded  the same slot, order or execution stands in the ledger; nothing of this was written
     |-- InvariantBroken  a durable halt, a page, exit 70
     `-- Corrupt          halt and page: what is on disk is not what was written
@@ -51,6 +52,10 @@ class BrokerRefused(GammaError):
         super().__init__(f"{code}: {text}")
         self.code = code
         self.text = text
+
+
+class LedgerFailed(GammaError):
+    """The ledger cannot be written to now (disk full, in use); a restart asks the broker what it missed."""
 
 
 class AlreadyRecorded(GammaError):

@@ -220,6 +220,13 @@ def tick_missed(ts_event_utc_ns: int, *, strategy: str, slot_utc_ns: int, cause:
     )
 
 
+def job_missed(ts_event_utc_ns: int, *, job: str, cause: str) -> Notice:
+    """A job of the schedule failed, or was not run in time."""
+    facts: dict[str, Fact] = {"job": job, "cause": cause}
+    text = "A job of the schedule was missed; it comes again."
+    return _warning(ts_event_utc_ns, f"job_missed:{job}", "Job missed", text, facts)
+
+
 def clock_off(ts_event_utc_ns: int, *, offset_s: float, entries_stopped: bool) -> Notice:
     """The wall clock left the monotonic one or the broker's."""
     text = "The clock is off: no new orders." if entries_stopped else "The clock is off; trading goes on."

@@ -3,57 +3,81 @@
 import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
-from gamma.assembly import assemble, paper_state_path
+from gamma.assembly import Assembly, assemble, paper_state_path
+from gamma.book import Book
 from gamma.config import Config
 from gamma.effects import Answer
 from gamma.errors import InvariantBroken
-from gamma.events import AckRequested, Command, ReconcileRequested
+from gamma.events import AckRequested, BarClosed, Command, ReconcileRequested, Recorded, ResumeRequested
 from gamma.ledger import Ledger
 from gamma.recovery import recover
 from gamma.shell import Shell
 
+RECONCILED: Final = "reconciled: the book is the broker's"
+WARM_BARS: Final = 60
 
-class _Heard:
-    """Keeps the answer."""
+
+class Answers:
+    """An observer that keeps the answers to commands, until what they tell of is on disk."""
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None
+        self.given: dict[str, Answer] = {}
 
-    def recorded(self, fact: object, book: object) -> None:
+    def recorded(self, fact: Recorded, book: Book) -> None:
         """Facts are not for it."""
 
     def answered(self, answer: Answer) -> None:
-        """The answer is what it waits for."""
-        self.answer = answer
+        """Keep it, under the command that it answers."""
+        self.given[answer.command_id] = answer
 
 
 async def carry_out(config: Config, command: Command) -> Answer:
     """Open the ledger, reconcile with the broker, and take the command through the engine.
 
-    Raises: LedgerInUse when a daemon runs: the command is its to carry out.
+    Raises: LedgerInUse when a daemon runs: the command is its to carry out; Transient when the broker gives no answer.
     """
     opened = Ledger.open(config.gamma.database, account=config.account.name, mode=config.gamma.mode)
     with closing(opened) as ledger:
         assembly = assemble(config, state_path=paper_state_path(config))
-        book = recover(assembly.setup, assembly.rules, ledger)
-        heard = _Heard()
-        now = book.ts_event_utc_ns
-        shell = Shell(book, assembly.rules, store=ledger, broker=assembly.broker, now=lambda: now, observers=(heard,))
-        await assembly.broker.connect()
         try:
-            await shell.reconcile()
-            if isinstance(command, AckRequested):
-                return acknowledge(ledger, command)
-            if isinstance(command, ReconcileRequested):
-                return Answer(command_id=command.command_id, ok=True, text="reconciled: the book is the broker's")
-            await shell.feed(replace(command, ts_event_utc_ns=now))
+            answer = await _carry_out(assembly, ledger, command)
         finally:
-            ledger.commit()
             await assembly.broker.close()
-    if heard.answer is None:
+        ledger.commit()
+    return answer
+
+
+async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> Answer:
+    answers, book = Answers(), recover(assembly.setup, assembly.rules, ledger)
+    now = book.ts_event_utc_ns
+    shell = Shell(book, assembly.rules, store=ledger, broker=assembly.broker, now=lambda: now, observers=(answers,))
+    await assembly.broker.connect()
+    for market in assembly.setup.markets:  # what is open is worth what it last traded at
+        for bar in assembly.feed.history(market, now, WARM_BARS):
+            shell.see(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
+    await shell.reconcile()
+    if isinstance(command, AckRequested):
+        return acknowledge(ledger, command)
+    if isinstance(command, ReconcileRequested):
+        return Answer(command_id=command.command_id, ok=True, text=RECONCILED)
+    if refused := refuse_resume(assembly.config, command):
+        return refused
+    await shell.feed(replace(command, ts_event_utc_ns=now))
+    if command.command_id not in answers.given:
         raise InvariantBroken(f"{type(command).__name__} was given no answer")
-    return heard.answer
+    return answers.given[command.command_id]
+
+
+def refuse_resume(config: Config, command: Command) -> Answer | None:
+    """Nothing is resumed while the kill switch is on: it would halt again at once."""
+    switch = Path(config.paths.kill_switch)
+    if not isinstance(command, ResumeRequested) or not switch.exists():
+        return None
+    text = f"the kill switch is on: remove {switch.absolute()} first"
+    return Answer(command_id=command.command_id, ok=False, text=text)
 
 
 def acknowledge(ledger: Ledger, command: AckRequested) -> Answer:

@@ -116,7 +116,8 @@ class Position:
     """One strategy's position in one market; lots are signed, `lots_open` holds (lots, price) first in first out.
 
     `entry_ids` are the orders that opened it, `risk_ticks` is the initial stop distance, `best_ticks` the most
-    favourable price since the entry, `exit_reason` why it is to be closed, once it is.
+    favourable price since the entry, `ts_bar_utc_ns` the close of the last bar that it was held through,
+    `exit_reason` why it is to be closed, once it is.
     """
 
     strategy: str
@@ -135,6 +136,7 @@ class Position:
     risk_microusd_per_lot: int = 0
     best_ticks: float = 0.0
     bars_held: int = 0
+    ts_bar_utc_ns: int = 0
     exit_reason: str = ""
     entry_ids: tuple[str, ...] = ()
 

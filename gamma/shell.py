@@ -8,11 +8,14 @@ Live, on paper, in a replay and in the crash simulation this is the same code; o
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol, final
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar, final
+
+import structlog
 
 from gamma.book import Book, fold
-from gamma.effects import Answer, Ask, Record, Send, Tell, Tick
+from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
 from gamma.engine import step
 from gamma.errors import Transient
 from gamma.events import (
@@ -29,9 +32,13 @@ from gamma.events import (
     Recorded,
 )
 from gamma.notices import Notice
-from gamma.ports import Broker, Inconclusive, Lookup, Lost, Placed, Rejected
+from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Rejected
 from gamma.reconcile import foreign_events, lookup_events, order_events, position_events
 from gamma.rules import Rules
+
+T = TypeVar("T")
+
+log = structlog.get_logger("gamma.shell")
 
 
 class Store(Protocol):
@@ -40,6 +47,7 @@ class Store(Protocol):
     def append(self, facts: Sequence[Recorded], notices: Sequence[Notice] = (), ticks: Sequence[Tick] = ()) -> None: ...
     def commit(self) -> None: ...
     def has_fill(self, execution_id: str) -> bool: ...
+    def last_tick(self, strategy: str) -> int | None: ...
 
 
 class Observer(Protocol):
@@ -77,35 +85,43 @@ class Shell:
         self._marker = ""
 
     async def feed(self, *events: Event) -> None:
-        """Take events through the engine, and all that follows from them.
+        """Take events through the engine, and all that follows from them; the answer to an order comes first.
 
         Raises: what the store raises; then nothing of that step was sent, and the book is as before it.
         """
-        queue = list(events)
+        queue = deque(events)
         while queue:
-            book, effects = step(self.book, queue.pop(0), self.rules)
-            facts = [e.fact for e in effects if isinstance(e, Record)]
+            book, effects = step(self.book, queue.popleft(), self.rules)
             sends = [e for e in effects if isinstance(e, Send | Ask)]
-            if effects:
-                notices = [e.notice for e in effects if isinstance(e, Tell)]
-                self.store.append(facts, notices, [e for e in effects if isinstance(e, Tick)])
-                if sends:
-                    self.store.commit()
+            self._keep(effects, durable=bool(sends))
             self.book = book
-            self._observe(facts, [e for e in effects if isinstance(e, Answer)])
-            for send in sends:
-                queue.extend(await self._carry_out(send))
+            self._observe(effects)
+            answers = [event for send in sends for event in await self._carry_out(send)]
+            queue.extendleft(reversed(answers))
 
     def see(self, event: BarClosed) -> None:
         """Fold market data in without a step: history, on which nothing is decided."""
         self.book = fold(self.book, event)
 
-    def _observe(self, facts: Sequence[Recorded], answers: Sequence[Answer]) -> None:
+    def _keep(self, effects: Sequence[Effect], *, durable: bool) -> None:
+        if effects:
+            facts = [e.fact for e in effects if isinstance(e, Record)]
+            notices = [e.notice for e in effects if isinstance(e, Tell)]
+            self.store.append(facts, notices, [e for e in effects if isinstance(e, Tick)])
+        if durable:
+            self.store.commit()
+
+    def _observe(self, effects: Sequence[Effect]) -> None:
+        """Whoever looks on cannot stop an order that is on disk and about to be sent."""
         for observer in self.observers:
-            for fact in facts:
-                observer.recorded(fact, self.book)
-            for answer in answers:
-                observer.answered(answer)
+            try:
+                for effect in effects:
+                    if isinstance(effect, Record):
+                        observer.recorded(effect.fact, self.book)
+                    elif isinstance(effect, Answer):
+                        observer.answered(effect)
+            except Exception:
+                log.exception("observer_failed", observer=type(observer).__name__)
 
     async def poll(self) -> None:
         """Ask for new fills, and where there were some, what became of the orders around them."""
@@ -122,9 +138,9 @@ class Shell:
         await self._take_fills()
         await self.feed(*lookup_events(self.book, lookups, self.now()))
         await self._ask_live()
-        open_orders = await self.broker.open_orders()
+        open_orders = await self._hear(self.broker.open_orders())
         await self.feed(*foreign_events(self.book, open_orders, self.book.client_id_prefix, self.now()))
-        positions = await self.broker.positions()
+        positions = await self._hear(self.broker.positions())
         if not await self._take_fills():
             await self.feed(*position_events(self.book, positions, self.now()))
         self.store.commit()
@@ -142,15 +158,28 @@ class Shell:
 
     async def _find(self, client_order_id: str) -> Lookup:
         try:
-            return await self.broker.find(client_order_id)
+            return await self._hear(self.broker.find(client_order_id))
         except Transient as error:
-            return Inconclusive(text=f"{type(error).__name__}: {error}")
+            return Inconclusive(text=str(error))
+
+    async def _hear(self, answer: Awaitable[T]) -> T:
+        """One read under one deadline.
+
+        Raises: Transient, whatever went wrong in the adapter: nothing was heard, and nothing is concluded.
+        """
+        try:
+            async with asyncio.timeout(self.rules.capabilities.place_timeout_s):
+                return await answer
+        except Transient:
+            raise
+        except Exception as error:
+            raise Transient(f"{type(error).__name__}: {error}") from error
 
     async def _take_fills(self) -> bool:
         """Page through what is new; a fill that the ledger has is overlap, and left out."""
         fresh = False
         while True:
-            page = await self.broker.fills_since(self._marker)
+            page = await self._hear(self.broker.fills_since(self._marker))
             for fill in page.fills:
                 if not self.store.has_fill(fill.execution_id):
                     fresh = True
@@ -163,7 +192,8 @@ class Shell:
     async def _ask_live(self) -> None:
         live = [cid for cid, o in self.book.orders.items() if o.live]
         if live:
-            await self.feed(*order_events(self.book, await self.broker.orders(live), self.now()))
+            told = await self._hear(self.broker.orders(live))
+            await self.feed(*order_events(self.book, told, self.now()))
 
     async def _carry_out(self, sending: Send | Ask) -> list[Event]:
         intent = sending.intent
@@ -179,23 +209,29 @@ class Shell:
     async def _subject(self, intent: Intent) -> list[Event]:
         """After a cancel or replace the order itself is asked; its fills come with the next poll, first."""
         try:
-            told = await self.broker.orders([intent.subject])
+            told = await self._hear(self.broker.orders([intent.subject]))
         except Transient:  # the poll asks again
             return []
         return order_events(self.book, told, self.now())
 
     async def _call(self, sending: Send | Ask) -> Placed:
         """One attempt, under one deadline. Whatever goes wrong in it, the order may have arrived."""
-        intent = sending.intent
         try:
             async with asyncio.timeout(self.rules.capabilities.place_timeout_s):
-                if isinstance(sending, Send):
-                    return await self.broker.place(sending.approved, intent, sending.bracket)
-                if intent.kind is OrderKind.CANCEL:
-                    return await self.broker.cancel(intent.subject)
-                return await self.broker.replace(intent.subject, intent.price_ticks)
+                placed = await self._request(sending)
         except Exception as error:  # an adapter's fault is a lost answer, never a refusal
             return Lost(text=f"{type(error).__name__}: {error}")
+        if not isinstance(placed, Accepted | Rejected | Lost):
+            return Lost(text=f"the adapter answered {placed!r}")
+        return placed
+
+    async def _request(self, sending: Send | Ask) -> Placed:
+        intent = sending.intent
+        if isinstance(sending, Send):
+            return await self.broker.place(sending.approved, intent, sending.bracket)
+        if intent.kind is OrderKind.CANCEL:
+            return await self.broker.cancel(intent.subject)
+        return await self.broker.replace(intent.subject, intent.price_ticks)
 
 
 def _placed(sending: Send | Ask, placed: Placed, now_utc_ns: int) -> list[Event]:

@@ -74,13 +74,16 @@ def _equity(book: Book, event: EquityMarked) -> Book:
     return replace(
         book,
         money=replace(money, equity_microusd=event.close_microusd, peak_microusd=peak, floor=state),
-        positions={k: _aged(p, high, low) if k[1] == event.market else p for k, p in book.positions.items()},
+        positions={k: _aged(p, event, high, low) if k[1] == event.market else p for k, p in book.positions.items()},
     )
 
 
-def _aged(position: Position, high_ticks: float, low_ticks: float) -> Position:
+def _aged(position: Position, event: EquityMarked, high_ticks: float, low_ticks: float) -> Position:
+    """A bar that comes again after a restart does not age the position again."""
+    if event.ts_event_utc_ns <= position.ts_bar_utc_ns:
+        return position
     best = max(position.best_ticks, high_ticks) if position.lots > 0 else min(position.best_ticks, low_ticks)
-    return replace(position, bars_held=position.bars_held + 1, best_ticks=best)
+    return replace(position, bars_held=position.bars_held + 1, best_ticks=best, ts_bar_utc_ns=event.ts_event_utc_ns)
 
 
 def _halted(book: Book, event: Halted) -> Book:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from gamma.errors import AlreadyRecorded, Corrupt, GammaError, InvariantBroken, Transient
+from gamma.errors import AlreadyRecorded, Corrupt, GammaError, InvariantBroken, LedgerFailed
 
 _DOUBLE: Final = (
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -40,7 +40,7 @@ def typed(error: Exception) -> GammaError:
     if _breaks(error):
         return InvariantBroken(f"the ledger refuses this: {text}")
     if _passes(error):
-        return Transient(f"the ledger cannot be written to now: {text}")
+        return LedgerFailed(f"the ledger cannot be written to now: {text}; nothing is sent that is not recorded")
     return Corrupt(f"the ledger failed: {type(error).__name__}: {text}")
 
 

@@ -83,7 +83,7 @@ class Ledger:
         """Add what one step led to, all of it or nothing; it is on disk after the next `commit`.
 
         Raises: AlreadyRecorded when a slot was decided on, an order intended or an execution booked before;
-        InvariantBroken when a rule of the tables is broken; Transient when the disk is full; Corrupt when
+        InvariantBroken when a rule of the tables is broken; LedgerFailed when the disk is full; Corrupt when
         the database fails, or failed before.
         """
         self._append([*facts, *ticks, *notices])
@@ -99,7 +99,7 @@ class Ledger:
     def commit(self) -> None:
         """Put what was appended on disk.
 
-        Raises: Transient or Corrupt when it could not be; then nothing of it stands.
+        Raises: LedgerFailed or Corrupt when it could not be; then nothing of it stands.
         """
         self._check_whole()
         if not self._open:

@@ -40,7 +40,7 @@ def test_a_write_that_fails_at_commit_loses_that_step_and_stops_the_ledger(file_
     """The kernel refuses to let a file grow past a limit: what a full disk does to a write in the middle."""
     code = f"""
 import resource, signal
-from gamma.errors import Corrupt, Transient
+from gamma.errors import Corrupt, LedgerFailed
 from gamma.ledger import Ledger
 from tests.gamma.ledger.facts import *
 ledger = Ledger.open({file_url!r}, account="DU1234", mode="paper")
@@ -52,7 +52,7 @@ for n in range(100, 10_000):
     try:
         ledger.append([decision(n), entry(n, n)])
         ledger.commit()
-    except (Corrupt, Transient) as error:
+    except (Corrupt, LedgerFailed) as error:
         print(n)
         break
 for act in (ledger.commit, lambda: ledger.append([decision(1)]), lambda: ledger.outbox.delivered([1], 1)):

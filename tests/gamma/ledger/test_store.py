@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from gamma.book import Setup, fold, open_book
-from gamma.errors import AlreadyRecorded, ConfigInvalid, Corrupt, InvariantBroken, Transient
+from gamma.errors import AlreadyRecorded, ConfigInvalid, Corrupt, InvariantBroken, LedgerFailed
 from gamma.events import DecisionMade, EquityMarked, PeakRebased, Recorded
 from gamma.ledger import Ledger, Look, Run, free_bytes, verify
 from gamma.ledger.connections import file_of, open_reader, open_writer
@@ -177,7 +177,7 @@ def test_a_full_disk_leaves_nothing_half_written_and_ends_the_ledger(file_url: s
     file_ledger.commit()
     pages = file_ledger._raw.execute("PRAGMA page_count").fetchone()[0]
     file_ledger._raw.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(Transient, match="full"):
+    with pytest.raises(LedgerFailed, match="full"):
         _fill_up(file_ledger)
     assert rows(file_url, "SELECT max(seq) FROM events") == [(5,)]
     file_ledger.close()
@@ -237,7 +237,7 @@ def test_a_ledger_that_is_locked_can_be_tried_again(file_url: str, file_ledger: 
     file_ledger._raw.execute("PRAGMA busy_timeout = 0")
     with closing(open_writer(file_url)) as db:
         db.exec_driver_sql("BEGIN IMMEDIATE")
-        with pytest.raises(Transient, match="locked"):
+        with pytest.raises(LedgerFailed, match="locked"):
             file_ledger.append(day())
         db.exec_driver_sql("ROLLBACK")
     file_ledger.append(day())

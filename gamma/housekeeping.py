@@ -1,0 +1,195 @@
+"""Housekeeping: what the daemon does beside the bars. It listens, shows signs of life, and asks the broker."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, final
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from gamma import notices, requests
+from gamma.config import Config
+from gamma.effects import Answer
+from gamma.errors import Transient
+from gamma.events import (
+    AckRequested,
+    Command,
+    HaltRequested,
+    HealthSeen,
+    Level,
+    ReconcileRequested,
+)
+from gamma.ledger import Ledger, free_bytes
+from gamma.messengers import Messengers
+from gamma.offline import RECONCILED, Answers, acknowledge, refuse_resume
+from gamma.reasons import Reason
+from gamma.shell import Shell
+from gamma.turnstile import Turnstile
+
+DISK_MIN_BYTES: Final = 1 << 30
+LISTEN_S: Final = 0.5
+DELIVER_S: Final = 5.0
+PING_S: Final = 60.0
+NS: Final = 1_000_000_000
+
+log = structlog.get_logger("gamma.housekeeping")
+
+
+@final
+class Housekeeping:
+    """The jobs of the schedule; each takes its turn at the turnstile."""
+
+    def __init__(
+        self, config: Config, ledger: Ledger, shell: Shell, turnstile: Turnstile, messengers: Messengers | None
+    ) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.shell = shell
+        self.turnstile = turnstile
+        self.messengers = messengers
+        self.kill_switch = Path(config.paths.kill_switch)
+        self.requests = requests.folder_of(config.gamma.database, config.account.name)
+        self.answers = Answers()
+        shell.observers = (*shell.observers, self.answers)
+        self.missed = 0
+        self._started = (time.time_ns(), time.monotonic_ns())
+        self._broker_heard = time.monotonic()
+        self._broker_silent = False
+
+    def schedule(self) -> AsyncIOScheduler:
+        """All jobs with their intervals, not started yet; one that is missed or fails is counted and told."""
+        plan = self.config.schedule
+        schedule = AsyncIOScheduler(
+            timezone="UTC",
+            job_defaults={
+                "coalesce": True,
+                "max_instances": 1,
+                "misfire_grace_time": max(1, round(plan.misfire_grace_s)),
+            },
+        )
+        jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
+            (self.reconcile, plan.reconcile_s),
+            (self.beat, plan.heartbeat_s),
+            (self.listen, LISTEN_S),
+        ]
+        if self.messengers is not None:
+            jobs += [(self.messengers.deliver, DELIVER_S), (self.messengers.ping, PING_S)]
+        for job, every_s in jobs:
+            schedule.add_job(job, "interval", seconds=every_s, id=job.__name__)
+        schedule.add_listener(self._missed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        return schedule
+
+    def _missed(self, event: JobEvent) -> None:
+        self.missed += 1
+        error = getattr(event, "exception", None)
+        cause = f"{type(error).__name__}: {error}" if error is not None else "it came too late"
+        log.warning("job_missed", job=event.job_id, cause=cause)
+        if self.turnstile.failure is None:
+            self.ledger.append([], [notices.job_missed(self.shell.now(), job=event.job_id, cause=cause)])
+
+    # The jobs.
+
+    async def reconcile(self) -> None:
+        """Ask the broker for everything."""
+        async with self.turnstile.turn():
+            await self.ask_broker(self.shell.reconcile)
+
+    async def beat(self) -> None:
+        """Show signs of life: hear the broker, look at the clock, the switch and the disk."""
+        async with self.turnstile.turn():
+            await self.ask_broker(self.shell.poll)
+            await self.see_health()
+            await self._see_disk()
+            self.ledger.commit()
+
+    async def listen(self) -> None:
+        """Take up what a person asked, and look for the kill switch."""
+        health = self.shell.book.control.health
+        switched = health is not None and health.kill_switch != self.kill_switch.exists()
+        commands = requests.take(self.requests, time.time_ns())
+        if not commands and not switched:
+            return
+        async with self.turnstile.turn():
+            await self.see_health()
+            for command in commands:
+                await self._carry_out(command)
+            await self.ask_broker(self.shell.poll)
+            self.ledger.commit()
+        for command in commands:
+            requests.answer(self.requests, self.answers.given.pop(command.command_id))
+        self.answers.given.clear()
+
+    # Parts of them, which the start of the daemon needs too; the caller has the turn.
+
+    async def ask_broker(self, ask: Callable[[], Awaitable[None]]) -> bool:
+        """Whether the broker gave an answer; its silence is told once, and so is its end."""
+        try:
+            await ask()
+        except Transient as error:
+            log.warning("broker_silent", cause=str(error))
+            if not self._broker_silent:
+                self._tell(notices.connection_lost(self.shell.now(), source="the broker", cause=str(error)))
+            self._broker_silent = True
+            return False
+        if self._broker_silent:
+            away_s = time.monotonic() - self._broker_heard
+            self._tell(notices.connection_back(self.shell.now(), source="the broker", away_s=away_s))
+        self._broker_heard, self._broker_silent = time.monotonic(), False
+        return True
+
+    async def see_health(self) -> None:
+        """Tell the guards how the daemon does; where no guard knows the kill switch, it halts by itself.
+
+        The feed and the strategies run in this very loop: when they hang, so does this.
+        """
+        wall, mono = time.time_ns() - self._started[0], time.monotonic_ns() - self._started[1]
+        switched = self.kill_switch.exists()
+        await self.shell.feed(
+            HealthSeen(
+                broker_age_s=time.monotonic() - self._broker_heard if self._broker_silent else 0.0,
+                data_age_s=0.0,
+                strategy_age_s=0.0,
+                clock_offset_s=(wall - mono) / NS,
+                kill_switch=switched,
+                ts_event_utc_ns=self.shell.now(),
+            )
+        )
+        if switched and not any(_is_off(h.reason, h.level) for h in self.shell.book.halts.values()):
+            await self._halt("kill_switch", f"the kill switch {self.kill_switch} is on", Level.HALTED)
+
+    async def _see_disk(self) -> None:
+        """A full disk takes no intent; halt while there is room for what is still to be written."""
+        free = free_bytes(self.config.gamma.database)
+        if free is not None and free < DISK_MIN_BYTES:
+            text = f"disk: {free / 2**20:.0f} MiB free, below {DISK_MIN_BYTES / 2**20:.0f}"
+            await self._halt("daemon", text, Level.REDUCING)
+
+    async def _halt(self, actor: str, text: str, level: Level) -> None:
+        await self.shell.feed(
+            HaltRequested(command_id="", actor=actor, text=text, level=level, ts_event_utc_ns=self.shell.now())
+        )
+
+    async def _carry_out(self, command: Command) -> None:
+        """Every command gets an answer, whatever comes of it."""
+        answer: Answer | None = None
+        if isinstance(command, AckRequested):
+            answer = acknowledge(self.ledger, command)
+        elif isinstance(command, ReconcileRequested):
+            heard = await self.ask_broker(self.shell.reconcile)
+            text = RECONCILED if heard else "the broker gave no answer; the log says why"
+            answer = Answer(command_id=command.command_id, ok=heard, text=text)
+        elif (answer := refuse_resume(self.config, command)) is None:
+            await self.shell.feed(replace(command, ts_event_utc_ns=self.shell.now()))
+        if answer is not None:
+            self.answers.answered(answer)
+
+    def _tell(self, notice: notices.Notice) -> None:
+        self.ledger.append([], [notice])
+
+
+def _is_off(reason: str, level: Level) -> bool:
+    """Whether a halt of this reason and level already does what the kill switch asks for."""
+    return reason == Reason.KILL_SWITCH or level is Level.HALTED
