@@ -4,11 +4,16 @@ How hard the property tests look: `ci` by default, `deep` by HYPOTHESIS_PROFILE=
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.stand import Stand
 
 settings.register_profile("ci", max_examples=50, deadline=None)
 settings.register_profile("deep", max_examples=5_000, deadline=None)
@@ -20,3 +25,19 @@ def _log_of_its_own() -> Iterator[None]:
     """A test that sets the log up writes to a stream that is closed when it ends."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def make_stand(tmp_path: Path) -> "Iterator[Callable[..., Stand]]":
+    """Make an account on real parts in this test's own folder; what it holds open is let go afterwards."""
+    from tests.stand import Stand
+
+    made: list[Stand] = []
+
+    def make(**options: Any) -> Stand:
+        made.append(Stand(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for stand in made:
+        stand.crash()
