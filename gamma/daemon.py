@@ -170,6 +170,7 @@ class Daemon:
 
     async def _trade(self, bars: AsyncIterator[Bar], times: float, *, once: bool, bars_max: int) -> None:
         ends = self._once_ends() if once else 0
+        self.housekeeping.expect_bars(self.assembly.feed.bar_s / times)
         while (bar := await self._next(bars)) is not None:
             if ends and bar.ts_open_utc_ns >= ends:
                 return
@@ -184,6 +185,7 @@ class Daemon:
             async with self.turnstile.turn():
                 self.ts_event_utc_ns = max(self.ts_event_utc_ns, bar.ts_close_utc_ns)
                 if await self.housekeeping.ask_broker(lambda: self.desk.bar(bar)):
+                    self.housekeeping.hear_bar()
                     if times != MAX or self._at_risk() or self.desk.bars % COMMIT_BARS == 0:
                         self.ledger.commit()
                     return

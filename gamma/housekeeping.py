@@ -1,5 +1,6 @@
 """Housekeeping: what the daemon does beside the bars. It listens, shows signs of life, and asks the broker."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -58,6 +59,16 @@ class Housekeeping:
         self._started = (time.time_ns(), time.monotonic_ns())
         self._broker_heard = time.monotonic()
         self._broker_silent = False
+        self._bar_every_s = math.inf
+        self._bar_heard = time.monotonic()
+
+    def expect_bars(self, every_s: float) -> None:
+        """Say how often the feed is to give a bar [s of wall time]; a shut market is passed over."""
+        self._bar_every_s, self._bar_heard = every_s, time.monotonic()
+
+    def hear_bar(self) -> None:
+        """A bar came, and every strategy of its market has looked at it."""
+        self._bar_heard = time.monotonic()
 
     def schedule(self) -> AsyncIOScheduler:
         """All jobs with their intervals, not started yet; one that is missed or fails is counted and told."""
@@ -143,15 +154,17 @@ class Housekeeping:
     async def see_health(self) -> None:
         """Tell the guards how the daemon does; where no guard knows the kill switch, it halts by itself.
 
-        The feed and the strategies run in this very loop: when they hang, so does this.
+        The strategies look at a bar in the turn in which it comes, so that one age serves both loops: how
+        long the next bar is overdue.
         """
+        overdue_s = max(0.0, time.monotonic() - self._bar_heard - self._bar_every_s)
         wall, mono = time.time_ns() - self._started[0], time.monotonic_ns() - self._started[1]
         switched = self.kill_switch.exists()
         await self.shell.feed(
             HealthSeen(
                 broker_age_s=time.monotonic() - self._broker_heard if self._broker_silent else 0.0,
-                data_age_s=0.0,
-                strategy_age_s=0.0,
+                data_age_s=overdue_s,
+                strategy_age_s=overdue_s,
                 clock_offset_s=(wall - mono) / NS,
                 kill_switch=switched,
                 ts_event_utc_ns=self.shell.now(),
