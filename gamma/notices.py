@@ -129,12 +129,18 @@ def guard_tripped(
 ) -> Notice:
     """A guard asked for `action`; those that latch until a person resumes are CRITICAL.
 
-    `facts` may name `strategy` and `market`; they part the dedupe keys.
+    `facts` may name `strategy` and `market`; they part the dedupe keys. With `until_utc_ns` in them the halt
+    lifts by itself then: nobody has to act, and it is a WARNING.
     """
     facts = dict(facts or {})
+    lifts = bool(facts.get("until_utc_ns"))
     where = ":".join(str(facts.get(name, "")) for name in ("strategy", "market"))
-    make = _critical if action in _LATCHES else _warning
+    make = _critical if action in _LATCHES and not lifts else _warning
     text = _CONSEQUENCES.get(action, f"Asked for: {action}.")
+    if lifts:
+        text = text.replace("until a person resumes", "until then").replace(
+            ", and no new risk is taken", ", and no new risk is taken until then"
+        )
     title = f"{_words(guard)}: {_words(action).lower()}"
     return make(ts_event_utc_ns, f"guard:{guard}:{action}:{where}", title, text, {"reason": reason, **facts})
 

@@ -154,4 +154,6 @@ def _notice(turn: Turn, strategy: StrategyRules, guard: str, found: Trip) -> not
             halt_frac=float(facts["drawdown_halt_frac"]),
         )
     named = {"strategy": strategy.name, "market": strategy.market.symbol, **facts}
+    if found.until_utc_ns:
+        named["until_utc_ns"] = found.until_utc_ns
     return notices.guard_tripped(turn.now, guard=guard, action=found.action, reason=found.reason, facts=named)

@@ -160,3 +160,10 @@ def test_a_curve_is_drawn_from_its_lowest_to_its_highest_within_its_width() -> N
     assert notices.sparkline([float(i) for i in range(8)]) == "▁▂▃▄▅▆▇█"
     long = notices.sparkline([float(i) for i in range(1_000)])
     assert (len(long), long[0], long[-1]) == (32, "▁", "█")
+
+
+def test_a_halt_that_lifts_by_itself_is_no_page() -> None:
+    facts = {"until_utc_ns": TS + 1}
+    notice = notices.guard_tripped(TS, guard="daily_loss", action="reducing", reason="daily_loss", facts=facts)
+    assert notice.severity is Severity.WARNING
+    assert notice.text == "No new risk on the account until then; exits go on working."
