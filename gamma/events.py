@@ -200,6 +200,7 @@ class SignalMade:
     """A strategy wants a trade; distances and prices in ticks, 0 where there is none.
 
     `slot_utc_ns` is the bar's close for which it was made: one decision a strategy and slot.
+    `credit_ticks` is the mid of an option structure's credit, `width_ticks` the width of its widest wing.
     """
 
     strategy: str
@@ -211,6 +212,8 @@ class SignalMade:
     target_ticks: int
     ts_event_utc_ns: int
     price_ticks: int = 0
+    credit_ticks: int = 0
+    width_ticks: int = 0
     risk_microusd_per_lot: int = 0
     action: int = -1
     legs: tuple[Leg, ...] = ()

@@ -79,8 +79,10 @@ def _open_microusd(book: Book, position: Position) -> int:
 def _margin_usd(book: Book, symbol: str, lots: int) -> float:
     if not lots:
         return 0.0
-    price = book.marks.get(symbol, _NO_MARK).price_points
-    return abs(lots) * book.setup.markets[symbol].margin_usd_per_lot(price)
+    market, price = book.setup.markets[symbol], book.marks.get(symbol, _NO_MARK).price_points
+    # NO, which is what short means in an event contract, costs what YES does not.
+    paid = 100 - price if market.kind is Kind.EVENT and lots < 0 else price
+    return abs(lots) * market.margin_usd_per_lot(paid)
 
 
 def _risk_usd(book: Book, position: Position) -> float:
@@ -126,7 +128,7 @@ def _account(book: Book, rules: Rules) -> AccountView:
     loss_max_usd = control.loss_max_microusd / MICRO if control.loss_max_microusd else math.inf
     entries = _entries(book)
     margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
-    pending = sum(_margin_usd(book, o.intent.market, o.left_lots) for o in entries)
+    pending = sum(_margin_usd(book, o.intent.market, o.intent.side * o.left_lots) for o in entries)
     risk = sum(_risk_usd(book, p) for p in book.positions.values() if p.lots)
     return AccountView(
         balance_usd=balance / MICRO,
@@ -195,6 +197,8 @@ def _signal(market: Market, mark: Mark, signal: SignalMade | None) -> SignalView
         target_points=market.points(signal.target_ticks) if signal.target_ticks else NAN,
         risk_usd_per_lot=risk,
         price_points=market.points(signal.price_ticks) if signal.price_ticks else NAN,
+        credit_points=market.points(signal.credit_ticks) if signal.credit_ticks else NAN,
+        width_points=market.points(signal.width_ticks) if signal.width_ticks else NAN,
         action=signal.action,
     )
 

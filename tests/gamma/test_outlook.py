@@ -172,6 +172,14 @@ def test_an_event_contracts_cost_hangs_on_its_price(price_cents: float, cost_usd
     assert seen(event_case(price_cents)).market.cost_usd_per_lot == cost_usd
 
 
+@pytest.mark.parametrize(("side", "pending_usd"), [(1, 0.60), (-1, 1.40)])
+def test_no_costs_what_yes_does_not(side: int, pending_usd: float) -> None:
+    # Two lots at 30 cents: YES costs 2 x 0.30 dollars, NO 2 x 0.70.
+    case = event_case(30.0)
+    case.signal(side, stop=0, target=0, price=30)
+    assert seen(case).account.pending_usd == pytest.approx(pending_usd)
+
+
 def test_an_event_contract_without_a_price_costs_the_most() -> None:
     kalshi = event_market("KXTEST-1")
     case = Case(strategy_rules(traded=kalshi), setup=replace(setup_of(), markets={"KXTEST-1": kalshi}))
@@ -196,6 +204,12 @@ def test_the_risk_of_a_signal_is_its_stop_and_its_costs() -> None:
 def test_a_structure_says_its_risk_itself() -> None:
     signal = wanted(Case(), stop_ticks=0, risk_microusd_per_lot=850 * MICRO, price_ticks=PRICE, action=4).signal
     assert (signal.risk_usd_per_lot, signal.price_points, signal.action) == (850, 20_000, 4)
+
+
+def test_a_structure_says_its_credit_and_its_width() -> None:
+    signal = wanted(Case(), credit_ticks=10, width_ticks=20).signal
+    assert (signal.credit_points, signal.width_points) == (2.5, 5)
+    assert math.isnan(wanted(Case()).signal.credit_points)
 
 
 def test_without_a_stop_the_risk_is_unknown() -> None:
