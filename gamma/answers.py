@@ -30,34 +30,36 @@ from gamma.turn import Turn
 from gamma.upkeep import tend
 from gamma.vigil import watch
 
-_LATE = (OrderState.ABSENT, OrderState.REJECTED)
-
 
 def on_accepted(turn: Turn, event: OrderAccepted) -> None:
     """The broker has the order; one that was taken for absent is adopted and cancelled."""
     order = turn.book.orders.get(event.client_order_id)
     if order is None or order.live or (order.ended and order.state is not OrderState.ABSENT):
         return
-    late = order.state is OrderState.ABSENT
     turn.record(event)
-    if late:
-        _adopt_late(turn, order)
+    _adopt(turn, order)
     tend(turn)
 
 
-def _adopt_late(turn: Turn, order: Order) -> None:
-    """An order that was taken for absent works or traded after all: cancel it, close what it did, say so."""
-    intent = order.intent
-    turn.tell(
-        notices.order_late(
-            turn.now,
-            client_order_id=intent.client_order_id,
-            market=intent.market,
-            lots=intent.side * intent.lots,
+def _adopt(turn: Turn, before: Order) -> None:
+    """An order that was taken for absent works or traded after all: say so, and close what its entry did.
+
+    What reduces is left to upkeep: it may be the stop of a position that cannot leave now.
+    """
+    intent = before.intent
+    if not turn.book.orders.get(intent.client_order_id, before).late:
+        return
+    if not before.late:
+        turn.tell(
+            notices.order_late(
+                turn.now,
+                client_order_id=intent.client_order_id,
+                market=intent.market,
+                lots=intent.side * intent.lots,
+            )
         )
-    )
-    turn.cancel(turn.book.orders[intent.client_order_id], "late")
-    turn.want_exit(turn.book.position(intent.strategy, intent.market), "late")
+    if intent.kind is OrderKind.ENTRY:
+        turn.want_exit(turn.book.position(intent.strategy, intent.market), "late")
 
 
 def on_rejected(turn: Turn, event: OrderRejected) -> None:
@@ -164,8 +166,8 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
         _book_fill(turn, event, order)
     if order is None:
         _stranger(turn, fill)
-    elif order.state in _LATE:
-        _adopt_late(turn, order)
+    else:
+        _adopt(turn, order)
     watch(turn)
     tend(turn)
 

@@ -38,7 +38,8 @@ class Order:
     """One order and what is known of it.
 
     `asked` counts the cancels and replaces that were asked for, `cancels` the cancels alone;
-    `misses_utc_ns` are the complete listings that did not show it.
+    `misses_utc_ns` are the complete listings that did not show it; `late` tells that it turned up, working or
+    filled, after it was taken for absent or refused.
     """
 
     intent: Intent
@@ -53,6 +54,7 @@ class Order:
     ts_cancel_utc_ns: int = 0
     ts_end_utc_ns: int = 0
     misses_utc_ns: tuple[int, ...] = ()
+    late: bool = False
 
     @property
     def live(self) -> bool:
@@ -92,11 +94,12 @@ def advance(order: Order, state: OrderState, ts_utc_ns: int = 0) -> Order:
     """
     if state not in GRAPH[order.state]:
         raise InvariantBroken(f"I7: order {order.intent.client_order_id} cannot go from {order.state} to {state}")
-    return replace(order, state=state, ts_end_utc_ns=ts_utc_ns if state in _ENDS else 0)
+    late = order.late or (order.state is OrderState.ABSENT and state in _LIVE)
+    return replace(order, state=state, ts_end_utc_ns=ts_utc_ns if state in _ENDS else 0, late=late)
 
 
-def fill_order(order: Order, fill: Fill) -> Order:
-    """Book one execution on its order; the second telling of an execution changes nothing."""
+def fill_order(order: Order, fill: Fill, ts_utc_ns: int = 0) -> Order:
+    """Book one execution on its order, heard of at `ts_utc_ns`; its second telling changes nothing."""
     if fill.execution_id in order.execution_ids:
         return order
     filled = order.filled_lots + fill.lots
@@ -105,7 +108,8 @@ def fill_order(order: Order, fill: Fill) -> Order:
     return replace(
         order,
         state=state,
-        ts_end_utc_ns=0 if state is OrderState.PARTIAL else fill.ts_event_utc_ns,
+        ts_end_utc_ns=0 if state is OrderState.PARTIAL else ts_utc_ns,
+        late=order.late or order.state in (OrderState.ABSENT, OrderState.REJECTED),
         filled_lots=filled,
         execution_ids=order.execution_ids | {fill.execution_id},
     )

@@ -123,9 +123,8 @@ def _entries(book: Book) -> list[Order]:
 
 
 def _account(book: Book, rules: Rules) -> AccountView:
-    money, control = book.money, book.control
+    money = book.money
     balance, equity = book.balance_microusd, _known_equity_microusd(book)
-    loss_max_usd = control.loss_max_microusd / MICRO if control.loss_max_microusd else math.inf
     entries = _entries(book)
     margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
     pending = sum(_margin_usd(book, o.intent.market, o.intent.side * o.left_lots) for o in entries)
@@ -143,7 +142,7 @@ def _account(book: Book, rules: Rules) -> AccountView:
         day_start_equity_usd=money.day_equity_microusd / MICRO,
         day_pnl_usd=(equity - money.day_equity_microusd) / MICRO,
         day_realised_usd=(balance - money.day_balance_microusd) / MICRO,
-        day_loss_max_usd=min(rules.policy.day_loss_max_usd, loss_max_usd),
+        day_loss_max_usd=rules.policy.day_loss_max_usd,
         minis_max=rules.policy.minis_max(balance / MICRO),
         gross_risk_usd=risk + sum(_entry_risk_usd(book, o) for o in entries),
     )

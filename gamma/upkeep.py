@@ -34,10 +34,10 @@ def _tend(turn: Turn, key: Key) -> None:
         turn.want_exit(position, "unprotected")
         position = turn.book.position(*key)
     orders = turn.strategy_orders(key)
-    if turn.book.barred(*key):
-        for order in orders:
-            if order.intent.kind is OrderKind.ENTRY:
-                turn.cancel(order, "no new risk")
+    barred = turn.book.barred(*key)
+    for order in orders:
+        if order.intent.kind is OrderKind.ENTRY and (barred or order.late):
+            turn.cancel(order, "late" if order.late else "no new risk")
     if not position.lots:
         _clear(turn, key, orders)
     elif position.exit_reason:

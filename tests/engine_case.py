@@ -31,6 +31,7 @@ from gamma.events import (
     OrderMissed,
     OrderRejected,
     OrderState,
+    PeakRebased,
     Recorded,
     ResolveRequested,
     ResumeRequested,
@@ -45,7 +46,7 @@ from gamma.floor import FloorRule
 from gamma.guards import Action, Guard, Scope, Trip, Verdict
 from gamma.markets import MICRO, Market, market
 from gamma.notices import Notice
-from gamma.orders import Order, Position
+from gamma.orders import GRAPH, Order, Position
 from gamma.ports import Capabilities, Dedupe
 from gamma.reasons import Fact, Reason
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
@@ -235,6 +236,7 @@ class Case:
         self.rules = rules_of(*(strategies or (strategy_rules(),)), capabilities=capabilities)
         self.setup = setup or setup_of()
         self.book: Book = open_book(self.setup)
+        self.shadow: Book = self.book
         self.now = T0
         self.effects: list[Effect] = []
         self.facts: list[Recorded] = []
@@ -265,7 +267,7 @@ class Case:
         intended: set[str] = set()
         for effect in effects:
             if isinstance(effect, Record):
-                self.facts.append(effect.fact)
+                self._write(effect.fact)
                 if isinstance(effect.fact, OrderIntended):
                     self._intended(effect.fact, intended)
             elif isinstance(effect, Send | Ask):
@@ -280,6 +282,18 @@ class Case:
                 self.answers.append(effect)
         assert not intended, "recorded, and never sent"
 
+    def _write(self, fact: Recorded) -> None:
+        """Keep a fact, and fold it into the book that a restart would find."""
+        self.facts.append(fact)
+        before, self.shadow = self.shadow, fold(self.shadow, fact)
+        for cid, order in before.orders.items():
+            now = self.shadow.orders.get(cid, order).state
+            assert now is order.state or now in GRAPH[order.state], f"I7: {cid} went from {order.state} to {now}"
+        peak, risen = before.money.peak_microusd, self.shadow.money.peak_microusd
+        assert risen >= peak or isinstance(fact, PeakRebased), "a peak fell by itself"
+        if before.money.floor is not None and self.shadow.money.floor is not None:
+            assert self.shadow.money.floor.floor_microusd >= before.money.floor.floor_microusd, "a floor fell"
+
     def _intended(self, fact: OrderIntended, intended: set[str]) -> None:
         ids = [fact.intent.client_order_id, *(c.client_order_id for c in fact.bracket)]
         assert self.ids.isdisjoint(ids), "an id was used twice"
@@ -288,12 +302,9 @@ class Case:
         intended.add(ids[0])
 
     def refold(self) -> Book:
-        """The book that a restart would find: the fold of all that was recorded."""
-        book = open_book(self.setup)
-        for fact in self.facts:
-            book = fold(book, fact)
-        assert repr(durable(book)) == repr(durable(self.book)), "the ledger tells another book"
-        return book
+        """The book that a restart finds: the fold of all that was recorded."""
+        assert repr(durable(self.shadow)) == repr(durable(self.book)), "the ledger tells another book"
+        return self.shadow
 
     def restart(self) -> None:
         """A crash, and a new daemon on the ledger that it left."""

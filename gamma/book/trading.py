@@ -188,7 +188,7 @@ def _filled(book: Book, event: OrderFilled) -> Book:
     position, realised = fill_position(book.position(strategy, fill.market), fill, market.tick_value_microusd)
     orders = book.orders
     if order is not None:
-        orders = with_item(orders, fill.client_order_id, fill_order(order, fill))
+        orders = with_item(orders, fill.client_order_id, fill_order(order, fill, event.ts_event_utc_ns))
         if order.intent.kind is OrderKind.ENTRY:
             position = _opened(position, order, orders, market)
     money = replace(

@@ -229,6 +229,17 @@ def test_an_absent_order_that_turns_up_filled_is_booked_and_closed() -> None:
     assert (case.trades[0].exit_reason, case.book.positions) == ("late", {})
 
 
+def test_a_stop_that_turns_up_late_goes_on_protecting_its_position() -> None:
+    case, entry = unknown()
+    case.miss(f"{entry}s", final=True)
+    case.halt(level=Level.HALTED)
+    case.accept(entry, f"{entry}t")
+    case.fill(entry, 2, PRICE)
+    case.accept(f"{entry}s")
+    assert case.state(f"{entry}s") is OrderState.ACKED
+    assert f"{entry}s" not in {s.intent.subject for s in case.out}
+
+
 def test_an_absent_order_is_known_again_for_a_week() -> None:
     case, entry = gone()
     case.wait(6 * 86_400)

@@ -291,10 +291,10 @@ def test_an_arming_is_of_the_config_that_runs_and_of_no_other() -> None:
     assert case.notices == ["armed"]
 
 
-def test_an_arming_bounds_the_loss_of_the_day() -> None:
+def test_an_arming_tells_the_guards_the_largest_loss_of_the_day() -> None:
     case = Case()
     arm(case)
-    assert look(case.book, case.rules, case.rules.strategies["alpha"]).account.day_loss_max_usd == 500
+    assert look(case.book, case.rules, case.rules.strategies["alpha"]).control.armed_loss_max_usd == 500
 
 
 @pytest.mark.parametrize("wrong", [{"until_utc_ns": 0}, {"loss_max_microusd": 0}])
