@@ -121,13 +121,20 @@ def _denied(sizing: Sizing, side: int, standing: Reason) -> Decision:
 
 def _judge(name: str, guard: Guard, view: View, order: OrderView) -> Verdict:
     try:
-        verdict = guard(view, order)
+        verdict = _checked(guard(view, order))
     except Exception as error:
         # A guard that raises closes: its strategy is halted and an entry gets 0 lots. It holds no exit back.
         text = f"{name}: {type(error).__name__}: {error}"
         trip = Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": text}, realised=True)
         lots = order.lots if order.reduces else 0
         return Verdict(lots=lots, reason=Reason.FAULT, facts={"error": text}, trip=trip)
+    return verdict
+
+
+def _checked(verdict: object) -> Verdict:
+    """A verdict in whole lots; a stranger's guard may answer with anything."""
+    if not isinstance(verdict, Verdict) or not isinstance(verdict.lots, int):
+        raise TypeError(f"{verdict!r} is no verdict in whole lots")
     return verdict
 
 
@@ -139,7 +146,7 @@ def _guarded(view: View, order: OrderView, sizing: Sizing, guards: Guards) -> De
     if fault:
         trips.append(
             (
-                sizing.bound_by,
+                sizing.steps[-1].name,
                 Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": fault}, realised=True),
             )
         )
@@ -152,7 +159,7 @@ def _guarded(view: View, order: OrderView, sizing: Sizing, guards: Guards) -> De
         if verdict.trip is not None:
             trips.append((name, verdict.trip))
         if verdict.reason is Reason.FAULT:
-            fault = str(verdict.facts["error"])
+            fault = str(verdict.facts.get("error", name))
         if allowed < lots:
             lots, bound_by, reason = allowed, name, verdict.reason
     approved = ApprovedOrder(replace(order, lots=lots), _SEAL) if lots > 0 else None
@@ -177,7 +184,7 @@ def _halts(trip: Trip) -> bool:
 
 def _zero_reason(sizing: Sizing) -> str:
     """Why the chain came to 0: the reason of the step that bound, or that less than one lot was left."""
-    for step in sizing.steps:
-        if step.name == sizing.bound_by:
-            return step.reason if step.reason != Reason.OK else Reason.FLOORED
-    return Reason.INPUT_MISSING
+    if not sizing.steps:
+        return Reason.INPUT_MISSING
+    reason = next(step.reason for step in sizing.steps if step.name == sizing.bound_by)
+    return reason if reason != Reason.OK else Reason.FLOORED

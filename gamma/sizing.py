@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from gamma.errors import InputInvalid, InputMissing
-from gamma.numeric import INF, above_zero, floor, known, maximum, minimum, ratio, where
+from gamma.numeric import INF, above_zero, floor, known, maximum, minimum, ratio, scalar, where
 from gamma.numeric import namespace as namespace  # noqa: PLC0414 - a part of this room since it began
 from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
@@ -75,8 +75,10 @@ def chain_lots(sizers: Sequence[Sizer], view: View) -> Num:
 
 def _step(name: str, sizer: Sizer, view: View, before: float) -> Step:
     after = float(shrink(before, sizer(view, before)))
-    facts = dict(sizer.explain(view, before))
-    reason = str(facts.pop("reason", Reason.OK if after > 0 else Reason.INPUT_MISSING))
+    facts = {key: _fact(value) for key, value in sizer.explain(view, before).items()}
+    reason = str(facts.pop("reason", Reason.OK))
+    if after == 0 < before and reason == Reason.OK:
+        reason = Reason.INPUT_MISSING
     return Step(
         name=name,
         lots_before=None if math.isinf(before) else before,
@@ -84,6 +86,12 @@ def _step(name: str, sizer: Sizer, view: View, before: float) -> Step:
         reason=reason,
         facts=facts,
     )
+
+
+def _fact(value: object) -> Fact:
+    """What a trace can hold; a NumPy number as plain Python, anything else by its text."""
+    plain = scalar(value)
+    return plain if isinstance(plain, float | int | str) else str(plain)
 
 
 def size(sizers: Sequence[tuple[str, Sizer]], view: View) -> Sizing:
