@@ -12,7 +12,7 @@ from gamma.bars import Bar
 from gamma.book import Setup, fold, open_book
 from gamma.calendar import session_at
 from gamma.decision import decide
-from gamma.events import BarClosed, HealthSeen, SessionOpened, SignalMade, Trade, TradeClosed
+from gamma.events import BarClosed, HealthSeen, QuoteSeen, SessionOpened, SignalMade, Trade, TradeClosed
 from gamma.floor import FloorRule, TrailsOn
 from gamma.markets import MICRO, market
 from gamma.outlook import look
@@ -81,6 +81,10 @@ def case():
         book = fold(book, BarClosed(bar=bar, ts_event_utc_ns=ts + BAR_NS))
     now = OPEN_NS + 60 * BAR_NS
     book = fold(book, SessionOpened(session=session_at("MNQ", now), ts_event_utc_ns=now))
+    quote = QuoteSeen(
+        market="MNQ", bid_points=20_009.75, ask_points=20_010.0, depth_top5_lots=120.0, ts_event_utc_ns=now
+    )
+    book = fold(book, quote)
     health = HealthSeen(broker_age_s=0.0, data_age_s=0.0, strategy_age_s=0.0, clock_offset_s=0.0, ts_event_utc_ns=now)
     book = fold(book, health).at(now)
     strategy = StrategyRules(

@@ -17,6 +17,8 @@ Num = Any
 INF: Final = math.inf
 NAN: Final = math.nan
 
+_SCALARS: Final = frozenset({float, int, bool, np.float64})
+
 
 def namespace(*values: Num) -> Any:
     """The array namespace of the first traced or array value; NumPy's for plain scalars."""
@@ -26,8 +28,8 @@ def namespace(*values: Num) -> Any:
     return np_namespace
 
 
-def _plain(*values: Num) -> bool:
-    return all(isinstance(value, int | float) for value in values)
+def _plain(a: Num, b: Num = 0.0) -> bool:
+    return type(a) in _SCALARS and type(b) in _SCALARS
 
 
 def scalar(value: Num) -> Num:

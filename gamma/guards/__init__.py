@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from operator import attrgetter
 from typing import ClassVar, Final, Protocol, runtime_checkable
 
@@ -130,7 +131,7 @@ def missing(view: View, names: Sequence[str]) -> str:
     Unknown is NaN or infinite for a number, empty for a text, 0 for a time.
     """
     for name in names:
-        if not _known(name, attrgetter(name)(view)):
+        if not _known(name, _reader(name)(view)):
             return name
     return ""
 
@@ -145,6 +146,11 @@ def floor_lots(lots: float) -> int:
     if not 0 < lots < math.inf:
         return 0
     return math.floor(lots + _TOLERANCE * max(lots, 1.0))
+
+
+@cache
+def _reader(name: str) -> "attrgetter[object]":
+    return attrgetter(name)
 
 
 def _known(name: str, value: object) -> bool:
