@@ -33,6 +33,23 @@ def order_events(book: Book, seen: Sequence[BrokerOrder], now_utc_ns: int) -> li
     return events
 
 
+def believable(book: Book, lookups: Mapping[str, Lookup], positions: Mapping[str, int]) -> dict[str, Lookup]:
+    """The lookups that count: absence is none while the broker's position is not the book's.
+
+    An order that has filled is in no list of working orders, and its fill may be heard later than its position is seen.
+    """
+    return {
+        client_order_id: lookup
+        for client_order_id, lookup in lookups.items()
+        if not isinstance(lookup, NotListed) or _agrees(book, client_order_id, positions)
+    }
+
+
+def _agrees(book: Book, client_order_id: str, positions: Mapping[str, int]) -> bool:
+    order = book.orders.get(client_order_id)
+    return order is not None and positions.get(order.intent.market, 0) == book.lots(order.intent.market)
+
+
 def lookup_events(book: Book, lookups: Mapping[str, Lookup], now_utc_ns: int) -> list[Event]:
     """What looking for unresolved orders by client order id found out; an incomplete look says nothing."""
     events: list[Event] = []

@@ -33,7 +33,7 @@ from gamma.events import (
 )
 from gamma.notices import Notice
 from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Rejected
-from gamma.reconcile import foreign_events, lookup_events, order_events, position_events
+from gamma.reconcile import believable, foreign_events, lookup_events, order_events, position_events
 from gamma.rules import Rules
 
 T = TypeVar("T")
@@ -135,10 +135,12 @@ class Shell:
         """
         unresolved = [cid for cid, o in self.book.orders.items() if o.unresolved]
         lookups: dict[str, Lookup] = {cid: await self._find(cid) for cid in unresolved}
+        positions = await self._hear(self.broker.positions()) if lookups else {}
         await self._take_fills()
-        await self.feed(*lookup_events(self.book, lookups, self.now()))
+        await self.feed(*lookup_events(self.book, believable(self.book, lookups, positions), self.now()))
         await self._ask_live()
         open_orders = await self._hear(self.broker.open_orders())
+        await self.feed(*order_events(self.book, open_orders, self.now()))
         await self.feed(*foreign_events(self.book, open_orders, self.book.client_id_prefix, self.now()))
         positions = await self._hear(self.broker.positions())
         if not await self._take_fills():

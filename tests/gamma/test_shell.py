@@ -19,15 +19,16 @@ from gamma.events import (
     OrderFilled,
     OrderKind,
     OrderLost,
+    OrderMissed,
     OrderRejected,
     OrderState,
     OrderType,
     Recorded,
 )
 from gamma.ledger import Ledger
-from gamma.ports import Accepted
+from gamma.ports import Accepted, FillPage, NotListed
 from tests.brokers.desk import approve
-from tests.engine_case import PRICE
+from tests.engine_case import MINUTE, PRICE, bar_of
 from tests.stand import Stand
 
 Make = Callable[..., Stand]
@@ -235,6 +236,41 @@ def test_a_lost_cancel_is_told_by_the_order_that_it_was_about(make_stand: Make) 
     assert stand.lots == 0
 
 
+def test_an_order_that_filled_unheard_is_not_proved_absent(make_stand: Make) -> None:
+    """It is in no list of working orders, and its fill comes late: but the position shows it."""
+    deaf = [True]
+
+    async def find(*_: Any) -> Any:
+        return NotListed(final=True)
+
+    async def fills_since(marker: str) -> Any:
+        return FillPage(fills=[], marker=marker) if deaf else await made.paper.fills_since(marker)
+
+    made = faulty(make_stand, "find", find)
+    made.paper.faults.append(Fault.LOSE_ANSWER)
+    made.signal()
+    entry = made.order().intent.client_order_id
+    made.paper.trade_through(bar_of(at=made.now + 5 * MINUTE))
+    made.shell.broker = Faulty(made.shell.broker, "fills_since", fills_since)  # type: ignore[arg-type]
+    made.reconcile()
+    assert made.book.orders[entry].state is OrderState.UNKNOWN
+    deaf.clear()
+    made.reconcile()
+    assert (made.book.orders[entry].state, made.lots) == (OrderState.FILLED, 2)
+
+
+def test_an_absent_order_that_turns_up_in_the_list_is_adopted_and_cancelled(stand: Stand) -> None:
+    stand.paper.faults.append(Fault.LOSE_ANSWER)
+    stand.signal()
+    entry = stand.order().intent.client_order_id
+    stand.feed(OrderMissed(client_order_id=entry, final=True, ts_event_utc_ns=stand.now))
+    assert stand.book.orders[entry].state is OrderState.ABSENT
+    stand.reconcile()
+    assert f"order_late:{entry}" in stand.told()
+    assert stand.book.orders[entry].state is OrderState.CANCELED
+    assert stand.at_broker()
+
+
 # --- reads that fail -----------------------------------------------------------------------------------
 
 
@@ -259,7 +295,9 @@ def test_a_read_that_fails_concludes_nothing(make_stand: Make, read: str, kind: 
     else:
         with pytest.raises(Transient):
             stand.reconcile()
-    assert stand.order().state in ({OrderState.UNKNOWN} if read in ("find", "fills_since") else {OrderState.ACKED})
+    # Where looking for it fails, the list of working orders still shows it.
+    asked_before = read in ("fills_since", "positions")
+    assert stand.order().state is (OrderState.UNKNOWN if asked_before else OrderState.ACKED)
     failing.clear()
     stand.bar()
     assert stand.lots == 2
