@@ -75,6 +75,11 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     brokers = {s.broker for s in config.strategies}
     if len(brokers) > 1:
         raise ConfigInvalid(f"strategies trade at {', '.join(sorted(brokers))}: one account, one broker")
+    if config.gamma.mode == "live" and "paper" in brokers:
+        raise ConfigInvalid(
+            '[gamma] mode is "live", but the strategies trade at the paper broker: name a real one in `broker`, '
+            'or set mode = "paper"'
+        )
     setup = setup_of(config)
     sources = _sources(config, setup.markets)
     broker = _broker(config, brokers.pop(), setup.markets, state_path)

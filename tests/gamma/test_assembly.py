@@ -46,3 +46,8 @@ def test_a_profile_of_another_size_is_refused() -> None:
 def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigInvalid, match="known: apex_eod_50k"):
         setup_of(example(account__profile="apex"))
+
+
+def test_the_paper_broker_is_not_traded_live() -> None:
+    with pytest.raises(ConfigInvalid, match='mode is "live", but the strategies trade at the paper broker'):
+        assemble(example(gamma__mode="live"), state_path=None)
