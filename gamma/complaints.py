@@ -27,6 +27,12 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(MASK, url) if "://" in url else url
 
 
+def password_in(url: str) -> str:
+    """The password that a URL carries; "" where there is none."""
+    found = _PASSWORD.search(url) if "://" in url else None
+    return found[0] if found else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean half_kelly? `, or nothing when no known word is near."""
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)

@@ -13,7 +13,7 @@ from typing import Protocol, final
 
 from gamma.bars import Bar, Session
 from gamma.effects import Tick
-from gamma.events import BarClosed, ModelFailed, SessionOpened, SignalMade, TimeAdvanced
+from gamma.events import BarClosed, ModelFailed, SessionOpened, SignalMade
 from gamma.ports import BarDriven, SignalSource
 from gamma.shell import Shell
 
@@ -73,12 +73,6 @@ class Desk:
         await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
         for seat in self.seats.get(bar.market, ()):
             await self._look(seat, bar)
-
-    async def time(self, ts_utc_ns: int) -> None:
-        """Let event time pass where no bar comes: sessions open, guards look, deadlines run out."""
-        for market in self.seats:
-            await self._open_session(market, ts_utc_ns)
-        await self.shell.feed(TimeAdvanced(ts_event_utc_ns=ts_utc_ns))
 
     async def _open_session(self, market: str, ts_utc_ns: int) -> None:
         current = self._sessions.get(market)

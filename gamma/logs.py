@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TextIO, final
 
 import structlog
@@ -26,40 +27,93 @@ from gamma.events import (
 from gamma.markets import MICRO
 
 # A key that names a secret, and the shapes in which one travels inside other text.
-_SECRET_KEY: Final = re.compile(r"(secret|token|password|webhook|api_?key|authorization|credential)", re.IGNORECASE)
-_SECRET_TEXT: Final = re.compile(
-    r"(https?://[^\s\"']*(?:webhooks?|token|key)[^\s\"']*)|(bearer\s+[\w.\-~+/=]+)|(://[^/\s:@]+:[^/\s@]+@)",
-    re.IGNORECASE,
+_SECRET_KEY: Final = re.compile(
+    r"secret|token|passw|passphrase|webhook|api_?key|authorization|credential|dead_man_url|discord_", re.IGNORECASE
+)
+_SHAPE: Final = (
+    r"https?://[^\s\"']*(?:webhooks?|token|key)[^\s\"']*|bearer\s+[\w.\-~+/=]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 REDACTED: Final = "[redacted]"
+# Shorter ones would blot out words that are no secrets; the last part of a URL this long is one by itself.
+_HIDDEN_CHARS_MIN: Final = 6
+_PART_CHARS_MIN: Final = 16
+_OURS: Final = "gamma"
 
 
-def redact(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take secrets out of a log line: values of keys that name one, and URLs and headers that carry one."""
-    for key, value in line.items():
+@final
+class Redact:
+    """Takes secrets out of log lines: values of keys that name one, text that has the shape of one, and those known."""
+
+    def __init__(self, hidden: Sequence[str] = ()) -> None:
+        parts = [secret.rstrip("/").rpartition("/")[2] for secret in hidden if "://" in secret]
+        known = {s for s in hidden if len(s) >= _HIDDEN_CHARS_MIN} | {p for p in parts if len(p) >= _PART_CHARS_MIN}
+        exact = [re.escape(secret) for secret in sorted(known, key=len, reverse=True)]
+        self._secret = re.compile("|".join([*exact, _SHAPE]), re.IGNORECASE)
+
+    def __call__(self, _: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: self._clean(key, value) for key, value in line.items()}
+
+    def _clean(self, key: str, value: Any) -> Any:
         if _SECRET_KEY.search(key):
-            line[key] = REDACTED
-        elif isinstance(value, str):
-            line[key] = _SECRET_TEXT.sub(REDACTED, value)
-    return line
+            return REDACTED
+        if isinstance(value, Mapping):
+            return {str(k): self._clean(str(k), v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean("", v) for v in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self._secret.sub(REDACTED, value if isinstance(value, str) else repr(value))
 
 
-def set_up(level: str, stream: TextIO | None = None) -> None:
-    """Write JSON lines to `stream` (standard error by default); httpx's own lines, which print URLs, stay out."""
+@final
+class _Sturdy:
+    """A stream that is gone is no reason to stop trading."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def set_up(level: str, stream: TextIO | None = None, hidden: Sequence[str] = ()) -> None:
+    """Write JSON lines to `stream` (standard error by default), without the `hidden` secrets.
+
+    What libraries log comes out the same way, from warnings up: httpx's own lines tell URLs.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
+    lines: Any = _Sturdy(stream or sys.stderr)
+    first: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    last: list[Any] = [
+        structlog.processors.format_exc_info,
+        Redact(hidden),
+        structlog.processors.JSONRenderer(sort_keys=True),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            redact,
-            structlog.processors.JSONRenderer(sort_keys=True),
-        ],
+        processors=[structlog.contextvars.merge_contextvars, *first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(lines),
         cache_logger_on_first_use=False,
     )
+    _hear_libraries(lines, first, last)
+
+
+def _hear_libraries(lines: Any, first: list[Any], last: list[Any]) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=first, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+    )
+    handler = logging.StreamHandler(lines)
+    handler.set_name(_OURS)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if h.get_name() == _OURS]:
+        root.removeHandler(old)
+    root.addHandler(handler)
     for name in ("httpx", "httpcore", "apscheduler", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

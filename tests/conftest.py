@@ -3,6 +3,7 @@
 How hard the property tests look: `ci` by default, `deep` by HYPOTHESIS_PROFILE=deep.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ def _log_of_its_own() -> Iterator[None]:
     """A test that sets the log up writes to a stream that is closed when it ends."""
     yield
     structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if h.get_name() == "gamma"]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture

@@ -178,8 +178,12 @@ class Stand:
         self.now = (self.now // (5 * MINUTE) + 1) * 5 * MINUTE
         next(iter(self.scripts.values())).want = want
         shape = bar_of(close, high=high, low=low, at=self.now)
-        asyncio.run(self.desk.bar(shape))
+        self.give(shape)
         return shape
+
+    def give(self, bar: Bar) -> None:
+        """Give a bar to the desk."""
+        asyncio.run(self.desk.bar(bar))
 
     # --- what came of it -----------------------------------------------------------------------------
 

@@ -60,13 +60,15 @@ def run(  # noqa: PLR0913 - each option is a parameter
 async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:
     from gamma.alerts import open_client
     from gamma.assembly import assemble, paper_state_path
+    from gamma.config import secrets
     from gamma.daemon import Daemon
     from gamma.ledger import Ledger
     from gamma.logs import Chronicle, set_up
     from gamma.messengers import Messengers
     from gamma.screen import Screen
 
-    set_up("error" if live or quiet else config.gamma.log_level, sys.stderr if live or quiet else sys.stdout)
+    level, stream = ("error", sys.stderr) if live or quiet else (config.gamma.log_level, sys.stdout)
+    set_up(level, stream, secrets(config))
     screen = Screen(f"{config.gamma.mode} · {config.account.name}")
     opened = Ledger.open(config.gamma.database, account=config.account.name, mode=config.gamma.mode)
     with closing(opened) as ledger:

@@ -5,13 +5,13 @@ A later source wins over an earlier one: defaults, the file, credential files, t
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from gamma.complaints import MASK, complain, without_password
+from gamma.complaints import MASK, complain, password_in, without_password
 from gamma.config.schema import Config, Strategy, known_sections
 from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file
 from gamma.errors import ConfigInvalid
@@ -97,6 +97,25 @@ def strategy_hash(config: Config, name: str) -> str:
 def _hash(value: Any) -> str:
     shown = _shown(value, mask="")
     return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def secrets(config: Config) -> tuple[str, ...]:
+    """Every secret that the configuration holds, so that it can be kept out of logs."""
+    return tuple(secret for secret in _secrets(config) if secret)
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        yield from _secrets([getattr(value, name) for name in type(value).model_fields])
+    elif isinstance(value, Mapping):
+        yield from _secrets(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(item)
+    elif isinstance(value, str):
+        yield password_in(value)
 
 
 def _shown(value: Any, mask: str = MASK) -> Any:
