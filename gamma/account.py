@@ -109,7 +109,7 @@ def positions(book: Book) -> list[dict[str, Any]]:
     for (strategy, symbol), position in book.positions.items():
         if not position.lots:
             continue
-        market = book.setup.markets[symbol]
+        market = book.market(symbol)
         held = {
             str(o.intent.kind): market.points(o.price_ticks)
             for o in book.orders.values()

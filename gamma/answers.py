@@ -182,7 +182,7 @@ def _book_fill(turn: Turn, event: OrderFilled, order: Order | None) -> None:
             execution_id=fill.execution_id,
             market=fill.market,
             lots=fill.side * fill.lots,
-            price_points=turn.book.setup.markets[fill.market].points(fill.price_ticks),
+            price_points=turn.book.market(fill.market).points(fill.price_ticks),
         )
     )
     after = turn.book.position(before.strategy, fill.market)
@@ -215,7 +215,7 @@ def _stranger(turn: Turn, fill: Fill) -> None:
 
 def _close_trade(turn: Turn, before: Position, order: Order | None) -> None:
     """The round trip is complete; what the same fill opened beyond flat is closed next."""
-    market = turn.book.setup.markets[before.market]
+    market = turn.book.market(before.market)
     position = turn.book.position(before.strategy, before.market)
     kind = order.intent.kind if order is not None else OrderKind.EXIT
     asked = before.exit_reason or ("exit" if order is not None else "by hand")

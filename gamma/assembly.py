@@ -14,7 +14,7 @@ from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
 from gamma.errors import ConfigInvalid
 from gamma.feeds import Feed
-from gamma.markets import MICRO, Market
+from gamma.markets import MICRO, TABLE, Market
 from gamma.ports import Broker, Capabilities, Dedupe, SignalSource, SignalStream
 from gamma.profiles import Profile, load_profile
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
@@ -185,7 +185,7 @@ def _broker(config: Config, name: str, markets: Mapping[str, Market], state_path
             config.brokers.get(name, {}),
             account=config.account.name,
             starting_capital_microusd=round(config.account.starting_capital_usd * MICRO),
-            markets=markets,
+            markets={**TABLE, **markets},  # what was traded once must still be known
             state_path=state_path,
         )
     )

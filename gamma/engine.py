@@ -144,7 +144,7 @@ def _mark_equity(turn: Turn, bar: Bar) -> None:
     close = equity_microusd(book)
     if not held and close == book.money.equity_microusd:
         return
-    market = book.setup.markets[bar.market]
+    market = book.market(bar.market)
     at_close, *ends = (
         sum(p.open_microusd(points * market.ticks_per_point, market.tick_value_microusd) for p in held)
         for points in (bar.close_points, bar.high_points, bar.low_points)

@@ -85,7 +85,7 @@ def _reference_ticks(turn: Turn, signal: SignalMade) -> int | None:
     """The limit price, or the last price at market; None where there is neither."""
     if signal.price_ticks:
         return signal.price_ticks
-    market, mark = turn.book.setup.markets[signal.market], turn.book.marks.get(signal.market)
+    market, mark = turn.book.market(signal.market), turn.book.marks.get(signal.market)
     # The bars of an option root are its underlying's: they say nothing of the price of a spread.
     if mark is None or not math.isfinite(mark.price_points) or market.kind is Kind.OPTION_SPREAD:
         return None

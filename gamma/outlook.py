@@ -68,7 +68,7 @@ def _priced(book: Book) -> bool:
 
 
 def _open_microusd(book: Book, position: Position) -> int:
-    market = book.setup.markets[position.market]
+    market = book.market(position.market)
     # The bars of an option root are its underlying's: a spread is carried at cost until it is closed.
     if not position.lots or market.kind is Kind.OPTION_SPREAD:
         return 0
@@ -79,7 +79,7 @@ def _open_microusd(book: Book, position: Position) -> int:
 def _margin_usd(book: Book, symbol: str, lots: int) -> float:
     if not lots:
         return 0.0
-    market, price = book.setup.markets[symbol], book.marks.get(symbol, _NO_MARK).price_points
+    market, price = book.market(symbol), book.marks.get(symbol, _NO_MARK).price_points
     # NO, which is what short means in an event contract, costs what YES does not.
     paid = 100 - price if market.kind is Kind.EVENT and lots < 0 else price
     return abs(lots) * market.margin_usd_per_lot(paid)
@@ -94,7 +94,7 @@ def _risk_usd(book: Book, position: Position) -> float:
     ]
     if not stops:
         return _whole_usd(book, position.market, position.lots, position.risk_microusd_per_lot)
-    market = book.setup.markets[position.market]
+    market = book.market(position.market)
     price = book.marks.get(position.market, _NO_MARK).price_points * market.ticks_per_point
     return max(0.0, *(position.lots * (price - stop) for stop in stops)) * market.tick_value_microusd / MICRO
 
@@ -108,7 +108,7 @@ def _entry_risk_usd(book: Book, order: Order) -> float:
     ]
     if not stops:
         return _whole_usd(book, intent.market, order.left_lots, intent.risk_microusd_per_lot)
-    market = book.setup.markets[intent.market]
+    market = book.market(intent.market)
     price = intent.price_ticks or book.marks.get(intent.market, _NO_MARK).price_points * market.ticks_per_point
     return order.left_lots * abs(price - stops[0]) * market.tick_value_microusd / MICRO
 
@@ -225,7 +225,7 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
     working = [(o.intent, o.left_lots) for o in _entries(book)]
     long_minis = short_minis = market_value = family_value = 0.0
     for (_, held), position in book.positions.items():
-        market = book.setup.markets[held]
+        market = book.market(held)
         value = _margin_usd(book, held, position.lots)
         market_value += value if held == symbol else 0.0
         if market.family == family:
@@ -233,7 +233,7 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
             long_minis += max(0, position.lots) * market.mini_equivalent
             short_minis += max(0, -position.lots) * market.mini_equivalent
     for intent, lots in working:
-        market = book.setup.markets[intent.market]
+        market = book.market(intent.market)
         if market.family == family:
             long_minis += max(0, intent.side) * lots * market.mini_equivalent
             short_minis += max(0, -intent.side) * lots * market.mini_equivalent

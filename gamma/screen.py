@@ -129,7 +129,7 @@ def _positions(book: Book) -> Table:
     for position in book.positions.values():
         if not position.lots:
             continue
-        market, mark = book.setup.markets[position.market], book.marks.get(position.market)
+        market, mark = book.market(position.market), book.marks.get(position.market)
         price = mark.price_points if mark else math.nan
         held = {
             o.intent.kind: market.shown(market.points(o.price_ticks))

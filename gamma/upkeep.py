@@ -122,7 +122,7 @@ def _decide(turn: Turn, position: Position) -> Decision:
     """Put the exit before the guards that see exits; a position that no strategy of the config owns has none."""
     symbol = position.market
     strategy = turn.rules.strategies.get(position.strategy) or StrategyRules(
-        name=position.strategy, market=turn.book.setup.markets[symbol], sizers=(), guards=()
+        name=position.strategy, market=turn.book.market(symbol), sizers=(), guards=()
     )
     order = OrderView(market=symbol, side=-position.side, lots=abs(position.lots), reduces=True, kind=OrderKind.EXIT)
     view = look(turn.book, turn.rules, strategy)

@@ -68,7 +68,7 @@ def _equity(book: Book, event: EquityMarked) -> Book:
         for equity in (event.high_microusd, event.low_microusd, event.close_microusd):
             state = floor.mark(rule, state, equity)
     peak = max(money.peak_microusd, event.high_microusd)
-    market = book.setup.markets[event.market]
+    market = book.market(event.market)
     high = event.high_points * market.ticks_per_point
     low = event.low_points * market.ticks_per_point
     return replace(

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from gamma.events import Halt, HealthSeen, Level, SessionOpened
 from gamma.floor import FloorRule, FloorState
-from gamma.markets import Market
+from gamma.markets import Market, market
 from gamma.marks import Mark
 from gamma.orders import Order, Position
 from gamma.views import PastIntent, PastTrade
@@ -126,6 +126,10 @@ class Book:
     def position(self, strategy: str, market: str) -> Position:
         """The strategy's position in the market; flat when there is none."""
         return self.positions.get((strategy, market)) or Position(strategy=strategy, market=market)
+
+    def market(self, symbol: str) -> Market:
+        """The market as it is configured, or as the table has it where nothing trades it any more."""
+        return self.setup.markets.get(symbol) or market(symbol)
 
     @property
     def state(self) -> str:

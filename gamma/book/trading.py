@@ -184,7 +184,7 @@ def _filled(book: Book, event: OrderFilled) -> Book:
     if fill.execution_id in book.executions:
         return book
     strategy, order = owner(book, fill), book.orders.get(fill.client_order_id)
-    market = book.setup.markets[fill.market]
+    market = book.market(fill.market)
     position, realised = fill_position(book.position(strategy, fill.market), fill, market.tick_value_microusd)
     orders = book.orders
     if order is not None:
