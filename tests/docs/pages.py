@@ -1,25 +1,81 @@
-"""The pages that a user reads, and what stands in them: fenced blocks, commands with their output, links."""
+"""The pages that a user reads, and what stands in them: commands with their output, links, headings.
 
+`python -m tests.docs.pages` runs every command shown and writes what it printed into the page.
+"""
+
+import doctest
+import os
 import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE: Final = re.compile(r"^```(?P<info>[^`\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROMPT: Final = re.compile(r"^\$ (?P<text>.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+_INSTALL: Final = re.compile(r"pip install (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command as a page shows it: what it prints, where that is shown, and how it ends."""
+    """A command as a page shows it: what it prints there, where that stands in the page, and how it ends."""
 
-    page: str
-    line: int
+    where: str
     text: str
     output: str
+    span: tuple[int, int]
     exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder in which a page's commands run one after the other, as they would in one shell."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, command: Command) -> tuple[int, str]:
+        """The exit code, and all that was printed.
+
+        Of `make` it is asked only what it would do; `pip install FOLDER` is done by the build backend alone.
+        """
+        text = command.text
+        if text.startswith("export "):
+            name, _, value = shlex.split(text)[1].partition("=")
+            self.environment[name] = value
+            return 0, ""
+        if found := _INSTALL.fullmatch(text):
+            _install(self.folder / found[1], self.folder / "site")
+            return 0, ""
+        if text.startswith("make "):
+            text = f"make -n -C {ROOT} {text.removeprefix('make ')}"
+        path = f"{Path(sys.executable).parent}:{os.defpath}"
+        given = {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": "site", "USER": "anna", "LOGNAME": "anna"}
+        done = subprocess.run(
+            ["bash", "-c", text],
+            cwd=self.folder,
+            env=given | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, stripped(done.stdout)
+
+
+def opened(folder: Path) -> Place:
+    """A folder with what a working copy has beside gamma."""
+    for name in ("docs", "config.example.toml"):
+        (folder / name).symlink_to(ROOT / name)
+    return Place(folder=folder)
 
 
 def name_of(page: Path) -> str:
@@ -27,13 +83,9 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def blocks(page: Path, kind: str) -> Iterator[tuple[int, str, str]]:
-    """Line, info string and body of each fenced block of one kind."""
-    text = page.read_text(encoding="utf-8")
-    for match in _FENCE.finditer(text):
-        info = match["info"].strip()
-        if info.split(" ")[0] == kind:
-            yield text.count("\n", 0, match.start()) + 2, info, match["body"]
+def blocks(page: Path) -> Iterator[re.Match[str]]:
+    """The fenced blocks of a page."""
+    return _FENCE.finditer(page.read_text(encoding="utf-8"))
 
 
 def without_blocks(page: Path) -> str:
@@ -44,20 +96,63 @@ def without_blocks(page: Path) -> str:
 def commands(page: Path) -> list[Command]:
     """Every command of a page in its order: of `console` blocks after `$ `, of `sh` blocks each line.
 
-    ```console exit=1 marks a block whose commands end with that code.
+    A block that is marked `console exit=1` shows commands that end so.
     """
-    found: list[tuple[int, Command]] = []
-    for line, info, body in blocks(page, "console"):
-        code = int(info.partition("exit=")[2] or 0)
-        for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
-            text, _, output = part.partition("\n")
-            found.append(
-                (line, Command(page=name_of(page), line=line, text=text, output=output, exit_code=code)),
-            )
-    for line, _, body in blocks(page, "sh"):
-        found.extend(
-            (line, Command(page=name_of(page), line=line, text=text, output="", exit_code=0))
-            for text in (one.partition("#")[0].strip() for one in body.splitlines())
-            if text
-        )
-    return [command for _, command in sorted(found, key=lambda one: one[0])]
+    found: list[Command] = []
+    text = page.read_text(encoding="utf-8")
+    for block in blocks(page):
+        kind, _, mark = block["info"].strip().partition(" ")
+        where = f"{name_of(page)}:{text.count(chr(10), 0, block.start()) + 1}"
+        code = int(mark.removeprefix("exit=") or 0)
+        lines = _PROMPT.finditer(text, block.start("body"), block.end("body")) if kind == "console" else ()
+        found += [
+            Command(where=where, text=one["text"], output=one["output"], span=one.span("output"), exit_code=code)
+            for one in lines
+        ]
+        for line in block["body"].splitlines() if kind == "sh" else ():
+            if said := line.partition("#")[0].strip():
+                found.append(Command(where=where, text=said, output="", span=(0, 0), exit_code=code))
+    return found
+
+
+def same(shown: str, printed: str) -> bool:
+    """Whether a page shows what was printed; `...` stands for anything. A page need not show any of it."""
+    return not shown or doctest.OutputChecker().check_output(stripped(shown), stripped(printed), doctest.ELLIPSIS)
+
+
+def stripped(text: str) -> str:
+    """The text without the blanks at the ends of its lines."""
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def _install(source: Path, site: Path) -> None:
+    """Put a distribution beside gamma, as an installer does."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = "import sys, hatchling.build as backend; backend.build_wheel(sys.argv[1])"
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        subprocess.run([sys.executable, "-c", build, folder], cwd=source, check=True, **quiet)  # type: ignore[call-overload]
+        for wheel in Path(folder).glob("*.whl"):
+            zipfile.ZipFile(wheel).extractall(site)
+
+
+def refresh(page: Path) -> None:
+    """Write what the page's commands print into the page, where it shows something else or nothing yet."""
+    text, shift = page.read_text(encoding="utf-8"), 0
+    with tempfile.TemporaryDirectory() as folder:
+        place = opened(Path(folder))
+        for command in commands(page):
+            code, printed = place.run(command)
+            if code != command.exit_code:
+                sys.exit(f"{command.where}: $ {command.text}: exit {code}\n{printed}")
+            start, end = command.span
+            if end and not (command.output and same(command.output, printed)):
+                text = text[: start + shift] + printed + text[end + shift :]
+                shift += len(printed) - (end - start)
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for one in PAGES:
+        if commands(one):
+            refresh(one)
