@@ -175,7 +175,7 @@ class Daemon:
             if ends and bar.ts_open_utc_ns >= ends:
                 return
             await self._work_off(bar, times)
-            if self.turnstile.stopping.is_set() or self.desk.bars == bars_max:
+            if self.turnstile.stopping.is_set() or 0 < bars_max <= self.desk.bars:
                 return
 
     async def _work_off(self, bar: Bar, times: float) -> None:

@@ -135,6 +135,14 @@ def test_it_ends_after_so_many_bars(tmp_path: Path) -> None:
     assert trade(tmp_path, bars=7).desk.bars == 7
 
 
+def test_a_bar_that_comes_again_for_nobody_is_no_reason_to_end(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    trade(tmp_path, bars=7)  # MES has decided on the fourth slot, MNQ has not
+    goes_on = trade(tmp_path, meddle=when(lambda d: d.desk.bars >= 5))
+    assert goes_on.desk.bars >= 5
+    assert len(ticks(tmp_path)) == 7 + goes_on.desk.bars
+
+
 def test_once_trades_one_session_and_then_the_next(tmp_path: Path) -> None:
     write_config(tmp_path, strategies={"mnq": "MNQ"})
     for _ in range(2):
