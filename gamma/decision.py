@@ -150,9 +150,9 @@ def _guarded(view: View, order: OrderView, sizing: Sizing, guards: Guards) -> De
                 Trip(action=Action.STRATEGY_OFF, reason=Reason.FAULT, facts={"error": fault}, realised=True),
             )
         )
+    # A guard always judges an order of at least one lot, so that the trace shows what it would say.
+    judged = replace(order, lots=max(lots, 1))
     for name, guard in guards:
-        # A guard always judges an order of at least one lot, so that the trace shows what it would say.
-        judged = replace(order, lots=max(lots, 1))
         verdict = _judge(name, guard, view, judged)
         allowed = min(lots, max(0, verdict.lots))
         steps.append(Step(name=name, lots_before=lots, lots_after=allowed, reason=verdict.reason, facts=verdict.facts))
@@ -162,6 +162,7 @@ def _guarded(view: View, order: OrderView, sizing: Sizing, guards: Guards) -> De
             fault = str(verdict.facts.get("error", name))
         if allowed < lots:
             lots, bound_by, reason = allowed, name, verdict.reason
+            judged = replace(order, lots=max(lots, 1))
     approved = ApprovedOrder(replace(order, lots=lots), _SEAL) if lots > 0 else None
     return Decision(
         lots=lots,

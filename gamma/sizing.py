@@ -22,6 +22,7 @@ from gamma.views import Num, View
 # relative, and so small that the budget is passed by less than a millionth of a cent per usd.
 TOLERANCE_64: Final = 1e-9
 TOLERANCE_32: Final = 2e-6
+_FACTS: Final = frozenset({float, int, bool, str})
 
 
 @runtime_checkable
@@ -90,6 +91,8 @@ def _step(name: str, sizer: Sizer, view: View, before: float) -> Step:
 
 def _fact(value: object) -> Fact:
     """What a trace can hold; a NumPy number as plain Python, anything else by its text."""
+    if type(value) in _FACTS:
+        return value  # type: ignore[return-value]
     plain = scalar(value)
     return plain if isinstance(plain, float | int | str) else str(plain)
 
