@@ -77,9 +77,10 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
     if book.unresolved(position.market) or book.frozen(*key) or _just_refused(turn, key):
         return
     others = [o for o in orders if o.intent.kind is not OrderKind.EXIT]
-    if len(others) < len(orders):
+    lots = _at_broker(turn, position)
+    if len(others) < len(orders) or not lots:
         return
-    decision = _decide(turn, position)
+    decision = _decide(turn, position, lots)
     if decision.approved is None:
         return
     for order in others:
@@ -118,13 +119,20 @@ def _just_refused(turn: Turn, key: Key) -> bool:
     )
 
 
-def _decide(turn: Turn, position: Position) -> Decision:
+def _at_broker(turn: Turn, position: Position) -> int:
+    """How many lots can be closed: what the broker says it does not hold would be opened the other way round."""
+    lots = abs(position.lots)
+    broker_lots = turn.book.control.broker_lots.get(position.market)
+    return lots if broker_lots is None else min(lots, max(0, position.side * broker_lots))
+
+
+def _decide(turn: Turn, position: Position, lots: int) -> Decision:
     """Put the exit before the guards that see exits; a position that no strategy of the config owns has none."""
     symbol = position.market
     strategy = turn.rules.strategies.get(position.strategy) or StrategyRules(
         name=position.strategy, market=turn.book.market(symbol), sizers=(), guards=()
     )
-    order = OrderView(market=symbol, side=-position.side, lots=abs(position.lots), reduces=True, kind=OrderKind.EXIT)
+    order = OrderView(market=symbol, side=-position.side, lots=lots, reduces=True, kind=OrderKind.EXIT)
     view = look(turn.book, turn.rules, strategy)
     held = replace(view, position=replace(view.position, lots=position.lots))
     decision = decide_exit(held, order, strategy.guards)

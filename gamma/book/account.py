@@ -104,12 +104,13 @@ def _rebased(book: Book, event: PeakRebased) -> Book:
 
 
 def _compared(book: Book, event: PositionsCompared) -> Book:
-    before = book.control.mismatches
+    control, symbol = book.control, event.market
     if event.book_lots == event.broker_lots:
-        mismatches = without(before, event.market)
+        mismatches, broker_lots = without(control.mismatches, symbol), without(control.broker_lots, symbol)
     else:
-        mismatches = with_item(before, event.market, before.get(event.market, 0) + 1)
-    return replace(book, control=replace(book.control, mismatches=mismatches))
+        mismatches = with_item(control.mismatches, symbol, control.mismatches.get(symbol, 0) + 1)
+        broker_lots = with_item(control.broker_lots, symbol, event.broker_lots)
+    return replace(book, control=replace(control, mismatches=mismatches, broker_lots=broker_lots))
 
 
 def _balance(book: Book, event: BalanceCompared) -> Book:

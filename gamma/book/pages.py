@@ -57,12 +57,16 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """Who may trade, and what the last comparisons with the broker said."""
+    """Who may trade, and what the last comparisons with the broker said.
+
+    `mismatches` counts comparisons in a row that differed, by market; `broker_lots` is what the broker holds there.
+    """
 
     armed_config_hash: str = ""
     armed_until_utc_ns: int = 0
     loss_max_microusd: int = 0
     mismatches: Mapping[str, int] = field(default_factory=dict)
+    broker_lots: Mapping[str, int] = field(default_factory=dict)
     balance_gap_microusd: int | None = None
     foreign_orders: frozenset[str] = frozenset()
     health: HealthSeen | None = None

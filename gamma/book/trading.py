@@ -196,11 +196,16 @@ def _filled(book: Book, event: OrderFilled) -> Book:
         realised_microusd=book.money.realised_microusd + realised,
         fees_microusd=book.money.fees_microusd + fill.fee_microusd,
     )
+    control = book.control
+    if fill.market in control.broker_lots:
+        moved = control.broker_lots[fill.market] + fill.side * fill.lots
+        control = replace(control, broker_lots=with_item(control.broker_lots, fill.market, moved))
     return replace(
         book,
         orders=orders,
         positions=with_item(book.positions, (strategy, fill.market), position),
         money=money,
+        control=control,
         executions=(*book.executions, fill.execution_id)[-EXECUTIONS_KEPT:],
     )
 

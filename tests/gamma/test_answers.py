@@ -219,6 +219,19 @@ def test_an_absent_order_that_turns_up_working_is_adopted_cancelled_and_told() -
     case.refold()
 
 
+def test_a_late_order_that_fills_before_it_can_be_cancelled_is_closed_too() -> None:
+    case, entry = gone()
+    case.accept(entry)
+    case.fill(entry, 1, PRICE)
+    assert case.position().exit_reason == "late"
+    assert case.notices.count(f"order_late:{entry}") == 1
+    # The cancel that was lost is asked again, until the broker has the rest of it off its book.
+    case.lose(case.sent(OrderKind.CANCEL))
+    asked = case.count(OrderKind.CANCEL)
+    case.wait(6)
+    assert case.count(OrderKind.CANCEL) > asked
+
+
 def test_an_absent_order_that_turns_up_filled_is_booked_and_closed() -> None:
     case, entry = gone()
     case.fill(entry, 2, PRICE)

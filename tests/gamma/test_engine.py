@@ -416,6 +416,18 @@ def test_p6_an_end_of_day_floor_rises_with_the_close_and_an_intraday_one_with_th
         assert state.floor_microusd == floor_usd * MICRO
 
 
+def test_a_bar_that_comes_again_after_a_restart_does_not_age_the_position_again() -> None:
+    case = Case()
+    case.enter(stop=0, target=0)
+    case.bar(PRICE + 10)
+    case.restart()
+    case.do(BarClosed(bar=bar_of(PRICE + 10, at=case.now), ts_event_utc_ns=case.now))
+    assert case.position().bars_held == 1
+    case.bar(PRICE + 10)
+    assert case.position().bars_held == 2
+    case.refold()
+
+
 # --- days -----------------------------------------------------------------------------------------------
 
 

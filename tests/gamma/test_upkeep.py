@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gamma.events import ExitWanted, Leg, Level, OrderIntended, OrderKind, OrderState
+from gamma.events import ExitWanted, Leg, Level, OrderIntended, OrderKind, OrderState, PositionsCompared
 from gamma.guards import Action, Trip, Verdict
 from gamma.markets import market
 from gamma.reasons import Reason
@@ -145,6 +145,42 @@ def test_a_position_that_no_strategy_owns_can_be_flattened() -> None:
     assert (exit_.strategy, exit_.side, exit_.lots) == ("", -1, 1)
     case.fill(exit_.client_order_id, 1, PRICE)
     assert case.book.positions == {}
+
+
+def compared(case: Case, broker_lots: int) -> None:
+    case.do(
+        PositionsCompared(
+            market="MNQ", book_lots=case.book.lots("MNQ"), broker_lots=broker_lots, ts_event_utc_ns=case.now
+        )
+    )
+
+
+def test_what_the_broker_does_not_hold_is_not_sold() -> None:
+    case = Case()
+    entry = case.enter()
+    compared(case, 0)
+    case.flatten()
+    assert (cancels(case), case.count(OrderKind.EXIT)) == ([], 0)
+    assert case.state(f"{entry}s") is OrderState.ACKED
+    compared(case, 2)
+    obey(case)
+    assert case.intent(OrderKind.EXIT).lots == 2
+
+
+def test_of_what_the_broker_holds_less_of_no_more_is_sold_than_that() -> None:
+    case = Case(strategy_rules(lots=3))
+    case.enter(-1, lots=3)
+    compared(case, -1)
+    case.flatten()
+    obey(case)
+    exit_ = case.intent(OrderKind.EXIT)
+    assert (exit_.side, exit_.lots) == (1, 1)
+    case.accept(exit_.client_order_id)
+    case.fill(exit_.client_order_id, 1, PRICE)
+    case.wait(60)
+    # Two are left in the book, and none at the broker.
+    assert (case.position().lots, case.count(OrderKind.EXIT)) == (-2, 1)
+    case.refold()
 
 
 # --- guards that see exits ------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from gamma.events import (
     OrderReplaced,
     OrderState,
     OrderType,
+    PositionsCompared,
 )
 from gamma.exits import ExitRule
 from gamma.floor import FloorRule, TrailsOn
@@ -312,6 +313,14 @@ class Trading(RuleBasedStateMachine):
         if asked:
             self.tell(*self.truth(asked[which % len(asked)], final=final))
 
+    @rule()
+    def compare(self) -> None:
+        """Reconcile holds the broker's position against the book's; fills may be on their way."""
+        if not self.case.book.unresolved("MNQ"):
+            book_lots, broker_lots = self.case.book.lots("MNQ"), self.broker.lots
+            compared = PositionsCompared(market="MNQ", book_lots=book_lots, broker_lots=broker_lots, ts_event_utc_ns=0)
+            self.tell(compared)
+
     def truth(self, client_order_id: str, *, final: bool) -> list[Event]:
         order = self.broker.orders.get(client_order_id)
         if order is None:
@@ -496,6 +505,7 @@ class Trading(RuleBasedStateMachine):
             turned_up = known.state is OrderState.ABSENT and cid in self.broker.orders
             if turned_up or (known.moves_position and not known.ended):
                 self.tell(*self.truth(cid, final=True))
+        self.compare()
 
     def hear_all(self) -> None:
         fills: Sequence[Event] = [e for e in self.inbox if isinstance(e, OrderFilled)]
