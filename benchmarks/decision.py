@@ -5,6 +5,8 @@
 Beside it: the same half-Kelly number from a bare Python function, without a view, a trace or a guard.
 """
 
+import gc
+
 from _measure import show, timed
 
 from gamma import plugins
@@ -120,6 +122,7 @@ def bare_half_kelly(balance, pnls, risk):
 
 
 def main():
+    gc.freeze()  # as the daemon does once it is warm: a full collection would take milliseconds
     book, rules, strategy, signal = case()
     view = look(book, rules, strategy, signal)
     decision = decide(view, strategy.sizers, strategy.guards, signal_id="s")
