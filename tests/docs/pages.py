@@ -12,6 +12,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,8 @@ class Command:
     text: str
     output: str
     span: tuple[int, int]
-    exit_code: int
+    exit_code: int = 0
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +60,37 @@ class Place:
             text = f"make -n -C {ROOT} {text.removeprefix('make ')}"
         path = f"{Path(sys.executable).parent}:{os.defpath}"
         given = {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": "site", "USER": "anna", "LOGNAME": "anna"}
-        done = subprocess.run(
-            ["bash", "-c", text],
-            cwd=self.folder,
-            env=given | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, stripped(done.stdout)
+        run = _in_terminal if command.terminal else _piped
+        code, printed = run(["bash", "-c", text], self.folder, given | self.environment)
+        return code, stripped(printed)
+
+
+def _piped(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def _in_terminal(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Run in a plain terminal of 100 columns, where a live table is drawn once, at its end."""
+    ours, theirs = os.openpty()
+    plain = {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "LINES": "60"}
+    process = subprocess.Popen(words, cwd=folder, env=environment | plain, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    printed = b""
+    with suppress(OSError):  # how a terminal tells that nobody is at the other end
+        while some := os.read(ours, 65_536):
+            printed += some
+    os.close(ours)
+    return process.wait(timeout=60), printed.decode().replace("\r\n", "\n")
 
 
 def opened(folder: Path) -> Place:
@@ -96,22 +118,29 @@ def without_blocks(page: Path) -> str:
 def commands(page: Path) -> list[Command]:
     """Every command of a page in its order: of `console` blocks after `$ `, of `sh` blocks each line.
 
-    A block that is marked `console exit=1` shows commands that end so.
+    A block that is marked `console exit=1` shows commands that end so, one marked `console tty` what a terminal shows.
     """
     found: list[Command] = []
     text = page.read_text(encoding="utf-8")
     for block in blocks(page):
         kind, _, mark = block["info"].strip().partition(" ")
         where = f"{name_of(page)}:{text.count(chr(10), 0, block.start()) + 1}"
-        code = int(mark.removeprefix("exit=") or 0)
+        code, tty = int(mark[5:]) if mark.startswith("exit=") else 0, mark == "tty"
         lines = _PROMPT.finditer(text, block.start("body"), block.end("body")) if kind == "console" else ()
         found += [
-            Command(where=where, text=one["text"], output=one["output"], span=one.span("output"), exit_code=code)
+            Command(
+                where=where,
+                text=one["text"],
+                output=one["output"],
+                span=one.span("output"),
+                exit_code=code,
+                terminal=tty,
+            )
             for one in lines
         ]
         for line in block["body"].splitlines() if kind == "sh" else ():
             if said := line.partition("#")[0].strip():
-                found.append(Command(where=where, text=said, output="", span=(0, 0), exit_code=code))
+                found.append(Command(where=where, text=said, output="", span=(0, 0)))
     return found
 
 
