@@ -26,7 +26,7 @@ def config_of(folder):
     path = Path(folder) / "config.toml"
     path.write_text(text)
     path.chmod(0o600)
-    return load(path, {}, {"gamma.database": f"sqlite:///{folder}/bench.db"})
+    return load(path, {}, {"gamma.database": f"sqlite:///{folder}/bench.db", "feed.start": "2026-03-02"})
 
 
 async def traded(config, database, bars):

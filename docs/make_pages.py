@@ -219,9 +219,11 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """Prose in lines of at most 120; tables, blocks and headings stay as they are."""
-    kept = text.startswith(("|", "#", "`" * 3, "<!--"))
-    return text if kept else textwrap.fill(text.strip(), 120, break_long_words=False, break_on_hyphens=False)
+    """Prose in lines of at most 120, code in it whole; tables, blocks and headings stay as they are."""
+    if text.startswith(("|", "#", "`" * 3, "<!--")):
+        return text
+    held = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", "\0"), text.strip())
+    return textwrap.fill(held, 120, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 
 
 def _joined(parts: list[str]) -> str:

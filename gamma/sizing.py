@@ -17,8 +17,8 @@ from gamma.numeric import namespace as namespace  # noqa: PLC0414 - a part of th
 from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
 
-# A quotient that should be a whole number of lots may come out a hair below it (20,000 * 0.05 / 2 / 250
-# is 1.9999...): plain truncation loses a lot at about one exact boundary in seven. The tolerance is
+# A quotient that should be a whole number of lots may come out a hair below it (50,000 * 0.009 / 150 is
+# 2.9999...): plain truncation loses a lot at about one exact boundary in seven. The tolerance is
 # relative, and so small that the budget is passed by less than a millionth of a cent per usd.
 TOLERANCE_64: Final = 1e-9
 TOLERANCE_32: Final = 2e-6

@@ -35,7 +35,7 @@ def test_every_command_of_a_page_runs_and_prints_what_the_page_shows(page: Path,
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_that_a_page_names_exists(page: Path) -> None:
-    texts = re.findall(r"`(gamma [^`]+)`", without_blocks(page)) + [c.text for c in commands(page)]
+    texts = re.findall(r"`(gamma\s[^`]+)`", without_blocks(page)) + [c.text for c in commands(page)]
     for text in texts:
         if text.startswith("gamma "):
             _exists(text.split()[1:], f"{name_of(page)}: {text}")
