@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from gamma.numeric import (
     NAN,
+    TOLERANCE_64,
     Num,
     above_zero,
     beside,
@@ -28,6 +29,7 @@ from gamma.numeric import (
     namespace,
     ratio,
     scalar,
+    tolerance,
     where,
 )
 from gamma.reasons import Fact, Reason
@@ -37,7 +39,10 @@ from gamma.views import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What the last completed trades came to; per lot. `sound` is false where one of them is not a number."""
+    """What the last completed trades came to; per lot.
+
+    `sound` is false where one of them, or their count, is not a number; there are none then.
+    """
 
     trades: Num
     wins: Num
@@ -95,16 +100,19 @@ def record(pnl_usd_per_lot: Num, trades: Num, window: int) -> Record:
     xp = namespace(pnl_usd_per_lot, trades)
     kept, real = latest(pnl_usd_per_lot, trades, window)
     finite = xp.isfinite(kept)
-    pnl = xp.where(real & finite, kept, 0.0)
+    sound = scalar(xp.all(finite | ~real, axis=-1)) & (trades >= 0)
+    pnl = xp.where(real & finite & beside(xp, sound), kept, 0.0)
     won = xp.where(pnl > 0, pnl, 0.0)
-    broken = scalar(xp.sum(real & ~finite, axis=-1))
+    total, win_total = scalar(xp.sum(pnl, axis=-1)), scalar(xp.sum(won, axis=-1))
+    # What wins and losses leave by rounding alone is no edge: it would depend on the order of the sum.
+    edge = (total > tolerance(total) * win_total) | (total < -tolerance(total) * win_total)
     return Record(
-        trades=minimum(trades, kept.shape[-1]),
+        trades=where(sound, minimum(trades, kept.shape[-1]), 0),
         wins=scalar(xp.sum(pnl > 0, axis=-1)),
         losses=scalar(xp.sum(pnl < 0, axis=-1)),
-        total_usd=scalar(xp.sum(pnl, axis=-1)),
-        win_total_usd=scalar(xp.sum(won, axis=-1)),
-        sound=(broken == 0) & (trades >= 0),
+        total_usd=where(edge, total, 0.0),
+        win_total_usd=win_total,
+        sound=sound,
     )
 
 
@@ -136,7 +144,7 @@ def record_lots_facts(
     staked = float(max(fraction, 0.0))
     raw = float(fraction_lots(balance_usd, staked, risk_usd))
     bootstrap = bool(found.trades < bootstrap_trades)
-    edge = Reason.NO_EDGE if staked == 0 else Reason.OK if raw >= 1 else Reason.BUDGET
+    edge = Reason.NO_EDGE if staked < TOLERANCE_64 else Reason.OK if raw >= 1 else Reason.BUDGET
     return {
         "balance_usd": balance_usd,
         **record_facts(found, unit),

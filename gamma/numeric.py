@@ -19,6 +19,12 @@ NAN: Final = math.nan
 
 _SCALARS: Final = frozenset({float, int, bool, np.float64})
 
+# A quotient that should be a whole number of lots may come out a hair below it (50,000 * 0.009 / 150
+# is 2.9999...): plain truncation loses a lot at many an exact boundary. The tolerance is
+# relative, and so small that the budget is passed by less than a millionth of a cent per usd.
+TOLERANCE_64: Final = 1e-9
+TOLERANCE_32: Final = 2e-6
+
 
 def namespace(*values: Num) -> Any:
     """The array namespace of the first traced or array value; NumPy's for plain scalars."""
@@ -59,11 +65,11 @@ def maximum(a: Num, b: Num) -> Num:
 
 
 def ratio(part: Num, whole: Num) -> Num:
-    """Quotient of part and whole, and 0 where `whole` is not above 0."""
+    """Quotient of part and whole; 0 where `whole` is 0 or less."""
     if _plain(part, whole):
-        return part / whole if whole > 0 else 0.0
-    above = whole > 0
-    return where(above, part / where(above, whole, 1.0), 0.0)
+        return part / whole if whole > 0 or whole != whole else 0.0
+    none = whole <= 0
+    return where(none, 0.0, part / where(none, 1.0, whole))
 
 
 def floor(value: Num) -> Num:
@@ -102,3 +108,9 @@ def exp(value: Num) -> Num:
 def log1p(value: Num) -> Num:
     """log(1 + value); the value must be above -1."""
     return math.log1p(value) if _plain(value) else namespace(value).log1p(value)
+
+
+def tolerance(value: Num) -> float:
+    """The share of a number that rounding alone may have added to it or taken from it."""
+    dtype = getattr(value, "dtype", None)
+    return TOLERANCE_32 if dtype is not None and dtype.itemsize < 8 else TOLERANCE_64

@@ -12,16 +12,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from gamma.errors import InputInvalid, InputMissing
-from gamma.numeric import INF, above_zero, floor, known, maximum, minimum, ratio, scalar, where
-from gamma.numeric import namespace as namespace  # noqa: PLC0414 - a part of this room since it began
+from gamma.numeric import INF, above_zero, floor, known, maximum, minimum, ratio, scalar, tolerance, where
 from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
 
-# A quotient that should be a whole number of lots may come out a hair below it (50,000 * 0.009 / 150 is
-# 2.9999...): plain truncation loses a lot at about one exact boundary in seven. The tolerance is
-# relative, and so small that the budget is passed by less than a millionth of a cent per usd.
-TOLERANCE_64: Final = 1e-9
-TOLERANCE_32: Final = 2e-6
 _FACTS: Final = frozenset({float, int, bool, str})
 
 
@@ -50,15 +44,10 @@ class Sizing:
     invalid: str = ""
 
 
-def _tolerance(value: Num) -> float:
-    dtype = getattr(value, "dtype", None)
-    return TOLERANCE_32 if dtype is not None and dtype.itemsize < 8 else TOLERANCE_64
-
-
 def whole_lots(lots: Num) -> Num:
     """Floor to whole lots with the stated tolerance; NaN, infinity and less than one lot give 0."""
     kept = where((lots > 0) & (lots < INF), lots, 0.0)
-    return floor(kept + _tolerance(kept) * maximum(kept, 1.0))
+    return floor(kept + tolerance(kept) * maximum(kept, 1.0))
 
 
 def shrink(before: Num, proposed: Num) -> Num:

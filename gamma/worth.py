@@ -13,6 +13,11 @@ def by_side(side: Num, long: Num, short: Num) -> Num:
     return where(side > 0, long, where(side < 0, short, NAN))
 
 
+def by_event(kind: Num, event: Num, other: Num) -> Num:
+    """`event` for an event contract, `other` for any other market, NaN where the kind is unknown."""
+    return where(kind == Kind.EVENT, event, where(kind > 0, other, NAN))
+
+
 def order_price_points(view: View) -> Num:
     """The limit, or the market's price where the order has none [points]."""
     limit = view.signal.price_points
@@ -30,7 +35,7 @@ def lot_value_usd(view: View) -> Num:
     kind, market = view.market.kind, view.market
     event = event_cost_points(view) * market.multiplier_usd_per_point
     other = where(kind == Kind.OPTION_SPREAD, view.signal.risk_usd_per_lot, market.margin_usd_per_lot)
-    return where(kind == Kind.EVENT, event, other)
+    return by_event(kind, event, other)
 
 
 def exposure_lots(view: View) -> Num:

@@ -17,7 +17,7 @@ from gamma.kelly import (
     record_lots_facts,
     uniform_draws,
 )
-from gamma.numeric import Num, where
+from gamma.numeric import Num
 from gamma.reasons import Fact
 from gamma.views import View
 
@@ -72,4 +72,4 @@ class BoundedKelly(BaseModel, frozen=True, extra="forbid"):
         multiples, _ = latest(view.track.r_multiples, found.trades, self.rolling_window)
         draws = uniform_draws(self.seed, self.resamples, max(self.rolling_window // self.block_trades, 1))
         how = Bootstrap(draws=draws, block=self.block_trades, prob=self.bound_prob)
-        return bounded_kelly(multiples, where(found.sound, found.trades, 0), how, self.tail_prob)
+        return bounded_kelly(multiples, found.trades, how, self.tail_prob)

@@ -5,12 +5,11 @@ from typing import Annotated, final
 
 from pydantic import BaseModel, Field
 
-from gamma.markets import Kind
-from gamma.numeric import INF, Num, floor, maximum, minimum, ratio, where
+from gamma.numeric import INF, Num, floor, maximum, minimum, ratio
 from gamma.reasons import Fact, Reason
 from gamma.sizing import require
 from gamma.views import View
-from gamma.worth import affordable_contracts, event_cost_points, lot_value_usd, reducing_lots
+from gamma.worth import affordable_contracts, by_event, event_cost_points, lot_value_usd, reducing_lots
 
 
 @final
@@ -20,7 +19,8 @@ class CashBuffer(BaseModel, frozen=True, extra="forbid"):
         event contracts   n * cost + fee(n) <= available - cash_min  [cents], the fee as it is charged
         else              n * (lot value + costs) <= available - cash_min  [usd]
 
-    A reduction is never blocked by cash: the lots that only close what is held need none.
+    A reduction is never blocked by a lack of cash: the lots that only close what is held need none.
+    Cash that is unknown closes all the same; exits do not run the chain.
 
     Shapes: scalars live, [B] in training; so is the result.
     """
@@ -36,6 +36,7 @@ class CashBuffer(BaseModel, frozen=True, extra="forbid"):
         require("account.cash_usd", available_usd, "wait for the broker's balance", least=-INF)
         require("lot_value_usd", value_usd, "the order needs a side, and a price within its market's range")
         cap = float(closing + self._affordable_lots(view))
+        require("market.cost_usd_per_lot", cap, "set the market's commission", least=0)
         return {
             "available_usd": float(available_usd),
             "cash_min_usd": self.cash_min_usd,
@@ -49,4 +50,4 @@ class CashBuffer(BaseModel, frozen=True, extra="forbid"):
         spend_usd = maximum(view.account.available_usd - self.cash_min_usd, 0.0)
         contracts = affordable_contracts(spend_usd, event_cost_points(view))
         other = ratio(spend_usd, lot_value_usd(view) + view.market.cost_usd_per_lot)
-        return where(view.market.kind == Kind.EVENT, contracts, floor(other))
+        return by_event(view.market.kind, contracts, floor(other))

@@ -6,7 +6,7 @@ from typing import Annotated, final
 from pydantic import BaseModel, Field
 
 from gamma.markets import Kind
-from gamma.numeric import INF, maximum, minimum, ratio, where
+from gamma.numeric import INF, NAN, maximum, minimum, ratio, where
 from gamma.reasons import Fact, Reason
 from gamma.sizing import require
 from gamma.views import Num, View
@@ -49,7 +49,8 @@ class ContractCap(BaseModel, frozen=True, extra="forbid"):
         if view.market.symbol in self.markets:
             return float(self.markets[view.market.symbol])
         kind = view.market.kind
-        micro = where(kind == Kind.MICRO, float(self.micro_lots), view.market.lots_max)
+        other = where(kind > 0, view.market.lots_max, NAN)
+        micro = where(kind == Kind.MICRO, float(self.micro_lots), other)
         return where(kind == Kind.EMINI, float(self.emini_lots), micro)
 
     def _family_minis(self, view: View) -> Num:

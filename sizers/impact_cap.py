@@ -6,7 +6,7 @@ from typing import Annotated, final
 
 from pydantic import BaseModel, Field
 
-from gamma.numeric import INF, Num, beside, known, minimum, namespace, scalar, where
+from gamma.numeric import INF, NAN, Num, beside, known, minimum, namespace, scalar, where
 from gamma.reasons import Fact, Reason
 from gamma.sizing import require, whole_lots
 from gamma.views import View
@@ -60,7 +60,8 @@ class ImpactCap(BaseModel, frozen=True, extra="forbid"):
     def _book(self, view: View) -> _Book:
         quoted, offered = view.liquidity.book_prices_points, view.liquidity.book_lots
         xp = namespace(quoted, offered)
-        side, mid = by_side(view.signal.side, 1.0, -1.0), view.liquidity.mid_points
+        side, middle = by_side(view.signal.side, 1.0, -1.0), view.liquidity.mid_points
+        mid = where(known(middle), middle, NAN)
         away = beside(xp, side) * (quoted - beside(xp, mid))
         usable = xp.isfinite(offered) & (xp.isfinite(away) | (offered == 0))
         taken = usable & (offered > 0)

@@ -10,6 +10,7 @@ from gamma.numeric import INF, Num, known, minimum, ratio, where
 from gamma.reasons import Fact, Reason
 from gamma.sizing import require, whole_lots
 from gamma.views import View
+from gamma.worth import by_event
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Usd = Annotated[float, Field(ge=0)]
@@ -40,8 +41,7 @@ class LiquidityCap(BaseModel, frozen=True, extra="forbid"):
     assumed_price_points: Annotated[float, Field(gt=0)] | None = None
 
     def __call__(self, view: View, lots: Num) -> Num:
-        is_event = view.market.kind == Kind.EVENT
-        return where(is_event, self._event_lots(view, lots), minimum(lots, self._book_lots(view)))
+        return by_event(view.market.kind, self._event_lots(view, lots), minimum(lots, self._book_lots(view)))
 
     def explain(self, view: View, lots: float) -> Mapping[str, Fact]:
         volume, usd = self._volume_lots(view), self._volume_usd(view)

@@ -21,6 +21,11 @@ settings.register_profile("deep", max_examples=5_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the author of a sizer hold it alone to the laws: pytest tests/laws/test_sizers.py --sizer NAME."""
+    parser.addoption("--sizer", default="", help="hold only this installed sizer to the laws of sizers")
+
+
 @pytest.fixture(autouse=True)
 def _log_of_its_own() -> Iterator[None]:
     """A test that sets the log up writes to a stream that is closed when it ends."""

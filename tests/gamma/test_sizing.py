@@ -251,11 +251,16 @@ def test_plain_numbers_and_arrays_have_the_same_arithmetic(a: float, b: float) -
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "quotient"), [(1.0, 4.0, 0.25), (1.0, 0.0, 0.0), (1.0, -4.0, 0.0), (1.0, math.nan, 0.0)]
+    ("part", "whole", "quotient"), [(1.0, 4.0, 0.25), (1.0, 0.0, 0.0), (1.0, -4.0, 0.0), (0.0, 0.0, 0.0)]
 )
 def test_a_ratio_to_nothing_is_nothing(part: float, whole: float, quotient: float) -> None:
     assert ratio(part, whole) == quotient
     assert ratio(np.asarray([part]), np.asarray([whole])).tolist() == [quotient]
+
+
+def test_a_ratio_to_the_unknown_is_unknown() -> None:
+    assert math.isnan(ratio(1.0, math.nan))
+    assert np.isnan(ratio(np.asarray([1.0]), np.asarray([math.nan]))).all()
 
 
 def test_a_namespace_is_that_of_the_first_array() -> None:

@@ -171,9 +171,11 @@ def test_other_markets_pay_margin_and_costs() -> None:
     }
 
 
-def test_unknown_cash_closes() -> None:
+def test_unknown_cash_or_cost_closes() -> None:
     found = sized(event(account={"cash_usd": math.nan}), MANY, CashBuffer())
     assert (found.lots, found.invalid.split(" ")[0]) == (0, "account.cash_usd")
+    found = sized(in_market("MNQ", market={"cost_usd_per_lot": math.nan}), MANY, CashBuffer())
+    assert (found.lots, found.invalid.split(" ")[0]) == (0, "market.cost_usd_per_lot")
 
 
 @given(st.integers(0, 500_000), st.integers(1, 99))
