@@ -147,17 +147,16 @@ class Daemon:
     def _worked(self) -> dict[str, int]:
         """Up to when each market's bars were worked off: the last slot on which every strategy there decided.
 
-        A bar of which one strategy has decided and another has not comes again, for the other.
+        A bar of which one strategy has decided and another has not comes again, for the other. A new ledger
+        begins with the account, or where a broker that lives on bars has come to without it.
         """
-        strategies = [seat.strategy for seats in self.assembly.seats.values() for seat in seats]
-        ticks = {name: self.ledger.last_tick(name) for name in strategies}
-        broker = self.assembly.broker
+        book, broker = self.shell.book, self.assembly.broker
         seen = broker.ts_last_bar_utc_ns if isinstance(broker, BarDriven) else 0
-        fresh = all(tick is None for tick in ticks.values())
-        begin = max(seen, self.shell.book.ts_event_utc_ns, self.assembly.start_utc_ns if fresh else 0)
+        begin = book.ts_event_utc_ns - 1 if book.epoch else max(seen, self.assembly.start_utc_ns)
         worked: dict[str, int] = {}
         for market, seats in self.assembly.seats.items():
-            decided = [tick for seat in seats if (tick := ticks[seat.strategy]) is not None]
+            ticks = [self.ledger.last_tick(seat.strategy) for seat in seats]
+            decided = [tick for tick in ticks if tick is not None]
             last = max(decided, default=begin)
             worked[market] = last if all(tick == last for tick in decided) else last - 1
         return worked

@@ -99,8 +99,9 @@ def test_a_strategy_that_is_added_later_begins_now(tmp_path: Path) -> None:
     trade(tmp_path, bars=50)
     last = ticks(tmp_path)[-1][1]
     write_config(tmp_path, strategies={"mnq": "MNQ", "more": "MNQ", "mes": "MES"})
-    trade(tmp_path, bars=4)
+    trade(tmp_path, bars=5)
     assert [(name, (slot - last) // 300_000_000_000) for name, slot, _ in ticks(tmp_path)[50:]] == [
+        ("mes", 0),
         ("mes", 1),
         ("mnq", 1),
         ("more", 1),
@@ -164,6 +165,19 @@ def test_bars_come_at_the_speed_that_was_asked_for(tmp_path: Path) -> None:
 
     trade(tmp_path, bars=11, meddle=clock)
     assert spans[0] >= 10 * 300 / 10_000 * 0.9  # ten bars of 300 s; the first was let go a little late
+
+
+def test_a_market_that_is_a_bar_behind_the_other_catches_up(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    trade(tmp_path, bars=1)
+    trade(tmp_path, meddle=when(lambda d: d.desk.bars == 3))
+    first = ticks(tmp_path)[0][1]
+    assert [(name, (slot - first) // 300_000_000_000) for name, slot, _ in ticks(tmp_path)[:4]] == [
+        ("mes", 0),
+        ("mnq", 0),
+        ("mes", 1),
+        ("mnq", 1),
+    ]
 
 
 # --- what it refuses to start with -------------------------------------------------------------------------
