@@ -1,28 +1,33 @@
 """The account as the ledger tells it: the book folded again, read-only, and what `gamma status` says of it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import merge
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import Any, Final
 
 from gamma.assembly import rules_of, setup_of
-from gamma.book import Book, fold, open_book
+from gamma.book import Book, Setup, fold, marked, open_book
 from gamma.config import Config
-from gamma.events import Recorded
-from gamma.guards import Gauge
-from gamma.ledger.reader import Reader, Wanted
+from gamma.errors import ConfigInvalid
+from gamma.events import EquityMarked, OrderState, Recorded
+from gamma.guards import Gauge, Guard, Leeway
+from gamma.ledger.lease import holder
+from gamma.ledger.reader import Reader
 from gamma.markets import MICRO
 from gamma.outlook import look
-from gamma.reasons import Reason
+from gamma.reasons import Fact, Reason
 from gamma.rules import Rules
+from gamma.views import View
 
-ALL: Final = Wanted(limit=10_000_000)
 _PAGE: Final = 10_000
 # What leaves no trace in the book need not be read to make it.
 _BOOK_FACTS: Final = (
     "BootStarted",
     "DayStarted",
-    "EquityMarked",
     "OrderIntended",
     "OrderAccepted",
     "OrderRejected",
@@ -53,30 +58,79 @@ class Standing:
     rules: Rules
 
 
-def facts_of(reader: Reader, kinds: tuple[str, ...] = _BOOK_FACTS) -> Iterator[Recorded]:
-    """Facts in their order, page by page."""
+def opened(config: Config) -> Reader:
+    """The configuration's ledger, to be read.
+
+    Raises: ConfigInvalid when there is none, or it is another account's.
+    """
+    reader = Reader.open(config.gamma.database)
+    if (reader.account, reader.mode) == (config.account.name, config.gamma.mode):
+        return reader
+    reader.close()
+    raise ConfigInvalid(
+        f"[gamma] database is that of the {reader.mode} account {reader.account!r}, and the configuration "
+        f"is of the {config.gamma.mode} account {config.account.name!r}; give each account its own"
+    )
+
+
+def facts_of(reader: Reader, *kinds: str) -> Iterator[tuple[int, Recorded]]:
+    """Facts of these kinds in their order, with their numbers."""
     seq = 0
     while page := reader.events(seq, kinds=kinds, limit=_PAGE):
-        for number, fact in page:
-            seq = number
-            yield fact  # type: ignore[misc]
+        yield from page  # type: ignore[misc]
+        seq = page[-1][0]
+
+
+def _marks_of(reader: Reader) -> Iterator[tuple[int, Recorded]]:
+    seq = 0
+    while page := reader.marks(seq, limit=_PAGE):
+        yield from page
+        seq = page[-1][0]
+
+
+def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf) -> Book:
+    """The book as the ledger has it, or had it at some time: every fact up to then, folded.
+
+    Half of all facts are marks of equity: they are read as columns, and those in a row are folded as one.
+    """
+    book, ts_last = open_book(setup), 0
+    numbered = merge(facts_of(reader, *_BOOK_FACTS), _marks_of(reader), key=itemgetter(0))
+    facts = takewhile(lambda fact: fact.ts_event_utc_ns <= until_utc_ns, (fact for _, fact in numbered))
+    for kind, run in groupby(facts, type):
+        several = list(run)
+        ts_last = max(ts_last, *(fact.ts_event_utc_ns for fact in several))
+        if kind is EquityMarked:
+            book = marked(book, several)  # type: ignore[arg-type]
+        else:
+            for fact in several:
+                book = fold(book, fact)
+    return book.at(ts_last)
 
 
 def standing(config: Config, reader: Reader) -> Standing:
     """The book as the ledger has it now."""
-    book, ts_last = open_book(setup_of(config)), 0
-    for fact in facts_of(reader):
-        book = fold(book, fact)
-        ts_last = max(ts_last, fact.ts_event_utc_ns)
-    return Standing(book=book.at(ts_last), rules=rules_of(config))
+    return Standing(book=book_of(reader, setup_of(config)), rules=rules_of(config))
 
 
 def summary(config: Config, reader: Reader) -> dict[str, Any]:
-    """Everything that `gamma status` shows, as plain values."""
-    now = standing(config, reader)
-    book, money = now.book, now.book.money
-    trades = reader.trades(ALL)
-    equity = money.equity_microusd
+    """Everything that `gamma status` shows, as plain values of one moment."""
+    with reader.at_once():
+        now = standing(config, reader)
+        return {
+            **_money(now.book, reader),
+            "daemon_pid": holder(config.gamma.database),
+            "positions": positions(now.book),
+            "open_orders": sum(o.live or o.unresolved for o in now.book.orders.values()),
+            "unresolved_orders": unresolved(now.book),
+            "halts": [halt_row(now.book, h) for h in now.book.halts],
+            "alerts": [{"id": a["id"], "key": a["key"], "title": a["title"]} for a in reader.standing_alerts()],
+            "acted": acted(reader, now.rules),
+            "guards": guards(now),
+        }
+
+
+def _money(book: Book, reader: Reader) -> dict[str, Any]:
+    money, equity, totals = book.money, book.money.equity_microusd, reader.trade_totals()
     floor = money.floor.floor_microusd if money.floor else None
     return {
         "account": book.setup.account,
@@ -90,17 +144,20 @@ def summary(config: Config, reader: Reader) -> dict[str, Any]:
         "room_usd": None if floor is None else (equity - floor) / MICRO,
         "day": money.day,
         "day_pnl_usd": (equity - money.day_equity_microusd) / MICRO,
-        "trades": len(trades),
-        "wins": sum(t["pnl_microusd"] > 0 for t in trades),
-        "pnl_usd": sum(t["pnl_microusd"] for t in trades) / MICRO,
+        "trades": totals["trades"],
+        "wins": totals["wins"],
+        "pnl_usd": totals["pnl_microusd"] / MICRO,
         "fees_usd": money.fees_microusd / MICRO,
-        "positions": positions(book),
-        "open_orders": sum(o.live or o.unresolved for o in book.orders.values()),
-        "unresolved_orders": [o.intent.client_order_id for o in book.orders.values() if o.unresolved],
-        "halts": [halt_row(book, h) for h in book.halts],
-        "guards": guards(now),
-        "acted": acted(reader, now.rules),
     }
+
+
+def unresolved(book: Book) -> list[dict[str, Any]]:
+    """Orders whose fate is not known; one that is being sent right now is not among them."""
+    return [
+        {"id": o.intent.client_order_id, "market": o.intent.market, "state": str(o.state)}
+        for o in book.orders.values()
+        if o.unresolved and o.state is not OrderState.PENDING
+    ]
 
 
 def positions(book: Book) -> list[dict[str, Any]]:
@@ -151,9 +208,8 @@ def guards(now: Standing) -> list[dict[str, Any]]:
     """Each guard of each strategy: what it is, and where its dial stands."""
     rows = []
     for strategy in now.rules.strategies.values():
-        view = look(now.book, now.rules, strategy)
+        view = _priced(now.book, look(now.book, now.rules, strategy))
         for name, guard in strategy.guards:
-            dial: Mapping[str, Any] = guard.reading(view) if isinstance(guard, Gauge) else {}
             rows.append(
                 {
                     "name": name,
@@ -163,21 +219,52 @@ def guards(now: Standing) -> list[dict[str, Any]]:
                     "measures": guard.measures,
                     "resets": guard.resets,
                     "latches": guard.latches,
-                    "limit": dial.get("limit"),
-                    "now": dial.get("now"),
+                    **_dial(guard, view),
                 }
             )
     return rows
+
+
+def _priced(book: Book, view: View) -> View:
+    """Prices are no facts: equity is what it was when it was last recorded, which is at the last bar."""
+    if not math.isnan(view.account.equity_usd):
+        return view
+    money = book.money
+    account = replace(
+        view.account,
+        equity_usd=money.equity_microusd / MICRO,
+        peak_equity_usd=max(money.peak_microusd, money.equity_microusd) / MICRO,
+        day_pnl_usd=(money.equity_microusd - money.day_equity_microusd) / MICRO,
+    )
+    return replace(view, account=account)
+
+
+def _dial(guard: Guard, view: View) -> dict[str, Any]:
+    """Where the guard stands, and how much of the way to its limit is left [1]; None where there is no such number."""
+    try:
+        dial: Mapping[str, Fact] = guard.reading(view) if isinstance(guard, Gauge) else {}
+        limit, now = dial.get("limit"), dial.get("now")
+        left = guard.leeway(view) if isinstance(guard, Leeway) else _left(now, limit)
+    except Exception:  # a stranger's guard must not keep a person from seeing the account
+        limit, now, left = None, None, math.nan
+    known = not math.isnan(left)
+    return {"limit": limit, "now": now, "leeway_frac": max(0.0, min(1.0, left)) if known else None}
+
+
+def _left(now: Fact | None, limit: Fact | None) -> float:
+    if isinstance(now, str) or isinstance(limit, str) or now is None or limit is None:
+        return math.nan
+    return 1 - now / limit
 
 
 def acted(reader: Reader, rules: Rules) -> list[dict[str, Any]]:
     """Which guards cut or denied orders, or halted, and how often."""
     names = {name for s in rules.strategies.values() for name, _ in s.guards}
     counts: Counter[tuple[str, str]] = Counter()
-    for row in reader.decisions(ALL):
-        if row["bound_by"] in names and row["reason"] != Reason.OK:
-            counts[row["bound_by"], row["reason"]] += 1
-    for row in reader.halts(ALL):
-        if row["action"] == "halted" and str(row["actor"]).startswith("guard:"):
-            counts[str(row["actor"]).removeprefix("guard:"), f"{row['level']}: {row['reason']}"] += 1
-    return [{"by": by, "reason": why, "count": n} for (by, why), n in counts.most_common()]
+    for (by, reason), number in reader.tally("decisions", "bound_by", "reason").items():
+        if by in names and reason != Reason.OK:
+            counts[by, reason] += number
+    for (action, actor, level, reason), number in reader.tally("halts", "action", "actor", "level", "reason").items():
+        if action == "halted" and actor.startswith("guard:"):
+            counts[actor.removeprefix("guard:"), f"{level}: {reason}"] += number
+    return [{"name": by, "reason": why, "times": n} for (by, why), n in counts.most_common()]

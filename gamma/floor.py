@@ -77,8 +77,12 @@ def _rise(rule: FloorRule, state: FloorState, reference_microusd: int) -> FloorS
     reference = max(state.reference_microusd, reference_microusd)
     # A rule that was loosened (a wider drawdown after a change of phase) must not lower a floor that stood.
     floor = max(state.floor_microusd, _below(rule, reference))
+    if (reference, floor) == (state.reference_microusd, state.floor_microusd):
+        return state
     return replace(state, reference_microusd=reference, floor_microusd=floor)
 
 
 def _tested(state: FloorState, equity_microusd: int) -> FloorState:
-    return replace(state, breached=state.breached or equity_microusd <= state.floor_microusd)
+    if state.breached or equity_microusd > state.floor_microusd:
+        return state
+    return replace(state, breached=True)

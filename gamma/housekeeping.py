@@ -34,6 +34,7 @@ DISK_MIN_BYTES: Final = 1 << 30
 LISTEN_S: Final = 0.5
 DELIVER_S: Final = 5.0
 PING_S: Final = 60.0
+SILENCE_MAX_S: Final = 60.0
 NS: Final = 1_000_000_000
 
 log = structlog.get_logger("gamma.housekeeping")
@@ -87,7 +88,7 @@ class Housekeeping:
             (self.listen, LISTEN_S),
         ]
         if self.messengers is not None:
-            jobs += [(self.messengers.deliver, DELIVER_S), (self.messengers.ping, PING_S)]
+            jobs += [(self.messengers.deliver, DELIVER_S), (self.ping, PING_S)]
         for job, every_s in jobs:
             schedule.add_job(job, "interval", seconds=every_s, id=job.__name__)
         schedule.add_listener(self._missed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -133,6 +134,26 @@ class Housekeeping:
             requests.answer(self.requests, self.answers.given.pop(command.command_id))
         self.answers.given.clear()
 
+    async def ping(self) -> None:
+        """Say that all is well, while it is: it is the silence that calls somebody."""
+        if self.messengers is not None and self.healthy:
+            await self.messengers.ping()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing failed or stops, there is room to record, and broker and feed are heard.
+
+        A halt is no illness: the daemon does what it should.
+        """
+        free = free_bytes(self.config.gamma.database)
+        return (
+            self.turnstile.failure is None
+            and not self.turnstile.stopping.is_set()
+            and (free is None or free >= DISK_MIN_BYTES)
+            and self._broker_silence_s() <= SILENCE_MAX_S
+            and self._overdue_s() <= SILENCE_MAX_S
+        )
+
     # Parts of them, which the start of the daemon needs too; the caller has the turn.
 
     async def ask_broker(self, ask: Callable[[], Awaitable[None]]) -> bool:
@@ -157,12 +178,12 @@ class Housekeeping:
         The strategies look at a bar in the turn in which it comes, so that one age serves both loops: how
         long the next bar is overdue.
         """
-        overdue_s = max(0.0, time.monotonic() - self._bar_heard - self._bar_every_s)
+        overdue_s = self._overdue_s()
         wall, mono = time.time_ns() - self._started[0], time.monotonic_ns() - self._started[1]
         switched = self.kill_switch.exists()
         await self.shell.feed(
             HealthSeen(
-                broker_age_s=time.monotonic() - self._broker_heard if self._broker_silent else 0.0,
+                broker_age_s=self._broker_silence_s(),
                 data_age_s=overdue_s,
                 strategy_age_s=overdue_s,
                 clock_offset_s=(wall - mono) / NS,
@@ -172,6 +193,12 @@ class Housekeeping:
         )
         if switched and not any(_is_off(h.reason, h.level) for h in self.shell.book.halts.values()):
             await self._halt("kill_switch", f"the kill switch {self.kill_switch} is on", Level.HALTED)
+
+    def _broker_silence_s(self) -> float:
+        return time.monotonic() - self._broker_heard if self._broker_silent else 0.0
+
+    def _overdue_s(self) -> float:
+        return max(0.0, time.monotonic() - self._bar_heard - self._bar_every_s)
 
     async def _see_disk(self) -> None:
         """A full disk takes no intent; halt while there is room for what is still to be written."""

@@ -5,21 +5,34 @@ from typing import final
 import httpx
 import structlog
 
-from gamma.alerts import Courier, Discord, Sign, ping
+from gamma.alerts import Courier, Discord, Sign, address, ping
 from gamma.config import Config
 from gamma.ledger import Ledger
 
 log = structlog.get_logger("gamma.messengers")
 
 
+def sender_of(config: Config, client: httpx.AsyncClient) -> Discord:
+    """The webhooks of the configuration; those of live trading are apart from paper's.
+
+    Raises: ConfigInvalid when an address is none, that of the dead-man service among them.
+    """
+    hooks = config.alerts.live if config.gamma.mode == "live" else config.alerts.paper
+    if url := config.alerts.dead_man_url.get_secret_value():
+        address("dead_man_url", url)
+    return Discord(client, critical=hooks.discord_critical, routine=hooks.discord_routine)
+
+
 @final
 class Messengers:
-    """The ways out to people, as the config names them; those of live trading are apart from paper's."""
+    """The ways out to people, as the config names them.
+
+    Raises: ConfigInvalid when an address is none.
+    """
 
     def __init__(self, config: Config, ledger: Ledger, client: httpx.AsyncClient) -> None:
-        hooks = config.alerts.live if config.gamma.mode == "live" else config.alerts.paper
-        sender = Discord(client, critical=hooks.discord_critical, routine=hooks.discord_routine)
-        self._courier = Courier(ledger.outbox, sender, Sign(account=config.account.name, mode=config.gamma.mode))
+        sign = Sign(account=config.account.name, mode=config.gamma.mode)
+        self._courier = Courier(ledger.outbox, sender_of(config, client), sign)
         self._client = client
         self._dead_man_url = config.alerts.dead_man_url
 
@@ -28,7 +41,7 @@ class Messengers:
         await self._courier.drain(final=final)
 
     async def ping(self) -> None:
-        """Say that all is well, where somebody listens for it."""
+        """Say that all is well, where somebody listens for it. Call it only while that is so."""
         if self._dead_man_url.get_secret_value():
             error = await ping(self._client, self._dead_man_url)
             if error:

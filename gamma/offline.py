@@ -83,6 +83,6 @@ def refuse_resume(config: Config, command: Command) -> Answer | None:
 def acknowledge(ledger: Ledger, command: AckRequested) -> Answer:
     """Mark alerts as seen by a person."""
     seen = ledger.outbox.ack(command.alert, time.time_ns())
-    text = ", ".join(sorted({a.notice.key for a in seen})) or "nothing"
-    ok = bool(seen) or not command.alert
-    return Answer(command_id=command.command_id, ok=ok, text=f"acknowledged: {text}")
+    named = f"{command.alert!r} waits" if command.alert else "waits"
+    text = f"acknowledged: {', '.join(sorted({a.notice.key for a in seen}))}" if seen else f"no critical alert {named}"
+    return Answer(command_id=command.command_id, ok=bool(seen) or not command.alert, text=text)

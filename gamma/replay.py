@@ -1,13 +1,12 @@
-"""Replay: recorded decisions made again, and the book as it was at any time.
+"""Replay: recorded decisions made again.
 
 Every decision is stored with its whole view. `verify` puts each view through the sizers and guards of
 the config once more and must get the same lots and the same trace, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from gamma.book import Book, Setup, fold, open_book
 from gamma.codec import encode
 from gamma.decision import decide
 from gamma.events import DecisionMade, Recorded
@@ -82,13 +81,3 @@ def _again(fact: DecisionMade, rules: Rules) -> Difference | None:
         "the chain has other steps now",
     )
     return Difference(decision_id=fact.decision_id, lots_recorded=fact.lots, lots_now=decision.lots, text=told)
-
-
-def book_at(facts: Iterator[Recorded], setup: Setup, ts_utc_ns: int) -> Book:
-    """The book as the ledger had it at that time."""
-    book = open_book(setup)
-    for fact in facts:
-        if fact.ts_event_utc_ns > ts_utc_ns:
-            break
-        book = fold(book, fact)
-    return book

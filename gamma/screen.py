@@ -69,7 +69,9 @@ class Screen:
 
 
 def clock(ts_utc_ns: int) -> str:
-    """An instant in New York's time, as `Tue 2026-06-02 09:35 ET`."""
+    """An instant in New York's time, as `Tue 2026-06-02 09:35 ET`; before the first bar there is none."""
+    if not ts_utc_ns:
+        return "before the first bar"
     return datetime.fromtimestamp(ts_utc_ns / 1e9, UTC).astimezone(NEW_YORK).strftime("%a %Y-%m-%d %H:%M ET")
 
 

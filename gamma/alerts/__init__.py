@@ -6,7 +6,7 @@ due, groups and words it, and hands it to the `Discord` sender; what did not arr
 
 from gamma.alerts.courier import Courier, Outbox, Queued
 from gamma.alerts.embeds import Message, Sign
-from gamma.alerts.webhooks import Answer, Discord, Outcome, Pace, open_client, ping
+from gamma.alerts.webhooks import Answer, Discord, Outcome, Pace, address, open_client, ping
 
 __all__ = [
     "Answer",
@@ -18,6 +18,7 @@ __all__ = [
     "Pace",
     "Queued",
     "Sign",
+    "address",
     "open_client",
     "ping",
 ]

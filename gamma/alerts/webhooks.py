@@ -122,7 +122,7 @@ class Discord:
         self._monotonic_s = monotonic_s
         self._jitter = jitter
         urls = {"discord_critical": critical.get_secret_value(), "discord_routine": routine.get_secret_value()}
-        self._channels = [_Channel(name, _address(name, url)) for name, url in urls.items() if url]
+        self._channels = [_Channel(name, address(name, url)) for name, url in urls.items() if url]
         if len(self._channels) == 2 and urls["discord_critical"] == urls["discord_routine"]:
             self._channels.pop()
 
@@ -245,7 +245,7 @@ async def ping(client: httpx.AsyncClient, url: SecretStr, *, timeout_s: float = 
 
     Raises: ConfigInvalid when the address is none.
     """
-    return await _reach(client, _address("dead_man_url", url.get_secret_value()), timeout_s)
+    return await _reach(client, address("dead_man_url", url.get_secret_value()), timeout_s)
 
 
 async def _reach(client: httpx.AsyncClient, url: httpx.URL, timeout_s: float) -> str:
@@ -277,7 +277,11 @@ def _seconds(value: Any) -> float | None:
     return wait_s if math.isfinite(wait_s) and wait_s >= 0 else None
 
 
-def _address(name: str, url: str) -> httpx.URL:
+def address(name: str, url: str) -> httpx.URL:
+    """The address of a service that people are told by: https, or of this machine.
+
+    Raises: ConfigInvalid, which names the key and does not quote the address.
+    """
     found = _parsed(url)
     safe = found is not None and (found.scheme == "https" or (found.scheme == "http" and found.host in _LOOPBACK))
     if found is None or not safe or not found.host:

@@ -9,11 +9,24 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gamma import floor
-from gamma.book.account import ACCOUNT_FOLDS
+from gamma.book.account import ACCOUNT_FOLDS, marked
 from gamma.book.pages import Book, Breach, Control, Key, Money, Setup, Track
 from gamma.book.trading import TRADING_FOLDS, owner
 
-__all__ = ["Book", "Breach", "Control", "Key", "Money", "Setup", "Track", "durable", "fold", "open_book", "owner"]
+__all__ = [
+    "Book",
+    "Breach",
+    "Control",
+    "Key",
+    "Money",
+    "Setup",
+    "Track",
+    "durable",
+    "fold",
+    "marked",
+    "open_book",
+    "owner",
+]
 
 _FOLDS: Final[dict[type, Callable[[Book, Any], Book]]] = ACCOUNT_FOLDS | TRADING_FOLDS
 

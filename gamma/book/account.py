@@ -1,6 +1,6 @@
 """Folds of what is the account's own: its days and equity, halts, comparisons, arming; and of market data. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -61,21 +61,29 @@ def _day(book: Book, event: DayStarted) -> Book:
 
 
 def _equity(book: Book, event: EquityMarked) -> Book:
-    """The favourable extreme first, then the adverse one: within a bar the order is unknown."""
+    return marked(book, (event,))
+
+
+def marked(book: Book, events: Iterable[EquityMarked]) -> Book:
+    """The book after several of these in a row: what `fold` makes of one after the other, at the price of one.
+
+    Of a bar the favourable extreme comes first, then the adverse one: within it the order is unknown.
+    """
     money, rule = book.money, book.setup.floor_rule
-    state = money.floor
-    if rule is not None and state is not None:
-        for equity in (event.high_microusd, event.low_microusd, event.close_microusd):
-            state = floor.mark(rule, state, equity)
-    peak = max(money.peak_microusd, event.high_microusd)
-    market = book.market(event.market)
-    high = event.high_points * market.ticks_per_point
-    low = event.low_points * market.ticks_per_point
-    return replace(
-        book,
-        money=replace(money, equity_microusd=event.close_microusd, peak_microusd=peak, floor=state),
-        positions={k: _aged(p, event, high, low) if k[1] == event.market else p for k, p in book.positions.items()},
-    )
+    state, peak, equity = money.floor, money.peak_microusd, money.equity_microusd
+    positions = dict(book.positions)
+    for event in events:
+        if rule is not None and state is not None:
+            for seen in (event.high_microusd, event.low_microusd, event.close_microusd):
+                state = floor.mark(rule, state, seen)
+        peak, equity = max(peak, event.high_microusd), event.close_microusd
+        market = book.market(event.market)
+        high = event.high_points * market.ticks_per_point
+        low = event.low_points * market.ticks_per_point
+        for key in [key for key in positions if key[1] == event.market]:
+            positions[key] = _aged(positions[key], event, high, low)
+    money = replace(money, equity_microusd=equity, peak_microusd=peak, floor=state)
+    return replace(book, money=money, positions=positions)
 
 
 def _aged(position: Position, event: EquityMarked, high_ticks: float, low_ticks: float) -> Position:

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from gamma.cli import account, brokers, config, database, doctor, feed, init, markets, operate, replay, run, size
+from gamma.cli import (
+    account,
+    brokers,
+    config,
+    database,
+    doctor,
+    feed,
+    init,
+    markets,
+    operate,
+    replay,
+    run,
+    size,
+    status,
+)
 from gamma.cli.output import group
 
 app = group("Position sizing and live trading: the right number of contracts, and you can see why.")
@@ -30,6 +44,7 @@ def _gamma(
 init.add_to(app)
 run.add_to(app)
 size.add_to(app)
+status.add_to(app)
 account.add_to(app)
 operate.add_to(app)
 replay.add_to(app)

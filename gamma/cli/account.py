@@ -1,46 +1,33 @@
-"""Commands that look at the account: status, positions, orders, trades, decisions. They read, and cannot write."""
+"""Commands that list what is held and was done: positions, orders, trades, decisions. They read, and cannot write."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
+from gamma.cli.wording import clock, column, price, price_of, side, usd, words
+from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from gamma.config import Config
-    from gamma.ledger.reader import Wanted
+    from gamma.events import DecisionMade
+    from gamma.ledger.reader import Reader, Wanted
 
 Limit = Annotated[int, typer.Option("--limit", "-n", help="At most so many, the newest.", min=1)]
 OfStrategy = Annotated[str, typer.Option("--strategy", "-s", help="Only this strategy.", metavar="NAME")]
 OfMarket = Annotated[str, typer.Option("--market", "-m", help="Only this market.", metavar="SYMBOL")]
+Rows = Sequence[dict[str, Any]]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (status, positions, orders, trades, decisions):
+    for command in (positions, orders, trades, decisions):
         app.command(command.__name__)(command)
-
-
-def status(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show where the account stands: money, floor, positions, halts, and every guard with its dial.
-
-    Example: gamma status
-    """
-    from gamma.account import summary
-    from gamma.ledger.reader import Reader
-
-    config = _config(path)
-    with Reader.open(config.gamma.database) as reader:
-        told = summary(config, reader)
-    if as_json:
-        print_json(told)
-    else:
-        show_status(told)
 
 
 def positions(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -48,17 +35,16 @@ def positions(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> 
 
     Example: gamma positions --json
     """
+    from gamma.account import opened, standing
     from gamma.account import positions as held
-    from gamma.account import standing
-    from gamma.ledger.reader import Reader
 
     config = _config(path)
-    with Reader.open(config.gamma.database) as reader:
+    with opened(config) as reader, reader.at_once():
         rows = held(standing(config, reader).book)
     if as_json:
         print_json(rows)
     else:
-        console().print(_positions(rows) if rows else "flat: nothing is held")
+        console().print(positions_table(config, rows) if rows else "flat: nothing is held")
 
 
 def orders(
@@ -74,28 +60,42 @@ def orders(
 
     Example: gamma orders --open
     """
-    from gamma.ledger.reader import Reader
-
     config = _config(path)
-    with Reader.open(config.gamma.database) as reader:
-        rows = reader.orders(_wanted(strategy, market, limit), open_only=open_only)
+    wanted = _wanted(strategy, market, limit)
+    with _opened(config) as reader, reader.at_once():
+        rows = reader.orders(_all(wanted) if open_only else wanted, open_only=open_only)[-limit:]
+        if not rows:
+            _known(config, reader, wanted)
     if as_json:
         print_json(rows)
-        return
-    table = _table("New York", "order", "strategy", "market", "kind", ">lots", ">price", ">filled", "state")
-    for row in rows:
-        table.add_row(
-            _moment(row["ts_event_utc_ns"]),
-            row["id"],
-            row["strategy"],
-            row["market"],
-            row["kind"],
-            f"{row['side'] * row['lots']:+d}",
-            _price(config, row["market"], row["price_ticks"]) if row["price_ticks"] else "market",
-            str(row["filled_lots"]),
-            row["state"],
-        )
-    console().print(table if rows else "no orders")
+    elif rows:
+        console().print(_orders(config, rows))
+    else:
+        console().print("no open orders" if open_only else "no orders yet")
+
+
+def _orders(config: "Config", rows: Rows) -> "RenderableType":
+    from gamma.cli.tables import table
+
+    title, times = column("New York", [row["ts_event_utc_ns"] for row in rows])
+    return table(
+        (title, "order", "?strategy", "market", "kind", ">lots", ">price", "?>filled", "state"),
+        [
+            (
+                at,
+                row["id"],
+                row["strategy"],
+                row["market"],
+                row["kind"],
+                f"{row['side'] * row['lots']:+d}",
+                price_of(config, row["market"], row["price_ticks"]) if row["price_ticks"] else "market",
+                str(row["filled_lots"]),
+                row["state"],
+            )
+            for at, row in zip(times, rows, strict=True)
+        ],
+        console().width,
+    )
 
 
 def trades(
@@ -110,33 +110,50 @@ def trades(
 
     Example: gamma trades -n 20
     """
-    from gamma.ledger.reader import Reader
     from gamma.markets import MICRO
 
     config = _config(path)
-    with Reader.open(config.gamma.database) as reader:
-        rows = reader.trades(_wanted(strategy, market, limit))
-        count = reader.count("trades")
+    wanted = _wanted(strategy, market, limit)
+    with _opened(config) as reader, reader.at_once():
+        rows = reader.trades(wanted)
+        if not rows:
+            _known(config, reader, wanted)
+        totals = reader.trade_totals()
     if as_json:
         print_json(rows)
         return
-    table = _table("opened (New York)", "closed", "strategy", "market", ">lots", ">entry", ">exit", ">P&L", "ended by")
-    for row in rows:
-        table.add_row(
-            _moment(row["ts_open_utc_ns"]),
-            _moment(row["ts_close_utc_ns"]),
-            row["strategy"],
-            row["market"],
-            f"{row['side'] * row['lots_max']:+d}",
-            f"{row['entry_points']:,.2f}",
-            f"{row['exit_points']:,.2f}",
-            _usd(row["pnl_microusd"] / MICRO),
-            row["exit_reason"],
-        )
-    console().print(table if rows else "no trades yet")
-    if rows:
-        net = sum(r["pnl_microusd"] for r in rows) / MICRO
-        console().print(f"\n{len(rows)} of {count} trades, net {_usd(net)} usd")
+    if not rows:
+        console().print("no trades yet")
+        return
+    console().print(_trades(config, rows))
+    net = sum(row["pnl_microusd"] for row in rows) / MICRO
+    console().print(f"\n{len(rows):,} of {totals['trades']:,} trades, net {usd(net)} usd")
+
+
+def _trades(config: "Config", rows: Rows) -> "RenderableType":
+    from gamma.cli.tables import table
+    from gamma.markets import MICRO
+
+    closed, ends = column("closed", [row["ts_close_utc_ns"] for row in rows])
+    opened, begins = column("opened", [row["ts_open_utc_ns"] for row in rows])
+    return table(
+        (closed, f"?{opened}", "strategy", "?market", ">lots", ">entry", ">exit", ">P&L", "ended by"),
+        [
+            (
+                end,
+                begin,
+                row["strategy"],
+                row["market"],
+                f"{row['side'] * row['lots_max']:+d}",
+                price(config, row["market"], row["entry_points"]),
+                price(config, row["market"], row["exit_points"]),
+                usd(row["pnl_microusd"] / MICRO),
+                words(row["exit_reason"]),
+            )
+            for end, begin, row in zip(ends, begins, rows, strict=True)
+        ],
+        console().width,
+    )
 
 
 def decisions(
@@ -153,116 +170,87 @@ def decisions(
     Example: gamma decisions -n 5
     """
     from gamma.codec import plain
-    from gamma.ledger.reader import Reader
 
     config = _config(path)
-    with Reader.open(config.gamma.database) as reader:
+    wanted = _wanted(strategy, market, limit)
+    with _opened(config) as reader:
         if decision_id:
             made = reader.decision(decision_id)
             if as_json:
-                print_json(plain(made))
+                print_json({"id": made.decision_id, **_without_nan(plain(made))})
             else:
                 _show_one(made)
             return
-        rows = reader.decisions(_wanted(strategy, market, limit))
+        rows = reader.decisions(wanted)
+        if not rows:
+            _known(config, reader, wanted)
     if as_json:
         print_json(rows)
-        return
-    table = _table("New York", "decision", "market", "side", ">sized", ">lots", "bound by", "why")
-    for row in rows:
-        table.add_row(
-            _moment(row["ts_event_utc_ns"]),
-            row["id"],
-            row["market"],
-            "buy" if row["side"] > 0 else "sell",
-            str(row["sized_lots"]),
-            f"[bold]{row['lots']}[/]",
-            row["bound_by"],
-            "" if row["reason"] == "ok" else row["reason"].replace("_", " "),
-            style="" if row["lots"] else "dim",
-        )
-    console().print(table if rows else "no decisions yet")
+    else:
+        console().print(_decisions(rows) if rows else "no decisions yet")
 
 
-def show_status(told: Mapping[str, Any], *, dials: bool = True) -> None:
-    """Print what `summary` gathered; `dials` for the guards' too."""
-    out = console()
-    colour = "green" if told["state"] == "ACTIVE" else "yellow"
-    when = _clock(told["ts_event_utc_ns"])
-    out.print(f"[bold]{told['account']}[/] ({told['mode']})  [bold {colour}]{told['state']}[/]  {when}")
-    out.print(
-        f"balance [bold]{told['balance_usd']:,.2f}[/]  equity {told['equity_usd']:,.2f}  peak {told['peak_usd']:,.2f}"
-        + ("" if told["floor_usd"] is None else f"  floor {told['floor_usd']:,.2f}  room {told['room_usd']:,.2f}")
+def _decisions(rows: Rows) -> "RenderableType":
+    from gamma.cli.tables import table
+    from gamma.reasons import Reason
+
+    title, times = column("New York", [row["ts_event_utc_ns"] for row in rows])
+    return table(
+        (title, "decision", "?market", "side", "?>sized", ">lots", "bound by", "why"),
+        [
+            (
+                at,
+                row["id"],
+                row["market"],
+                side(row["side"]),
+                str(row["sized_lots"]),
+                str(row["lots"]),
+                row["bound_by"],
+                "" if row["reason"] == Reason.OK else words(row["reason"]),
+            )
+            for at, row in zip(times, rows, strict=True)
+        ],
+        console().width,
     )
-    out.print(
-        f"today {_usd(told['day_pnl_usd'])}  trades {told['trades']} ({told['wins']} won)  "
-        f"P&L {_usd(told['pnl_usd'])} net, fees {told['fees_usd']:,.2f}"
-    )
-    out.print()
-    out.print(_positions(told["positions"]) if told["positions"] else "[dim]flat[/]")
-    if told["unresolved_orders"]:
-        out.print(f"[yellow]unresolved orders: {', '.join(told['unresolved_orders'])}[/]")
-    out.print()
-    _show_halts(told["halts"])
-    if told["acted"]:
-        out.print()
-        table = _table("guards that acted", "why", ">times")
-        for row in told["acted"]:
-            table.add_row(row["by"], row["reason"].replace("_", " "), f"{row['count']:,}")
-        out.print(table)
-    if dials:
-        out.print()
-        out.print(_guards(told["guards"]))
 
 
-def _show_halts(halts: Sequence[Mapping[str, Any]]) -> None:
-    if not halts:
-        console().print("[dim]no halts[/]")
-        return
-    table = _table("halt", "on", "level", "reason", "by", "since")
-    for row in halts:
-        where = row["target"] or row["scope"]
-        table.add_row(row["id"], where, row["level"], row["reason"], row["actor"], _clock(row["ts_event_utc_ns"]))
-    console().print(table)
-    console().print("[dim]a person lifts a halt with: gamma resume --ack ID[/]")
+def _show_one(made: "DecisionMade") -> None:
+    from rich.markup import escape
 
-
-def _guards(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    table = _table("guard", "id", ">limit", ">now", "scope", "measures", "latches")
-    seen: set[str] = set()
-    for row in rows:
-        if row["name"] not in seen:
-            seen.add(row["name"])
-            dial = [_dial(row["limit"]), _dial(row["now"])]
-            table.add_row(row["name"], row["id"], *dial, row["scope"], row["measures"], row["latches"])
-    for column in table.columns[5:]:
-        column.no_wrap = False
-    return table
-
-
-def _positions(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    table = _table("strategy", "market", ">lots", ">entry", ">stop", ">target", "since", "")
-    for row in rows:
-        table.add_row(
-            row["strategy"],
-            row["market"],
-            f"{row['lots']:+d}",
-            _dial(row["entry_points"]),
-            _dial(row["stop_points"]),
-            _dial(row["target_points"]),
-            _clock(row["ts_open_utc_ns"]),
-            f"closing: {row['exit_reason']}" if row["exit_reason"] else "",
-        )
-    return table
-
-
-def _show_one(made: Any) -> None:
     from gamma.cli.trace import trace_table
 
     out = console()
-    side = "buy" if made.side > 0 else "sell"
-    out.print(f"[bold]{made.decision_id}[/]  {_clock(made.ts_event_utc_ns)}  {side} [bold]{made.lots}[/] {made.market}")
+    when, what = clock(made.ts_event_utc_ns), f"{side(made.side)} [bold]{made.lots}[/] {escape(made.market)}"
+    out.print(f"[bold]{escape(made.decision_id)}[/]  {when}  {what}, bound by [bold]{escape(made.bound_by)}[/]")
+    out.print()
     out.print(trace_table(made.steps, made.bound_by))
+    if made.fault:
+        out.print(f"\n[bold red]fault[/] {escape(made.fault)}")
+
+
+def positions_table(config: "Config", rows: Rows) -> "RenderableType":
+    """What is held, a row each."""
+    from gamma.cli.tables import table
+
+    titles = ["strategy", "market", ">lots", ">entry", ">stop", "?>target", "?since"]
+    if closing := any(row["exit_reason"] for row in rows):
+        titles.append("closing for")
+    lines = []
+    for row in rows:
+        shown = [price(config, row["market"], row[f"{name}_points"]) for name in ("entry", "stop", "target")]
+        since = clock(row["ts_open_utc_ns"])
+        line = [row["strategy"] or "(not ours)", row["market"], f"{row['lots']:+d}", *shown, since]
+        lines.append([*line, words(row["exit_reason"])] if closing else line)
+    return table(titles, lines, console().width)
+
+
+def _without_nan(tree: Any) -> Any:
+    """What the ledger writes as a word, because JSON has no number for it, is not known."""
+    if isinstance(tree, dict):
+        return {name: _without_nan(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [_without_nan(value) for value in tree]
+    return None if isinstance(tree, str) and tree in ("NaN", "Infinity", "-Infinity") else tree
 
 
 def _config(path: Path) -> "Config":
@@ -271,42 +259,28 @@ def _config(path: Path) -> "Config":
     return load(path, os.environ)
 
 
+def _opened(config: "Config") -> "Reader":
+    from gamma.account import opened
+
+    return opened(config)
+
+
 def _wanted(strategy: str, market: str, limit: int) -> "Wanted":
     from gamma.ledger.reader import Wanted
 
     return Wanted(strategy=strategy, market=market, limit=limit)
 
 
-def _table(*titles: str) -> "Table":
-    """A table without lines; a title that begins with > is a column of numbers."""
-    from rich.table import Table
+def _all(wanted: "Wanted") -> "Wanted":
+    from dataclasses import replace
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title.lstrip(">"), justify="right" if title.startswith(">") else "left", no_wrap=True)
-    return table
+    return replace(wanted, limit=1_000_000_000)
 
 
-def _clock(ts_utc_ns: int) -> str:
-    from gamma.screen import clock
-
-    return clock(ts_utc_ns)
-
-
-def _moment(ts_utc_ns: int) -> str:
-    """Short, for lists: `06-02 09:35`, New York."""
-    return _clock(ts_utc_ns)[9:20]
-
-
-def _usd(value: float) -> str:
-    return f"{value:+,.2f}"
-
-
-def _dial(value: float | str | None) -> str:
-    if isinstance(value, str) or value is None:
-        return value or "-"
-    return f"{value:,.10g}" if value == value else "-"
-
-
-def _price(config: "Config", market: str, ticks: int) -> str:
-    return f"{config.market(market).points(ticks):,.10g}"
+def _known(config: "Config", reader: "Reader", wanted: "Wanted") -> None:
+    """Nothing was found: a strategy or market that nobody knows is a slip of the pen, and not an empty list."""
+    for word, what in ((wanted.strategy, "strategy"), (wanted.market, "market")):
+        known = {getattr(s, "name" if what == "strategy" else "market") for s in config.strategies}
+        known |= {names[0] for names in reader.tally("decisions", what)}
+        if word and word not in known:
+            raise InputInvalid(f"--{what} {word!r} is in neither config nor ledger; known: {', '.join(sorted(known))}")

@@ -13,6 +13,8 @@ from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console
 from gamma.errors import GammaError, LedgerInUse
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from gamma.assembly import Assembly
     from gamma.config import Config
 
@@ -164,14 +166,31 @@ def _disk(config: "Config") -> tuple[bool, str]:
 
 
 def _alerts(config: "Config") -> tuple[bool, str]:
-    hooks = config.alerts.live if config.gamma.mode == "live" else config.alerts.paper
-    named = [n for n in ("discord_critical", "discord_routine") if getattr(hooks, n).get_secret_value()]
-    live = config.gamma.mode == "live"
-    if not named:
+    """Ask each webhook, without posting. The dead-man service is left alone: it would take that for a sign of life."""
+    import asyncio
+
+    from gamma.alerts import open_client
+    from gamma.messengers import sender_of
+
+    async def ask() -> dict[str, str]:
+        async with open_client() as client:
+            return dict(await sender_of(config, client).check())
+
+    told = asyncio.run(ask())
+    silence = "; the dead-man service is called while all is well" if _set(config.alerts.dead_man_url) else ""
+    if not told:
+        live = config.gamma.mode == "live"
         return not live, "no webhook: alerts stay in the ledger" + (
-            " - set alerts.live.discord_critical" if live else ""
-        )
-    return True, f"to {', '.join(named)}"
+            live * "; set alerts.live.discord_critical"
+        ) + silence
+    dead = [f"{name}: {error}" for name, error in told.items() if error]
+    if dead:
+        return False, f"{'; '.join(dead)}; make the webhook anew in Discord, and paste its address"
+    return True, f"to {' and '.join(told)}{silence}"
+
+
+def _set(secret: "SecretStr") -> bool:
+    return bool(secret.get_secret_value())
 
 
 def _process_started() -> float:

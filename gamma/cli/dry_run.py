@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from gamma import plugins
-from gamma.account import standing
+from gamma.account import opened, standing
 from gamma.assembly import SQLITE, assemble
 from gamma.book import Book
 from gamma.cli.cases import Hand, hand_view
@@ -20,7 +20,6 @@ from gamma.decision import Decision, Guards, Sizers, decide
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.guards import inert
 from gamma.ledger.connections import file_of
-from gamma.ledger.reader import Reader
 from gamma.markets import Market, market
 from gamma.sizing import shrink, whole_lots
 from gamma.views import OrderView, View
@@ -112,12 +111,7 @@ def _book(config: Config) -> Book | None:
     path = file_of(url)
     if url.startswith(SQLITE) and (path is None or not path.exists()):
         return None
-    with Reader.open(url) as reader:
-        if (reader.account, reader.mode) != (config.account.name, config.gamma.mode):
-            raise ConfigInvalid(
-                f"[gamma] database is that of the {reader.mode} account {reader.account!r}, and the configuration "
-                f"is of the {config.gamma.mode} account {config.account.name!r}; give each account its own"
-            )
+    with opened(config) as reader:
         return standing(config, reader).book
 
 

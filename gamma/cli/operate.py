@@ -7,13 +7,14 @@ the ledger itself and does the same through the same engine.
 import getpass
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json
+from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import InputInvalid, LedgerInUse
 
 if TYPE_CHECKING:
@@ -46,16 +47,17 @@ def halt(
     """
     from gamma.events import HaltRequested, Level
 
+    if strategy and market:
+        raise typer.BadParameter("give --strategy or --market, not both")
+    if kill and (strategy or market):
+        raise typer.BadParameter("--kill stops the whole account; leave --strategy and --market out")
     config = _config(path)
     if kill:
-        switch = Path(config.paths.kill_switch)
-        switch.write_text(f"{_actor()}: {reason or 'kill switch'}\n")
-        _say(True, f"the kill switch is on: {switch}; remove the file and resume the halt to go on", as_json)
+        _switch_off(Path(config.paths.kill_switch).absolute(), reason or "kill switch", as_json)
         return
     if strategy:
         config.strategy(strategy)
-    if market and market not in (traded := {s.market for s in config.strategies}):
-        raise InputInvalid(f"no strategy trades {market!r}; traded: {', '.join(sorted(traded))}")
+    _traded(config, market)
     scope, target = ("strategy", strategy) if strategy else ("market", market) if market else ("account", "")
     level = Level.HALTED if hard else Level.REDUCING
     _give(
@@ -65,9 +67,19 @@ def halt(
     )
 
 
+def _switch_off(switch: Path, reason: str, as_json: bool) -> None:
+    try:
+        switch.write_text(f"{_actor()}: {reason}\n")
+    except OSError as error:
+        raise InputInvalid(f"the kill switch {switch} cannot be written: {error.strerror}") from error
+    _say(True, f"the kill switch is on: {switch}; to go on remove that file, then: gamma resume --ack ID", as_json)
+
+
 def resume(
-    halt_id: Annotated[str, typer.Option("--ack", help="The halt to lift; gamma status shows its id.", metavar="ID")],
     *,
+    halt_id: Annotated[
+        str, typer.Option("--ack", help="The halt to lift; gamma status shows its id.", metavar="ID")
+    ] = "",
     rebase: Annotated[bool, typer.Option("--rebase", help="Measure drawdown from today's equity on.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
@@ -78,7 +90,10 @@ def resume(
     """
     from gamma.events import ResumeRequested
 
-    _give(_config(path), ResumeRequested(**_header(), halt_id=halt_id, rebase=rebase), as_json)
+    config = _config(path)
+    if not halt_id:
+        raise typer.BadParameter(f"say which halt: gamma resume --ack ID; standing: {_standing(config)}")
+    _give(config, ResumeRequested(**_header(), halt_id=halt_id, rebase=rebase), as_json)
 
 
 def flatten(
@@ -94,9 +109,13 @@ def flatten(
     """
     from gamma.events import FlattenRequested
 
-    if not yes and not typer.confirm(f"Close {market or 'every position'} at market?"):
-        raise typer.Exit(FAILED)
-    _give(_config(path), FlattenRequested(**_header(), market=market), as_json)
+    config = _config(path)
+    _traded(config, market)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("nobody can be asked here: add --yes")
+        typer.confirm(f"Close {market or 'every position'} at market?", abort=True, err=True)
+    _give(config, FlattenRequested(**_header(), market=market), as_json)
 
 
 def arm(
@@ -177,6 +196,20 @@ def reconcile(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> 
     _give(_config(path), ReconcileRequested(**_header()), as_json)
 
 
+def _traded(config: "Config", market: str) -> None:
+    traded = sorted({s.market for s in config.strategies})
+    if market and market not in traded:
+        raise InputInvalid(f"no strategy trades {market!r}; traded: {', '.join(traded)}")
+
+
+def _standing(config: "Config") -> str:
+    from gamma.account import opened
+
+    with opened(config) as reader:
+        halts = reader.standing_halts()
+    return ", ".join(f"{halt['halt_id']} ({halt['reason']})" for halt in halts) or "none"
+
+
 def _config(path: Path) -> "Config":
     from gamma.config import load
 
@@ -197,14 +230,23 @@ def _give(config: "Config", command: "Command", as_json: bool) -> None:
     import asyncio
 
     from gamma import requests
+    from gamma.events import HaltRequested
     from gamma.offline import carry_out
 
     try:
         answer: Answer = asyncio.run(carry_out(config, command))
     except LedgerInUse:
         folder = requests.folder_of(config.gamma.database, config.account.name)
-        requests.submit(folder, command)
-        answer = requests.await_answer(folder, command.command_id, ANSWER_S)
+        try:
+            with working("asking the daemon"):
+                requests.submit(folder, command)
+                answer = requests.await_answer(folder, command.command_id, ANSWER_S)
+        except OSError as error:
+            raise InputInvalid(f"the daemon's folder {folder} cannot be written: {error.strerror}") from error
+        except InputInvalid as error:
+            if not isinstance(command, HaltRequested):
+                raise
+            raise InputInvalid(f"{error}; what works when the daemon hangs: gamma halt --kill") from error
     _say(answer.ok, answer.text, as_json)
 
 
@@ -212,6 +254,6 @@ def _say(ok: bool, text: str, as_json: bool) -> None:
     if as_json:
         print_json({"ok": ok, "text": text})
     else:
-        console().print(text if ok else f"refused: {text}")
+        console().print(text if ok else f"refused: {text}", markup=False)
     if not ok:
         raise typer.Exit(FAILED)

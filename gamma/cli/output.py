@@ -61,7 +61,7 @@ def exit_code(error: GammaError) -> int:
 def console() -> Console:
     """Standard output; plain, and 100 columns wide, where it is no terminal."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPE_COLUMNS if piped else None)
+    return Console(highlight=False, emoji=False, width=PIPE_COLUMNS if piped else None)
 
 
 def working(text: str) -> AbstractContextManager[object]:

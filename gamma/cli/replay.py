@@ -1,6 +1,7 @@
 """`gamma replay`: what was decided, made again; the book as it was."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,11 +33,11 @@ def replay(
 
     Example: gamma replay --verify
     """
+    from gamma.account import opened
     from gamma.config import load
-    from gamma.ledger.reader import Reader
 
     config = load(path, os.environ)
-    with Reader.open(config.gamma.database) as reader:
+    with opened(config) as reader, reader.at_once():
         told: dict[str, Any] = {}
         if at:
             told |= _at(config, reader, _moment(at))
@@ -51,6 +52,7 @@ def replay(
 
 
 def _verified(config: "Config", reader: "Reader", *, any_config: bool, quiet: bool) -> dict[str, Any]:
+    from rich.console import Console
     from rich.progress import Progress
 
     from gamma.account import facts_of
@@ -58,10 +60,10 @@ def _verified(config: "Config", reader: "Reader", *, any_config: bool, quiet: bo
     from gamma.replay import verify
 
     total = reader.count("decisions")
-    with Progress(console=console(), disable=quiet, transient=True) as progress:
+    with Progress(console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task("decisions", total=total)
         verdict: Verdict = verify(
-            facts_of(reader, ("DecisionMade",)),
+            (fact for _, fact in facts_of(reader, "DecisionMade")),
             rules_of(config),
             any_config=any_config,
             progress=lambda n: progress.update(task, completed=n),
@@ -78,12 +80,11 @@ def _verified(config: "Config", reader: "Reader", *, any_config: bool, quiet: bo
 
 
 def _at(config: "Config", reader: "Reader", ts_utc_ns: int) -> dict[str, Any]:
-    from gamma.account import facts_of, halt_row, positions
+    from gamma.account import book_of, halt_row, positions
     from gamma.assembly import setup_of
     from gamma.markets import MICRO
-    from gamma.replay import book_at
 
-    book = book_at(facts_of(reader), setup_of(config), ts_utc_ns)
+    book = book_of(reader, setup_of(config), ts_utc_ns)
     return {
         "at_utc_ns": ts_utc_ns,
         "state": book.state,

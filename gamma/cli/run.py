@@ -31,7 +31,7 @@ def run(  # noqa: PLR0913 - each option is a parameter
     ] = None,
     speed: Annotated[str, typer.Option(help="Market time by wall time; max: as fast as it goes.", metavar="X")] = "",
     once: Annotated[bool, typer.Option("--once", help="End with the feed; the simulator's ends after a day.")] = False,
-    bars: Annotated[int, typer.Option(help="End after so many bars.", metavar="N")] = 0,
+    bars: Annotated[int, typer.Option(help="End after so many bars; 0: never.", min=0, metavar="N")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows of a file out, and count them.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Log lines in place of the live table.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
@@ -41,20 +41,19 @@ def run(  # noqa: PLR0913 - each option is a parameter
 
     Example: gamma run --feed MNQ=bars.parquet --speed max --once
     """
-    from gamma.account import summary
-    from gamma.cli.account import show_status
+    from gamma.account import opened, summary
     from gamma.cli.setting import configured
-    from gamma.ledger.reader import Reader
+    from gamma.cli.status import show_status
 
     config = configured(path, mode=mode, feed=feed or [], speed=speed, skip_bad=skip_bad)
     live = not plain and not as_json and sys.stdout.isatty()
     asyncio.run(_run(config, live=live, once=once, bars_max=bars, quiet=as_json))
-    with Reader.open(config.gamma.database) as reader:
+    with opened(config) as reader:
         told = summary(config, reader)
     if as_json:
         print_json(told)
     else:
-        show_status(told, dials=False)
+        show_status(config, told)
 
 
 async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:

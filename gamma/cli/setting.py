@@ -1,5 +1,6 @@
 """The config as `gamma run` wants it: the file, with what the command line says on top."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ def configured(
     if mode:
         given["gamma.mode"] = mode
     if speed:
-        given["feed.speed"] = speed if speed == "max" else _number(speed)
+        given["feed.speed"] = speed if speed == "max" else _times(speed)
     if skip_bad:
         given["feed.skip_bad"] = True
     if not feed:
@@ -48,8 +49,11 @@ def _file(config: Config, text: str) -> tuple[str, str]:
     return config.strategies[0].market, text
 
 
-def _number(text: str) -> float:
+def _times(text: str) -> float:
     try:
-        return float(text)
+        times = float(text)
     except ValueError:
-        raise InputInvalid(f"--speed {text!r} is neither a number above 0 nor max") from None
+        times = 0.0
+    if not 0 < times < math.inf:
+        raise InputInvalid(f"--speed {text!r} is neither a number above 0 nor max")
+    return times

@@ -16,6 +16,7 @@ from gamma.reasons import Fact, Reason
 from gamma.views import OrderView, View
 
 NS_PER_S: Final = 1_000_000_000
+S_PER_HOUR: Final = 3_600
 
 # The sizing chain's tolerance at exact whole lots; guards may not import the chain.
 _TOLERANCE: Final = 1e-9
@@ -107,6 +108,16 @@ class Gauge(Protocol):
     """A guard with a dial: `limit`, `now` and what else `gamma status` shows beside them; unknown is NaN."""
 
     def reading(self, view: View) -> Mapping[str, Fact]: ...
+
+
+@runtime_checkable
+class Leeway(Protocol):
+    """A gauge that tells itself how much of the way to its limit is left [1], from 1 to 0; unknown is NaN.
+
+    Of any other the way is taken to lead from 0 up to `limit`.
+    """
+
+    def leeway(self, view: View) -> float: ...
 
 
 def passed(order: OrderView, facts: Mapping[str, Fact] | None = None) -> Verdict:

@@ -57,6 +57,11 @@ class CashBuffer(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         used_usd = float(account.margin_used_usd + account.pending_usd)
         return {"limit": self.margin_frac_max * float(account.equity_usd), "now": used_usd}
 
+    def leeway(self, view: View) -> float:
+        account, event = view.account, view.market.kind == Kind.EVENT
+        whole_usd = account.available_usd if event else self.margin_frac_max * account.equity_usd
+        return self._free_usd(view) / float(whole_usd)
+
     def _free_usd(self, view: View) -> float:
         account = view.account
         if view.market.kind == Kind.EVENT:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Self, final
 
 from pydantic import BaseModel, Field, model_validator
 
-from gamma.guards import Action, Scope, Trip, Verdict, denied, missing, passed
+from gamma.guards import S_PER_HOUR, Action, Scope, Trip, Verdict, denied, missing, passed
 from gamma.reasons import Fact, Reason
 from gamma.views import OrderView, PositionView, View
 
@@ -67,6 +67,10 @@ class FlatBy(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             "lots": float(view.position.lots),
             "working_lots": float(_working_lots(view.position)),
         }
+
+    def leeway(self, view: View) -> float:
+        """The last hour before entries end is the way."""
+        return (float(view.clock.to_flat_by_s) - self.cancel_before_s) / S_PER_HOUR
 
     def _action(self, view: View) -> Action | None:
         left_s, working = view.clock.to_flat_by_s, _working_lots(view.position) != 0

@@ -75,6 +75,13 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             "cancels_now": _cancels_most(view),
         }
 
+    def leeway(self, view: View) -> float:
+        return 1 - max(
+            _orders_in_minute(view) / self.minute_max,
+            len(view.activity.intents) / self.day_max,
+            _cancels_most(view) / self.cancels_max,
+        )
+
     def _exit(self, view: View, order: OrderView) -> Verdict:
         in_minute, in_day = _orders_in_minute(view), len(view.activity.intents)
         if in_minute >= self.exits_minute_max or in_day >= self.exits_day_max:

@@ -85,6 +85,16 @@ class SafetyHalt(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             "drawdown_halt_frac": self.drawdown_halt_frac,
         }
 
+    def leeway(self, view: View) -> float:
+        account = view.account
+        halt_usd = self.halt_frac * float(account.starting_capital_usd)
+        fall_max_usd = self.drawdown_halt_frac * float(account.peak_equity_usd)
+        fallen_usd = float(account.peak_equity_usd - account.equity_usd)
+        return min(
+            (float(account.balance_usd) - halt_usd) / (float(account.starting_capital_usd) - halt_usd),
+            1 - fallen_usd / fall_max_usd,
+        )
+
 
 def _fell(account: AccountView, frac: float) -> bool:
     return bool(account.peak_equity_usd - account.equity_usd >= frac * account.peak_equity_usd)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, final
 
 from pydantic import BaseModel, Field
 
-from gamma.guards import Scope, Verdict, denied, missing, passed
+from gamma.guards import S_PER_HOUR, Scope, Verdict, denied, missing, passed
 from gamma.reasons import Fact, Reason
 from gamma.views import ClockView, OrderView, View
 
@@ -44,6 +44,10 @@ class SessionHours(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             "open_quiet_s": self.open_quiet_s,
             "since_open_s": float(view.clock.since_open_s),
         }
+
+    def leeway(self, view: View) -> float:
+        """The last hour before entries end is the way."""
+        return (float(view.clock.to_close_s) - self.close_quiet_s) / S_PER_HOUR
 
     def _quiet(self, clock: ClockView) -> str:
         if clock.since_open_s < self.open_quiet_s:

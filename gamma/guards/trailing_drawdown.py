@@ -72,3 +72,6 @@ class TrailingDrawdown(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fal
             "half_room_usd": self.half_room_frac * float(account.floor_room_start_usd),
             "flatten_room_usd": self.flatten_room_frac * float(account.floor_room_start_usd),
         }
+
+    def leeway(self, view: View) -> float:
+        return float(view.account.room_usd / view.account.floor_room_start_usd)

@@ -6,14 +6,34 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol, final
 
+import psutil
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.errors import ConfigInvalid, InvariantBroken, LedgerInUse
 from gamma.ledger.connections import file_of, open_writer
 
+# How far the times that the kernel gives of a process and of a file may be apart.
+_CLOCK_S: Final = 2.0
 # Advisory locks are numbers within one database, which is one account's.
 _KEY: Final = int.from_bytes(sha256(b"gamma ledger").digest()[:8], signed=True)
+
+
+def holder(url: str) -> int | None:
+    """The process that holds the lease of a SQLite ledger; None where none does, or it is another database.
+
+    The lock itself is left alone: whoever tried it, even for a moment, could keep a daemon from starting. The
+    process that wrote its number lives still when it was there before it wrote.
+    """
+    path = file_of(url)
+    if path is None:
+        return None
+    lock = path.with_name(path.name + ".lock")
+    try:
+        process = psutil.Process(int(lock.read_text()))
+        return process.pid if process.create_time() <= lock.stat().st_mtime + _CLOCK_S else None
+    except (OSError, ValueError, psutil.Error):
+        return None
 
 
 class Lease(Protocol):

@@ -2,20 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from types import TracebackType
 from typing import Any, Final, Self, final
 
-from sqlalchemy import Column, Connection, Result, Row, Select, Table, func, select, table
+from sqlalchemy import Column, Connection, Result, Row, Select, Table, case, func, select, table
 from sqlalchemy import column as named
 
 from gamma.codec import decode, decode_facts
 from gamma.errors import ConfigInvalid, InputInvalid
-from gamma.events import DecisionMade, OrderKind, OrderState
+from gamma.events import DecisionMade, EquityMarked, OrderKind, OrderState
 from gamma.ledger import schema, tables
 from gamma.ledger.connections import open_reader
 from gamma.ledger.faults import reading
 from gamma.ledger.records import KEPT, Kept
+from gamma.notices import Severity
 
 Record = dict[str, Any]
 
@@ -26,6 +28,7 @@ _IDS: Final = {
     "intents": "client_order_id",
     "runs": "run_id",
 }
+_MARK: Final = tuple(f.name for f in fields(EquityMarked))
 _TIMES: Final = {"trades": "ts_close_utc_ns", "ticks": "slot_utc_ns"}
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "halted": bool,
@@ -186,6 +189,12 @@ class Reader:
         """Notices, and where each stands on its way."""
         return self._newest(tables.alerts, wanted)
 
+    def standing_alerts(self) -> list[Record]:
+        """Critical alerts that nobody has acknowledged yet."""
+        alerts = tables.alerts
+        query = select(alerts).where(alerts.c.severity == Severity.CRITICAL.value, alerts.c.acked_utc_ns.is_(None))
+        return self._records(alerts, query.order_by(alerts.c.seq))
+
     def boots(self, wanted: Wanted = ANY) -> list[Record]:
         """Starts of the daemon."""
         return self._newest(tables.boots, wanted)
@@ -211,6 +220,39 @@ class Reader:
             query = query.where(events.kind.in_(kinds))
         found = self._run(query.order_by(events.seq).limit(limit))
         return [(row.seq, decode(KEPT[row.kind], row.payload)) for row in found]
+
+    def marks(self, after_seq: int = 0, *, limit: int = 1000) -> list[tuple[int, EquityMarked]]:
+        """As `events` gives them, of this kind alone, and several times as fast: from the columns of their index."""
+        equity = tables.equity.c
+        query = select(equity.seq, *(equity[name] for name in _MARK)).where(equity.seq > after_seq)
+        found = self._run(query.order_by(equity.seq).limit(limit))
+        return [(row[0], EquityMarked(**dict(zip(_MARK, row[1:], strict=True)))) for row in found]
+
+    def tally(self, name: str, *columns: str) -> dict[tuple[Any, ...], int]:
+        """How many rows of a table share the same values in these columns, the most first."""
+        source = tables.metadata.tables[name]
+        shared = [source.c[column] for column in columns]
+        number = func.count().label("number")
+        found = self._run(select(*shared, number).group_by(*shared).order_by(number.desc(), *shared))
+        return {tuple(row[:-1]): row[-1] for row in found}
+
+    def trade_totals(self) -> Record:
+        """All round trips together: how many, how many won, and what they brought, net of fees."""
+        trades = tables.trades.c
+        won = func.sum(case((trades.pnl_microusd > 0, 1), else_=0))
+        sums: list[Any] = [func.count(), won, func.sum(trades.pnl_microusd)]
+        row = self._run(select(*sums)).one()
+        return dict(zip(("trades", "wins", "pnl_microusd"), (int(value or 0) for value in row), strict=True))
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """All that is read within is of one moment, whatever a daemon writes meanwhile."""
+        level = "" if self._db.dialect.name == "sqlite" else " ISOLATION LEVEL REPEATABLE READ"
+        self._db.exec_driver_sql(f"BEGIN{level}")
+        try:
+            yield
+        finally:
+            self._db.exec_driver_sql("ROLLBACK")
 
     def _run(self, query: Select[Any]) -> Result[Any]:
         with reading():
