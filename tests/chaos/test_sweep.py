@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,9 +29,9 @@ Fresh = Callable[[], Path]
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Fresh]:
     """Folders with a config and a ledger in which nothing happened yet; on a memory disk where there is one."""
-    root = MEMORY / f"gamma-{tmp_path.name}" if MEMORY.is_dir() else tmp_path / "root"
+    root = Path(tempfile.mkdtemp(prefix="gamma-", dir=MEMORY if MEMORY.is_dir() else tmp_path))
     template, used = root / "template", root / "used"
-    template.mkdir(parents=True)
+    template.mkdir()
     write_config(template, strategies={"a": "MNQ", "b": "MNQ"})
     Ledger.open(f"sqlite:///{template}/gamma.db", account="paper", mode="paper").close()
 
