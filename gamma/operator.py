@@ -129,10 +129,8 @@ def on_flatten(turn: Turn, event: FlattenRequested) -> None:
         if position not in frozen:
             turn.want_exit(position, "operator")
     tend(turn)
-    closing = [f"{p.lots:+d} {p.market} of {p.strategy}" for p in held if p not in frozen]
-    text = (
-        f"closing {', '.join(closing)}; entries are cancelled" if closing else "nothing to close; entries are cancelled"
-    )
+    closing = ", ".join(f"{p.lots:+d} {p.market} of {p.strategy}" for p in held if p not in frozen)
+    text = f"closing {closing}; entries are cancelled" if closing else "nothing to close; entries are cancelled"
     if frozen:
         text += f"; {len(frozen)} stay(s) open under a halt that stops exits too: resume first"
     waiting = [c for c, o in turn.book.orders.items() if o.unresolved and o.moves_position]

@@ -180,9 +180,8 @@ def _alerts(config: "Config") -> tuple[bool, str]:
     silence = "; the dead-man service is called while all is well" if _set(config.alerts.dead_man_url) else ""
     if not told:
         live = config.gamma.mode == "live"
-        return not live, "no webhook: alerts stay in the ledger" + (
-            live * "; set alerts.live.discord_critical"
-        ) + silence
+        mend = "; set alerts.live.discord_critical" if live else ""
+        return not live, f"no webhook: alerts stay in the ledger{mend}{silence}"
     dead = [f"{name}: {error}" for name, error in told.items() if error]
     if dead:
         return False, f"{'; '.join(dead)}; make the webhook anew in Discord, and paste its address"

@@ -177,7 +177,7 @@ def test_flatten_closes_what_is_held_and_cancels_what_enters() -> None:
     entry = case.sent(OrderKind.ENTRY)
     case.accept(entry, f"{entry}s", f"{entry}t")
     answer = case.flatten()
-    assert (answer.ok, answer.text) == (True, "closing 1 position(s), entries cancelled")
+    assert (answer.ok, answer.text) == (True, "closing +2 MNQ of alpha; entries are cancelled")
     assert entry in {s.intent.subject for s in case.out if s.intent.kind is OrderKind.CANCEL}
     assert case.position().exit_reason == "operator"
 
@@ -200,7 +200,7 @@ def test_flatten_says_what_has_to_wait() -> None:
     case.signal()
     case.lose(case.sent(OrderKind.ENTRY))
     assert case.flatten().text == (
-        "closing 0 position(s), entries cancelled; 3 order(s) have no answer yet, and their markets wait for it"
+        "nothing to close; entries are cancelled; 3 order(s) have no answer yet, and their markets wait for it"
     )
 
 
