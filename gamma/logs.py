@@ -1,8 +1,13 @@
 """Logs: JSON lines, one canonical line a decision, secrets redacted. The ledger, not the log, is the record."""
 
+import atexit
 import logging
+import os
+import queue
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TextIO, final
@@ -38,6 +43,8 @@ REDACTED: Final = "[redacted]"
 _HIDDEN_CHARS_MIN: Final = 6
 _PART_CHARS_MIN: Final = 16
 _OURS: Final = "gamma"
+LINES_WAITING: Final = 10_000
+DRAIN_S: Final = 1.0
 
 
 @final
@@ -66,28 +73,58 @@ class Redact:
 
 
 @final
-class _Sturdy:
-    """A stream that is gone is no reason to stop trading."""
+class _Lines:
+    """Lines on their way to a stream; a reader that is slow, or gone, is no reason to stop trading.
+
+    A stream with a file behind it is written to by a thread; what it cannot take while `LINES_WAITING` wait is lost.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._waiting: queue.Queue[bytes] | None = None
+        with suppress(OSError, ValueError, AttributeError):
+            file = stream.fileno()
+            self._waiting = queue.Queue(LINES_WAITING)
+            threading.Thread(target=_write_out, args=(self._waiting, file), name="log", daemon=True).start()
 
     def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
+        if self._waiting is None:
+            with suppress(OSError, ValueError):
+                self._stream.write(text)
+            return
+        with suppress(queue.Full):
+            self._waiting.put_nowait(text.encode())
 
     def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
+        """Lines go out as they come."""
+
+    def drain(self) -> None:
+        """Wait a moment for what is still on its way."""
+        waiting, until = self._waiting, time.monotonic() + DRAIN_S
+        while waiting is not None and waiting.unfinished_tasks and time.monotonic() < until:
+            time.sleep(0.001)
 
 
-def set_up(level: str, stream: TextIO | None = None, hidden: Sequence[str] = ()) -> None:
+def _write_out(waiting: queue.Queue[bytes], file: int) -> None:
+    """Past the buffers of the stream: a write that blocks must hold no lock that the end of the process waits for."""
+    while True:
+        left = memoryview(waiting.get())
+        with suppress(OSError):
+            while left:
+                left = left[os.write(file, left) :]
+        waiting.task_done()
+
+
+def set_up(level: str, stream: TextIO | None = None, hidden: Sequence[str] = ()) -> Callable[[], None]:
     """Write JSON lines to `stream` (standard error by default), without the `hidden` secrets.
 
-    What libraries log comes out the same way, from warnings up: httpx's own lines tell URLs.
+    What libraries log comes out the same way, from warnings up: httpx's own lines tell URLs. Gives what waits
+    until the lines are out.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    lines: Any = _Sturdy(stream or sys.stderr)
+    written = _Lines(stream or sys.stderr)
+    atexit.register(written.drain)
+    lines: Any = written
     first: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     last: list[Any] = [
         structlog.processors.format_exc_info,
@@ -101,6 +138,7 @@ def set_up(level: str, stream: TextIO | None = None, hidden: Sequence[str] = ())
         cache_logger_on_first_use=False,
     )
     _hear_libraries(lines, first, last)
+    return written.drain
 
 
 def _hear_libraries(lines: Any, first: list[Any], last: list[Any]) -> None:
@@ -200,7 +238,7 @@ def _halt(fact: Halted) -> dict[str, Any]:
         "halt_id": halt.halt_id,
         "scope": halt.scope,
         "target": halt.target,
-        "level": halt.level,
+        "cut": halt.level,
         "reason": halt.reason,
         "actor": halt.actor,
     }

@@ -67,7 +67,7 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
     from gamma.screen import Screen
 
     level, stream = ("error", sys.stderr) if live or quiet else (config.gamma.log_level, sys.stdout)
-    set_up(level, stream, secrets(config))
+    drain = set_up(level, stream, secrets(config))
     screen = Screen(f"{config.gamma.mode} · {config.account.name}")
     opened = Ledger.open(config.gamma.database, account=config.account.name, mode=config.gamma.mode)
     with closing(opened) as ledger:
@@ -80,6 +80,7 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
             if live:
                 await _draw(daemon, screen, trading)
             await trading
+    drain()
 
 
 async def _draw(daemon: "Daemon", screen: "Screen", trading: "asyncio.Task[None]") -> None:
@@ -88,7 +89,8 @@ async def _draw(daemon: "Daemon", screen: "Screen", trading: "asyncio.Task[None]
 
     with Live(screen.draw(daemon.shell.book), console=console(), screen=False, auto_refresh=False) as table:
         while not trading.done():
-            table.update(screen.draw(daemon.shell.book), refresh=True)
+            # A terminal that stands still must not stop the trading.
+            await asyncio.to_thread(table.update, screen.draw(daemon.shell.book), refresh=True)
             await asyncio.wait([trading], timeout=REFRESH_S)
         table.update(screen.draw(daemon.shell.book), refresh=True)
 
