@@ -12,10 +12,16 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import structlog
+from typer.testing import CliRunner
+
+from gamma import plugins
+from gamma.cli import app
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -57,33 +63,47 @@ class Place:
             _install(self.folder / found[1], self.folder / "site")
             return 0, ""
         if text.startswith("make "):
-            text = f"make -n -C {ROOT} {text.removeprefix('make ')}"
-        path = f"{Path(sys.executable).parent}:{os.defpath}"
-        given = {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": "site", "USER": "anna", "LOGNAME": "anna"}
-        run = _in_terminal if command.terminal else _piped
-        code, printed = run(["bash", "-c", text], self.folder, given | self.environment)
+            done = subprocess.run(
+                ["make", "-n", "-C", ROOT, *text.split()[1:]], capture_output=True, text=True, check=False
+            )
+            return done.returncode, done.stdout + done.stderr
+        run = _in_terminal if command.terminal else _called
+        code, printed = run(text, self.folder, self.environment)
         return code, stripped(printed)
 
 
-def _piped(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout
+def _called(text: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Call a command of gamma's in this process, which is quick; `> FILE` takes what it prints."""
+    text, _, target = text.partition(" > ")
+    program, *words = shlex.split(text)
+    assert program == "gamma", f"{text}: only gamma, make, export and pip install can be run"
+    given = {"COLUMNS": None, "LOGNAME": "anna", **environment}
+    with chdir(folder), _installed(folder / "site"):
+        result = CliRunner().invoke(app, words, env=given, prog_name=program)
+        structlog.reset_defaults()
+        if target:
+            Path(target).write_text(result.output, encoding="utf-8")
+    return result.exit_code, "" if target else result.output
 
 
-def _in_terminal(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+@contextmanager
+def _installed(site: Path) -> Iterator[None]:
+    """What was installed there can be found, for a while."""
+    before = list(sys.path)
+    sys.path.insert(0, str(site))
+    plugins.find.cache_clear()
+    yield
+    sys.path[:] = before
+    plugins.find.cache_clear()
+
+
+def _in_terminal(text: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Run in a plain terminal of 100 columns, where a live table is drawn once, at its end."""
     ours, theirs = os.openpty()
-    plain = {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "LINES": "60"}
-    process = subprocess.Popen(words, cwd=folder, env=environment | plain, stdout=theirs, stderr=theirs)
+    program, *words = shlex.split(text)
+    given = {"HOME": str(folder), "LOGNAME": "anna", "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "LINES": "60"}
+    script = Path(sys.executable).with_name(program)
+    process = subprocess.Popen([script, *words], cwd=folder, env=given | environment, stdout=theirs, stderr=theirs)
     os.close(theirs)
     printed = b""
     with suppress(OSError):  # how a terminal tells that nobody is at the other end
