@@ -4,6 +4,7 @@
 """
 
 import doctest
+import importlib
 import os
 import re
 import shlex
@@ -91,6 +92,7 @@ def _installed(site: Path) -> Iterator[None]:
     """What was installed there can be found, for a while."""
     before = list(sys.path)
     sys.path.insert(0, str(site))
+    importlib.invalidate_caches()
     plugins.find.cache_clear()
     yield
     sys.path[:] = before
