@@ -97,6 +97,8 @@ def record(pnl_usd_per_lot: Num, trades: Num, window: int) -> Record:
 
     Shapes: `pnl_usd_per_lot` [..., W], `trades` [...]; every field [...].
     """
+    if isinstance(trades, int | float) and isinstance(pnl_usd_per_lot, np.ndarray) and pnl_usd_per_lot.ndim == 1:
+        return _live_record(pnl_usd_per_lot[-window:].tolist(), trades)
     xp = namespace(pnl_usd_per_lot, trades)
     kept, real = latest(pnl_usd_per_lot, trades, window)
     finite = xp.isfinite(kept)
@@ -111,6 +113,24 @@ def record(pnl_usd_per_lot: Num, trades: Num, window: int) -> Record:
         wins=scalar(xp.sum(pnl > 0, axis=-1)),
         losses=scalar(xp.sum(pnl < 0, axis=-1)),
         total_usd=where(edge, total, 0.0),
+        win_total_usd=win_total,
+        sound=sound,
+    )
+
+
+def _live_record(kept: list[float], trades: float) -> Record:
+    """The same in plain Python, which takes a quarter of the time on one short record; the laws hold them equal."""
+    pnl = kept[len(kept) - int(min(trades, len(kept))) :] if trades >= 0 else []
+    sound = trades >= 0 and all(map(math.isfinite, pnl))
+    if not sound:
+        pnl = []
+    gains = [usd for usd in pnl if usd > 0]
+    total, win_total = math.fsum(pnl), math.fsum(gains)
+    return Record(
+        trades=len(pnl),
+        wins=len(gains),
+        losses=sum(usd < 0 for usd in pnl),
+        total_usd=total if abs(total) > TOLERANCE_64 * win_total else 0.0,
         win_total_usd=win_total,
         sound=sound,
     )
