@@ -16,6 +16,7 @@ from gamma.config import load
 from gamma.daemon import Daemon
 from gamma.feeds.pace import MAX
 from gamma.ledger import Ledger
+from gamma.logs import set_up
 from gamma.markets import market
 from gamma.signals.breakout import Breakout
 
@@ -41,6 +42,7 @@ async def traded(config, database, bars):
 
 
 def main():
+    set_up("error")
     bars = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     with tempfile.TemporaryDirectory(dir=".") as folder:
         config = config_of(folder)
