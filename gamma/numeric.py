@@ -8,7 +8,6 @@ import math
 from typing import Any, Final
 
 import array_api_compat
-import array_api_compat.numpy as np_namespace
 import numpy as np
 
 # A Python or NumPy number live; a traced JAX array [B] in training. No static type covers both.
@@ -31,7 +30,7 @@ def namespace(*values: Num) -> Any:
     for value in values:
         if not isinstance(value, int | float | np.generic | np.ndarray):
             return array_api_compat.array_namespace(value)
-    return np_namespace
+    return np  # its compatible namespace would load a compiler for Fortran
 
 
 def _plain(a: Num, b: Num = 0.0) -> bool:

@@ -7,12 +7,13 @@ Source: Discord developer documentation, "Embed Limits" and "Execute Webhook".
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
-
-from discord_webhook import DiscordEmbed, DiscordWebhook
+from typing import TYPE_CHECKING, Any, Final
 
 from gamma.notices import Notice, Severity
 from gamma.reasons import Fact
+
+if TYPE_CHECKING:
+    from discord_webhook import DiscordEmbed
 
 TITLE_MAX: Final = 256
 TEXT_MAX: Final = 4096
@@ -97,11 +98,16 @@ def shown(name: str, value: Fact) -> tuple[str, str]:
     return label, text
 
 
-def _single(group: Group, again: bool) -> DiscordEmbed:
+def _embed(**parts: Any) -> "DiscordEmbed":
+    # The library loads a second HTTP client with it: only who sends to Discord waits for that.
+    from discord_webhook import DiscordEmbed  # noqa: PLC0415
+
+    return DiscordEmbed(**parts)
+
+
+def _single(group: Group, again: bool) -> "DiscordEmbed":
     notice = group.newest
-    embed = DiscordEmbed(
-        title=_title(group, again), description=cut(_filled(notice.text), TEXT_MAX), timestamp=_iso(notice)
-    )
+    embed = _embed(title=_title(group, again), description=cut(_filled(notice.text), TEXT_MAX), timestamp=_iso(notice))
     left = TOTAL_MAX - FOOTER_MAX - _units(embed.title) - _units(embed.description)
     facts = [shown(name, value) for name, value in notice.facts.items()]
     for number, (name, value) in enumerate(facts):
@@ -117,11 +123,11 @@ def _single(group: Group, again: bool) -> DiscordEmbed:
     return embed
 
 
-def _digest(groups: Sequence[Group], again: bool) -> DiscordEmbed:
+def _digest(groups: Sequence[Group], again: bool) -> "DiscordEmbed":
     severity = groups[0].newest.severity
     count = sum(len(group.ids) for group in groups)
     waiting = " not acknowledged" if again else ""
-    embed = DiscordEmbed(
+    embed = _embed(
         title=f"{_WORDS[severity]}{count} notices{waiting}", timestamp=_iso(max((g.newest for g in groups), key=_ts))
     )
     each = min(VALUE_MAX, (TOTAL_MAX - FOOTER_MAX - TITLE_MAX) // len(groups) - DIGEST_NAME_MAX)
@@ -158,11 +164,13 @@ def _footer(groups: Sequence[Group], sign: Sign) -> str:
 
 def _payload(**parts: Any) -> dict[str, Any]:
     """The library's own rendering; its network call is never used, for it has no timeout and tells the token."""
+    from discord_webhook import DiscordWebhook  # noqa: PLC0415
+
     webhook = DiscordWebhook(url="", allowed_mentions=dict(_NOBODY), **parts)
     return {name: value for name, value in webhook.json.items() if name in _SENT and value}
 
 
-def _bare(embed: DiscordEmbed) -> dict[str, Any]:
+def _bare(embed: "DiscordEmbed") -> dict[str, Any]:
     return {name: value for name, value in vars(embed).items() if value is not None}
 
 

@@ -254,6 +254,6 @@ def _say(ok: bool, text: str, as_json: bool) -> None:
     if as_json:
         print_json({"ok": ok, "text": text})
     else:
-        console().print(text if ok else f"refused: {text}", markup=False)
+        console().print(text if ok else f"refused: {text}", markup=False, soft_wrap=True)
     if not ok:
         raise typer.Exit(FAILED)
