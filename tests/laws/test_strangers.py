@@ -19,12 +19,14 @@ ROOT = Path(__file__).parents[2]
 MODULE = '''
 from pydantic import BaseModel
 
+from gamma.numeric import ratio
+
 
 class Thirds(BaseModel, frozen=True, extra="forbid"):
     """A third of one percent of the balance at risk."""
 
     def __call__(self, view, lots):
-        return view.account.balance_usd / 300.0 / view.signal.risk_usd_per_lot
+        return ratio(view.account.balance_usd / 300.0, view.signal.risk_usd_per_lot)
 
     def explain(self, view, lots):
         return {
