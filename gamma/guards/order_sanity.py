@@ -1,7 +1,7 @@
 """G3: what no broker should ever see."""
 
 from collections.abc import Mapping
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 from typing import ClassVar, Final, final
 
 from pydantic import BaseModel
@@ -57,6 +57,7 @@ def _mispriced(view: View, order: OrderView) -> str:
         return "the price is not above 0 and finite"
     if view.market.kind == Kind.EVENT and price * view.market.multiplier_usd_per_point >= 1:
         return "an event contract pays 1 usd, and the price is not below that"
-    if not (tick > 0 and abs(price / tick - round(price / tick)) <= _OFF_TICK):
+    ticks = price / tick if tick > 0 else nan
+    if not (isfinite(ticks) and abs(ticks - round(ticks)) <= _OFF_TICK):
         return f"the price is not on a tick of {tick:g}"
     return ""

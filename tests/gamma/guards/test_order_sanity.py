@@ -56,3 +56,8 @@ def test_an_exit_at_the_market_passes_where_the_tick_is_unknown() -> None:
     assert GUARD(view, example_order(side=-1, reduces=True)).lots == 4
     assert GUARD(view, example_order()).lots == 0
     assert GUARD(view, example_order(side=-1, reduces=True, price_points=20_000.0)).lots == 0
+
+
+def test_a_tick_too_small_to_count_prices_in_denies() -> None:
+    view = example_view(market={"tick_points": 2.225073858507203e-309})
+    assert GUARD(view, example_order(price_points=20_000.0)).lots == 0
