@@ -9,7 +9,6 @@ process: the next start finds out what became of all that was under way.
 import asyncio
 import gc
 import signal
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,10 +22,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gamma import notices, requests
 from gamma.assembly import Assembly
 from gamma.bars import Bar
+from gamma.clock import MACHINE, Clock
 from gamma.desk import Desk
 from gamma.errors import InvariantBroken
 from gamma.events import BootStarted, HaltRequested, Level, ShutDown
-from gamma.feeds.pace import MAX, paced
+from gamma.feeds.pace import MAX, as_they_close, paced
 from gamma.housekeeping import Housekeeping
 from gamma.ledger import Ledger
 from gamma.messengers import Messengers
@@ -55,11 +55,13 @@ class Daemon:
         code_hash: str = "",
         observers: Sequence[Observer] = (),
         messengers: Messengers | None = None,
+        clock: Clock = MACHINE,
     ) -> None:
         self.assembly = assembly
         self.ledger = ledger
         self.code_hash = code_hash
         self.messengers = messengers
+        self.live = assembly.feed.live
         self.ts_event_utc_ns = 0
         self.ready = False
         self.turnstile = Turnstile()
@@ -68,12 +70,16 @@ class Daemon:
             assembly.rules,
             store=ledger,
             broker=assembly.broker,
-            now=lambda: self.ts_event_utc_ns,
+            now=self.now,
             stopped=Path(assembly.config.paths.kill_switch).exists,
             observers=observers,
         )
-        self.housekeeping = Housekeeping(assembly.config, ledger, self.shell, self.turnstile, messengers)
-        self.desk = Desk(self.shell, assembly.seats, assembly.hours)
+        self.housekeeping = Housekeeping(
+            assembly.config, ledger, self.shell, self.turnstile, messengers=messengers, clock=clock
+        )
+        self.desk = Desk(
+            self.shell, assembly.seats, assembly.hours, late_max_s=assembly.feed.bar_s if self.live else None
+        )
 
     async def run(self, times: float, *, once: bool = False, bars_max: int = 0) -> None:
         """Trade until the feed ends, `bars_max` bars were worked off, or `stop` was called.
@@ -88,7 +94,7 @@ class Daemon:
             after_utc_ns = await self._start()
             schedule.start()
             hearing += [asyncio.create_task(self._hear(stream)) for stream in self.assembly.streams]
-            await self._trade(paced(self.assembly.feed.bars(after_utc_ns), times), times, once=once, bars_max=bars_max)
+            await self._trade(self._bars(after_utc_ns, times), times, once=once, bars_max=bars_max)
             await self._finish(schedule)
         except Exception as error:
             await self._give_up(error)
@@ -101,6 +107,12 @@ class Daemon:
                 schedule.shutdown(wait=False)
             await self._deliver()
             await self.assembly.broker.close()
+
+    def now(self) -> int:
+        """Event time [ns]: that of the bars where they are replayed, else our own time, which never jumps."""
+        if self.live:
+            self.ts_event_utc_ns = max(self.ts_event_utc_ns, self.housekeeping.time.now_ns())
+        return self.ts_event_utc_ns
 
     def stop(self) -> None:
         """Ask for a clean stop: the bar in hand is finished, then the book is closed."""
@@ -127,21 +139,21 @@ class Daemon:
                     epoch=self.shell.book.epoch + 1,
                     config_hash=rules.config_hash,
                     code_hash=self.code_hash,
-                    ts_event_utc_ns=self.ts_event_utc_ns,
+                    ts_event_utc_ns=self.now(),
                 )
             )
             await self.shell.reconcile()
             await self.shell.compare_balance()
             await self.housekeeping.see_health()
             prove_guards(self.assembly, self.shell.book)
-            started = notices.started(self.ts_event_utc_ns, version=_version(), config_hash=rules.config_hash)
+            started = notices.started(self.now(), version=_version(), config_hash=rules.config_hash)
             self.ledger.append([], [started])
             self.ledger.commit()
-        requests.clear(self.housekeeping.requests, time.time_ns())
+        requests.clear(self.housekeeping.requests, self.housekeeping.clock.wall_ns())
         gc.collect()
         gc.freeze()
         self.ready = True
-        log.info("ready", epoch=self.shell.book.epoch, ts_event_utc_ns=self.ts_event_utc_ns)
+        log.info("ready", epoch=self.shell.book.epoch, ts_event_utc_ns=self.now())
         return min(worked.values())
 
     def _worked(self) -> dict[str, int]:
@@ -152,7 +164,8 @@ class Daemon:
         """
         book, broker = self.shell.book, self.assembly.broker
         seen = broker.ts_last_bar_utc_ns if isinstance(broker, BarDriven) else 0
-        begin = book.ts_event_utc_ns - 1 if book.epoch else max(seen, self.assembly.start_utc_ns)
+        now = self.housekeeping.time.now_ns() if self.live else self.assembly.start_utc_ns
+        begin = book.ts_event_utc_ns - 1 if book.epoch else max(seen, now)
         worked: dict[str, int] = {}
         for market, seats in self.assembly.seats.items():
             ticks = [self.ledger.last_tick(seat.strategy) for seat in seats]
@@ -166,6 +179,10 @@ class Daemon:
         return self.assembly.feed.history(market, until_utc_ns, wanted)
 
     # Trading.
+
+    def _bars(self, after_utc_ns: int, times: float) -> AsyncIterator[Bar]:
+        bars = self.assembly.feed.bars(after_utc_ns)
+        return as_they_close(bars, self.housekeeping.time.now_ns) if self.live else paced(bars, times)
 
     async def _trade(self, bars: AsyncIterator[Bar], times: float, *, once: bool, bars_max: int) -> None:
         ends = self._once_ends() if once else 0
@@ -200,7 +217,7 @@ class Daemon:
         """Take signals from outside as they come; they count from when they are taken up."""
         async for heard in stream.signals():
             async with self.turnstile.turn():
-                await self.shell.feed(replace(heard, ts_event_utc_ns=self.ts_event_utc_ns))
+                await self.shell.feed(replace(heard, ts_event_utc_ns=self.now()))
                 self.ledger.commit()
 
     async def _next(self, bars: AsyncIterator[Bar]) -> Bar | None:
@@ -230,8 +247,8 @@ class Daemon:
         async with self.turnstile.turn():
             schedule.shutdown(wait=False)
             await asyncio.sleep(0)  # it shuts down in the loop's next round
-            await self.shell.feed(ShutDown(reason=reason, ts_event_utc_ns=self.ts_event_utc_ns))
-            self.ledger.append([], [notices.stopped(self.ts_event_utc_ns, cause=reason, clean=True)])
+            await self.shell.feed(ShutDown(reason=reason, ts_event_utc_ns=self.now()))
+            self.ledger.append([], [notices.stopped(self.now(), cause=reason, clean=True)])
             self.ledger.commit()
         log.info("stopped", reason=reason, bars=self.desk.bars)
 
@@ -246,10 +263,10 @@ class Daemon:
                     actor="daemon",
                     text=cause,
                     level=Level.HALTED,
-                    ts_event_utc_ns=self.ts_event_utc_ns,
+                    ts_event_utc_ns=self.now(),
                 )
                 await self.shell.feed(halt)
-            self.ledger.append([], [notices.stopped(self.ts_event_utc_ns, cause=cause, clean=False)])
+            self.ledger.append([], [notices.stopped(self.now(), cause=cause, clean=False)])
             self.ledger.commit()
 
     async def _deliver(self) -> None:

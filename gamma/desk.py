@@ -7,11 +7,13 @@ the bar closes: marks, exits, guards
 each strategy of the market looks, once for this slot; a signal becomes a decision
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
 from gamma.bars import Bar, Session
+from gamma.clock import NS
 from gamma.effects import Tick
 from gamma.events import BarClosed, ModelFailed, SessionOpened, SignalMade
 from gamma.ports import BarDriven, SignalSource
@@ -35,13 +37,19 @@ class Seat:
 
 @final
 class Desk:
-    """Takes closed bars and works them off, one after the other."""
+    """Takes closed bars and works them off, one after the other.
 
-    def __init__(self, shell: Shell, seats: Mapping[str, Sequence[Seat]], hours: Hours) -> None:
+    On a bar that closed more than `late_max_s` ago nothing is decided: its price is not to be had any more.
+    """
+
+    def __init__(
+        self, shell: Shell, seats: Mapping[str, Sequence[Seat]], hours: Hours, late_max_s: float | None = None
+    ) -> None:
         self.shell = shell
         self.seats = seats
         self.hours = hours
         self.bars = 0
+        self._late_max_ns = math.inf if late_max_s is None else late_max_s * NS
         self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
         self._sessions: dict[str, Session] = {}
         self._worked: dict[str, int] = {}
@@ -99,17 +107,18 @@ class Desk:
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
-        if isinstance(found, SignalMade):
+        late = self.shell.now() - bar.ts_close_utc_ns > self._late_max_ns
+        if isinstance(found, SignalMade) and not late:
             await self.shell.feed(found)
             return
-        if found is not None:
+        if isinstance(found, ModelFailed):
             await self.shell.feed(found)
         session = self._sessions.get(bar.market)
         tick = Tick(
             strategy=seat.strategy,
             slot_utc_ns=bar.ts_close_utc_ns,
             session=session.date if session else "",
-            outcome="no_signal" if found is None else "fault",
+            outcome="no_signal" if found is None else "late" if isinstance(found, SignalMade) else "fault",
         )
         self.shell.store.append([], [], [tick])
 

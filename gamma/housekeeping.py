@@ -1,7 +1,6 @@
 """Housekeeping: what the daemon does beside the bars. It listens, shows signs of life, and asks the broker."""
 
 import math
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_J
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gamma import notices, requests
+from gamma.clock import Clock, Steady
 from gamma.config import Config
 from gamma.effects import Answer
 from gamma.errors import Transient
@@ -31,11 +31,9 @@ from gamma.shell import Shell
 from gamma.turnstile import Turnstile
 
 DISK_MIN_BYTES: Final = 1 << 30
-LISTEN_S: Final = 0.5
 DELIVER_S: Final = 5.0
 PING_S: Final = 60.0
 SILENCE_MAX_S: Final = 60.0
-NS: Final = 1_000_000_000
 
 log = structlog.get_logger("gamma.housekeeping")
 
@@ -45,7 +43,14 @@ class Housekeeping:
     """The jobs of the schedule; each takes its turn at the turnstile."""
 
     def __init__(
-        self, config: Config, ledger: Ledger, shell: Shell, turnstile: Turnstile, messengers: Messengers | None
+        self,
+        config: Config,
+        ledger: Ledger,
+        shell: Shell,
+        turnstile: Turnstile,
+        *,
+        messengers: Messengers | None,
+        clock: Clock,
     ) -> None:
         self.config = config
         self.ledger = ledger
@@ -57,19 +62,20 @@ class Housekeeping:
         self.answers = Answers()
         shell.observers = (*shell.observers, self.answers)
         self.missed = 0
-        self._started = (time.time_ns(), time.monotonic_ns())
-        self._broker_heard = time.monotonic()
+        self.clock = clock
+        self.time = Steady(clock)
+        self._broker_heard_s = 0.0
         self._broker_silent = False
         self._bar_every_s = math.inf
-        self._bar_heard = time.monotonic()
+        self._bar_heard_s = 0.0
 
     def expect_bars(self, every_s: float) -> None:
         """Say how often the feed is to give a bar [s of wall time]; a shut market is passed over."""
-        self._bar_every_s, self._bar_heard = every_s, time.monotonic()
+        self._bar_every_s, self._bar_heard_s = every_s, self.time.elapsed_s()
 
     def hear_bar(self) -> None:
         """A bar came, and every strategy of its market has looked at it."""
-        self._bar_heard = time.monotonic()
+        self._bar_heard_s = self.time.elapsed_s()
 
     def schedule(self) -> AsyncIOScheduler:
         """All jobs with their intervals, not started yet; one that is missed or fails is counted and told."""
@@ -85,7 +91,7 @@ class Housekeeping:
         jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
             (self.reconcile, plan.reconcile_s),
             (self.beat, plan.heartbeat_s),
-            (self.listen, LISTEN_S),
+            (self.listen, plan.listen_s),
         ]
         if self.messengers is not None:
             jobs += [(self.messengers.deliver, DELIVER_S), (self.ping, PING_S)]
@@ -121,7 +127,7 @@ class Housekeeping:
         """Take up what a person asked, and look for the kill switch."""
         health = self.shell.book.control.health
         switched = health is not None and health.kill_switch != self.kill_switch.exists()
-        commands = requests.take(self.requests, time.time_ns())
+        commands = requests.take(self.requests, self.clock.wall_ns())
         if not commands and not switched:
             return
         async with self.turnstile.turn():
@@ -167,9 +173,9 @@ class Housekeeping:
             self._broker_silent = True
             return False
         if self._broker_silent:
-            away_s = time.monotonic() - self._broker_heard
+            away_s = self._broker_silence_s()
             self._tell(notices.connection_back(self.shell.now(), source="the broker", away_s=away_s))
-        self._broker_heard, self._broker_silent = time.monotonic(), False
+        self._broker_heard_s, self._broker_silent = self.time.elapsed_s(), False
         return True
 
     async def see_health(self) -> None:
@@ -179,14 +185,13 @@ class Housekeeping:
         long the next bar is overdue.
         """
         overdue_s = self._overdue_s()
-        wall, mono = time.time_ns() - self._started[0], time.monotonic_ns() - self._started[1]
         switched = self.kill_switch.exists()
         await self.shell.feed(
             HealthSeen(
                 broker_age_s=self._broker_silence_s(),
                 data_age_s=overdue_s,
                 strategy_age_s=overdue_s,
-                clock_offset_s=(wall - mono) / NS,
+                clock_offset_s=self.time.offset_s(),
                 kill_switch=switched,
                 ts_event_utc_ns=self.shell.now(),
             )
@@ -195,10 +200,10 @@ class Housekeeping:
             await self._halt("kill_switch", f"the kill switch {self.kill_switch} is on", Level.HALTED)
 
     def _broker_silence_s(self) -> float:
-        return time.monotonic() - self._broker_heard if self._broker_silent else 0.0
+        return self.time.elapsed_s() - self._broker_heard_s if self._broker_silent else 0.0
 
     def _overdue_s(self) -> float:
-        return max(0.0, time.monotonic() - self._bar_heard - self._bar_every_s)
+        return max(0.0, self.time.elapsed_s() - self._bar_heard_s - self._bar_every_s)
 
     async def _see_disk(self) -> None:
         """A full disk takes no intent; halt while there is room for what is still to be written."""

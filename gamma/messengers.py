@@ -6,13 +6,14 @@ import httpx
 import structlog
 
 from gamma.alerts import Courier, Discord, Sign, address, ping
+from gamma.clock import MACHINE, NS, Clock
 from gamma.config import Config
 from gamma.ledger import Ledger
 
 log = structlog.get_logger("gamma.messengers")
 
 
-def sender_of(config: Config, client: httpx.AsyncClient) -> Discord:
+def sender_of(config: Config, client: httpx.AsyncClient, clock: Clock = MACHINE) -> Discord:
     """The webhooks of the configuration; those of live trading are apart from paper's.
 
     Raises: ConfigInvalid when an address is none, that of the dead-man service among them.
@@ -20,7 +21,12 @@ def sender_of(config: Config, client: httpx.AsyncClient) -> Discord:
     hooks = config.alerts.live if config.gamma.mode == "live" else config.alerts.paper
     if url := config.alerts.dead_man_url.get_secret_value():
         address("dead_man_url", url)
-    return Discord(client, critical=hooks.discord_critical, routine=hooks.discord_routine)
+    return Discord(
+        client,
+        critical=hooks.discord_critical,
+        routine=hooks.discord_routine,
+        monotonic_s=lambda: clock.monotonic_ns() / NS,
+    )
 
 
 @final
@@ -30,9 +36,12 @@ class Messengers:
     Raises: ConfigInvalid when an address is none.
     """
 
-    def __init__(self, config: Config, ledger: Ledger, client: httpx.AsyncClient) -> None:
+    def __init__(self, config: Config, ledger: Ledger, client: httpx.AsyncClient, clock: Clock = MACHINE) -> None:
         sign = Sign(account=config.account.name, mode=config.gamma.mode)
-        self._courier = Courier(ledger.outbox, sender_of(config, client), sign)
+        sender = sender_of(config, client, clock)
+        self._courier = Courier(
+            ledger.outbox, sender, sign, clock_ns=clock.wall_ns, monotonic_s=lambda: clock.monotonic_ns() / NS
+        )
         self._client = client
         self._dead_man_url = config.alerts.dead_man_url
 

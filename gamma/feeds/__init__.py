@@ -14,7 +14,8 @@ class Feed(Protocol):
     first, and fewer where there are no more. `bars` gives the bars of all markets that close strictly
     after `after_utc_ns`, by (close, market): begun again at the last close that was seen, it neither
     repeats a bar nor leaves one out. `provides` says what the bars carry: "bar", and "volume" or
-    "spread" where they are not NaN throughout.
+    "spread" where they are not NaN throughout. A `live` feed gives each bar as it closes; any other can be
+    taken at any speed.
     """
 
     @property
@@ -23,5 +24,7 @@ class Feed(Protocol):
     def provides(self) -> frozenset[str]: ...
     @property
     def bar_s(self) -> int: ...
+    @property
+    def live(self) -> bool: ...
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]: ...
     def bars(self, after_utc_ns: int) -> Iterator[Bar]: ...

@@ -78,6 +78,7 @@ class Walk:
     markets: tuple[str, ...] = ("MNQ",)
     provides: frozenset[str] = frozenset({"bar", "volume", "spread"})
     bar_s: int = 300
+    live: bool = False
 
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:  # noqa: ARG002
         return [bar for bar in self.traded if bar.ts_close_utc_ns <= until_utc_ns][-bars:]

@@ -1,0 +1,53 @@
+"""Clocks: the machine's, and a time of our own made of it that never jumps."""
+
+import time
+from typing import Final, Protocol, final
+
+NS: Final = 1_000_000_000
+
+
+class Clock(Protocol):
+    """Wall time for stamps, and a monotonic one for everything that waits [ns]."""
+
+    def wall_ns(self) -> int: ...
+    def monotonic_ns(self) -> int: ...
+
+
+@final
+class Machine:
+    """The clocks of this machine."""
+
+    def wall_ns(self) -> int:
+        """Time since 1970, UTC [ns]; a person or a time server may set it."""
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        """Time since some moment [ns]; it never goes back and is never set."""
+        return time.monotonic_ns()
+
+
+MACHINE: Final = Machine()
+
+
+@final
+class Steady:
+    """The wall clock as it was at the start, carried on by the monotonic one.
+
+    A deadline that is reckoned in it neither comes early nor late when somebody sets the clock.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wall, self._monotonic = clock.wall_ns(), clock.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Time since 1970, UTC [ns], as the wall clock would tell it had nobody touched it."""
+        return self._wall + self._clock.monotonic_ns() - self._monotonic
+
+    def elapsed_s(self) -> float:
+        """How long it has run [s]."""
+        return (self._clock.monotonic_ns() - self._monotonic) / NS
+
+    def offset_s(self) -> float:
+        """How far the wall clock is ahead of it [s]."""
+        return (self._clock.wall_ns() - self.now_ns()) / NS
