@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gamma.chaos import Trial
 
 # Where a trial of each kind is made: module, and function from a seed to a `Trial`.
-KINDS: Final[Mapping[str, tuple[str, str]]] = {}
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "cuts": ("gamma.chaos.cuts", "cut"),
+}
 SHOWN_MAX: Final = 10
 
 
