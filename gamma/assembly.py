@@ -10,9 +10,10 @@ from typing import Any, Final, final
 from gamma import calendar, plugins
 from gamma.bars import Session
 from gamma.book import Setup
+from gamma.complaints import shown
 from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
-from gamma.errors import ConfigInvalid
+from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
 from gamma.markets import MICRO, TABLE, Market
 from gamma.ports import Broker, Capabilities, Dedupe, SignalSource, SignalStream
@@ -213,8 +214,11 @@ def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
     if config.feed.use != "sim":
         return 0
     day = config.feed.start or datetime.now(UTC).date().isoformat()
-    midnight = calendar.utc_ns(date.fromisoformat(day), "00:00")
-    return min(calendar.next_session(symbol, midnight).ts_open_utc_ns for symbol in markets)
+    try:
+        midnight = calendar.utc_ns(date.fromisoformat(day), "00:00")
+        return min(calendar.next_session(symbol, midnight).ts_open_utc_ns for symbol in markets)
+    except (InputInvalid, OverflowError) as error:
+        raise ConfigInvalid(f"[feed] start = {shown(day)}: {error}") from None
 
 
 def _sources(config: Config, markets: Mapping[str, Market]) -> dict[str, SignalSource | SignalStream]:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import UnionType
@@ -12,6 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 MASK: Final = "********"
 _SECRET: Final = re.compile(r"(^|_)(token|secret|password|passphrase|key|webhook|dead_man_url|discord_[a-z]+)$")
 
+SHOWN_MAX: Final = 80
 _PASSWORD: Final = re.compile(r"(?<=:)[^/\s:@]+(?=@)")
 
 Origin = Callable[[str], str]
@@ -45,13 +47,19 @@ def place(path: str) -> str:
     return f"[{section}] {key}" if section else f"[{key}]"
 
 
+def shown(value: Any) -> str:
+    """A plain value as TOML has it, cut where it is long."""
+    text = toml(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
+
+
 def toml(value: Any) -> str:
     """A plain value as TOML has it."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(item) for item in value) + "]"
-    return json.dumps(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else json.dumps(value)
 
 
 def complain(
@@ -75,15 +83,16 @@ def _line(row: Mapping[str, Any], model: type[BaseModel], section: str, origin: 
         return f"{head}: unknown key; {did_you_mean(loc[-1], known)}known: {', '.join(known) or 'none'}"
     if row["type"] == "missing":
         return f"{head}: is missing, and has no default"
-    message = str(row["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    message = str(row["msg"]).removeprefix("Value error, ").removeprefix("Input ").replace("an object", "a table")
     return f"{head}{_value(loc, row['input'])}: {message}"
 
 
 def _value(loc: Sequence[str], value: object) -> str:
     if any(is_secret(part) for part in loc) or isinstance(value, SecretStr):
         return f" = {MASK}"
-    shown = without_password(value) if isinstance(value, str) else value
-    return f" = {json.dumps(shown)}" if isinstance(shown, str | int | float) else ""
+    plain = without_password(value) if isinstance(value, str) else value
+    # What is wrong with the whole has the whole as its value, secrets and all.
+    return f" = {shown(plain)}" if loc and isinstance(plain, str | int | float) else ""
 
 
 def _known(model: type[BaseModel], loc: Sequence[str]) -> tuple[str, ...]:

@@ -16,6 +16,28 @@
 A refusal by a guard or a sizer is no error: it is data in the decision's trace.
 """
 
+from typing import Final
+
+LINE_MAX: Final = 600
+LINES_MAX: Final = 40
+
+
+def told(text: str) -> str:
+    """The text as a person can read it: what does not print is escaped, a long line or list loses its middle."""
+    lines = text.split("\n")
+    if len(lines) > LINES_MAX:
+        left_out = f"... and {len(lines) - LINES_MAX:,} lines more ..."
+        lines = [*lines[: LINES_MAX // 2], left_out, *lines[-LINES_MAX // 2 :]]
+    return "\n".join(_line(line) for line in lines)
+
+
+def _line(text: str) -> str:
+    if len(text) > LINE_MAX:
+        text = f"{text[: LINE_MAX // 2]} ... {len(text) - LINE_MAX:,} characters ... {text[-LINE_MAX // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 class GammaError(Exception):
     """Root of every error that gamma raises on purpose."""
@@ -24,6 +46,9 @@ class GammaError(Exception):
 class ConfigInvalid(GammaError):
     """The configuration cannot be traded with; the message names the field, the value and the mend."""
 
+    def __init__(self, text: str = "") -> None:
+        super().__init__(told(text))
+
 
 class LedgerInUse(ConfigInvalid):
     """Another process holds the ledger; the message names it."""
@@ -31,6 +56,9 @@ class LedgerInUse(ConfigInvalid):
 
 class InputInvalid(GammaError):
     """A value from a file or the command line is wrong; the message names it and says what to do."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(told(text))
 
 
 class InputMissing(InputInvalid):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from gamma.complaints import MASK, complain, password_in, without_password
 from gamma.config.schema import Config, Strategy, known_sections
-from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file
+from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file, refuse_unsound
 from gamma.errors import ConfigInvalid
 
 __all__ = ["Config", "Strategy", "config_hash", "load", "parse", "settings", "strategy_hash"]
@@ -40,6 +40,7 @@ def parse(raw: Raw) -> Config:
 
     Raises: ConfigInvalid.
     """
+    refuse_unsound(raw)
     try:
         config = _validate(raw)
     except ValidationError as error:

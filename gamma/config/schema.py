@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, final
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
@@ -14,7 +15,6 @@ from gamma.markets import MICRO, Market, market
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -25,6 +25,17 @@ def _plain_name(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
+
+
+def _iso_day(text: str) -> str:
+    if text:
+        try:
+            known = date.fromisoformat(text).isoformat() == text
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("is no day; write it as YYYY-MM-DD")
+    return text
 
 
 def _veil(params: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +73,9 @@ class Account(Section):
     """The account that is traded, and the rules that it is under."""
 
     name: Name = Field("paper", description="names the account in the ledger, in order ids and in alerts")
-    starting_capital_usd: Positive = Field(description="what the account began with; the safety halt measures from it")
+    starting_capital_usd: Annotated[float, Field(gt=0, le=1e9)] = Field(
+        description="what the account began with; the safety halt measures from it"
+    )
     profile: str = Field("", description="dated rules of a prop account, or own_50k; empty: no floor")
     overrides: dict[str, Any] = Field(default_factory=dict, description="fields of the profile that differ here")
     automation_attested: bool = Field(
@@ -85,7 +98,9 @@ class Feed(Section):
     use: str = Field("sim", description="sim: a seeded market simulator; file: recorded bars")
     bar_s: Annotated[int, Field(ge=1, le=86_400)] = Field(300, description="length of a bar")
     seed: Annotated[int, Field(ge=0)] = Field(1, description="of the simulator: the same seed, the same market")
-    start: str = Field("", description="ISO date on which the simulation begins; empty: the simulator's own")
+    start: Annotated[str, AfterValidator(_iso_day)] = Field(
+        "", description="ISO date on which the simulation begins; empty: the simulator's own"
+    )
     speed: Literal["max"] | Positive = Field(1.0, description="event time by wall time; max: as fast as it goes")
     files: tuple[BarFile, ...] = Field((), description="of the file feed, one for each market")
     bar_length_s: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
@@ -131,9 +146,9 @@ class Strategy(Section):
 class MarketOverride(Section):
     """What differs from the table of markets."""
 
-    commission_usd: NotNegative | None = Field(None, description="per lot and side")
-    slippage_ticks: Annotated[int, Field(ge=0)] | None = Field(None, description="expected, per side")
-    lots_max: Annotated[int, Field(ge=0)] | None = Field(None, description="most lots of one position")
+    commission_usd: Annotated[float, Field(ge=0, le=10_000)] | None = Field(None, description="per lot and side")
+    slippage_ticks: Annotated[int, Field(ge=0, le=10_000)] | None = Field(None, description="expected, per side")
+    lots_max: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(None, description="most lots of one position")
 
 
 @final

@@ -3,6 +3,7 @@
 Each source sets values by their path and notes where it did; a later source wins over an earlier one.
 """
 
+import math
 import re
 import stat
 import tomllib
@@ -17,9 +18,13 @@ from gamma.errors import ConfigInvalid
 ENV_PREFIX: Final = "GAMMA__"
 CREDENTIAL_FOLDERS: Final = ("CREDENTIALS_DIRECTORY", "GAMMA_SECRETS_DIR")
 SECRET_BYTES_MAX: Final = 65_536
+NESTED_MAX: Final = 16
 
 _HEADER: Final = re.compile(r"^\s*\[(\[)?\s*([^\[\]]+?)\s*\]")
 _KEY: Final = re.compile(r"^\s*([A-Za-z0-9_.\-\"']+)\s*=")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_DECLARED: Final = re.compile(r"\(((?:'(?:[^'\\]|\\.)*',? ?)+)\)")
+_QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'")
 
 
 @dataclass(slots=True)
@@ -35,8 +40,10 @@ class Raw:
 
     def origin(self, path: str) -> str:
         """Where the value at `path` came from, or what is nearest: something in it, or what it is in."""
+        if path in self.origins:
+            return self.origins[path]
         below = next((where for known, where in self.origins.items() if known.startswith(f"{path}.")), "")
-        if below and path not in self.origins:
+        if below:
             return below
         while path:
             if path in self.origins:
@@ -76,13 +83,18 @@ def _match(here: Any, part: str) -> str | int:
 def _descend(here: Any, key: str | int, walked: list[str], origin: str) -> Any:
     if isinstance(here, list):
         if isinstance(key, str):
-            names = ", ".join(str(e.get("name", i)) if isinstance(e, dict) else str(i) for i, e in enumerate(here))
+            names = ", ".join(_entry_name(index, entry) for index, entry in enumerate(here))
             raise ConfigInvalid(f"{origin}: no entry {key!r} in [{'.'.join(walked[:-1])}]; known: {names or 'none'}")
         return here[key]
     found = here.setdefault(key, {})
     if not isinstance(found, dict | list):
         raise ConfigInvalid(f"{origin}: {place('.'.join(walked))} is one value, and has no keys under it")
     return found
+
+
+def _entry_name(index: int, entry: object) -> str:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return name if isinstance(name, str) else str(index)
 
 
 def read_file(raw: Raw, path: Path) -> None:
@@ -92,18 +104,72 @@ def read_file(raw: Raw, path: Path) -> None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        raw.values = tomllib.loads(text)
+        raw.values = _toml(text)
     except FileNotFoundError:
         raise ConfigInvalid(f"no {path} here; write one with `gamma init`, or name yours with --config") from None
     except OSError as error:
         raise ConfigInvalid(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigInvalid(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except NotToml as error:
         raise ConfigInvalid(f"{path} is not TOML: {error}") from None
     for dotted, line in _lines(text):
         raw.origins.setdefault(dotted, f"{path}:{line}")
+    refuse_unsound(raw)
     _refuse_readable_secrets(raw.values, path)
+
+
+class NotToml(Exception):
+    """The text is no TOML; the message says where."""
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise NotToml(_DECLARED.sub(lambda found: _dotted(found[1]), str(error))) from None
+    except RecursionError:
+        raise NotToml(f"it is nested deeper than {NESTED_MAX}; one line of it opens too many brackets") from None
+    except ValueError:
+        # Python refuses to read a number of more than 4,300 digits, and names no line.
+        raise NotToml("a number in it has thousands of digits; on one line of it a number must be shorter") from None
+
+
+def _dotted(names: str) -> str:
+    """`('guards', 'order_size')`, as the parser names a table, as it stands in the file."""
+    return f"[{'.'.join(found[1] for found in _QUOTED.finditer(names))}]"
+
+
+def refuse_unsound(raw: Raw) -> None:
+    """Refuse what no section may take: nested too deep, beyond 64 bits, infinite or NaN, or no Unicode.
+
+    Raises: ConfigInvalid, which names the key.
+    """
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), raw.values)]
+    while waiting:
+        parts, value = waiting.pop()
+        wrong = _unsound(parts, value)
+        if wrong:
+            path = ".".join(parts)
+            where = raw.origin(path)
+            raise ConfigInvalid(f"{where}: {place(path)}: {wrong}" if where else f"{place(path)}: {wrong}")
+        if isinstance(value, Mapping):
+            waiting.extend(((*parts, key), item) for key, item in value.items())
+        elif isinstance(value, list):
+            waiting.extend(((*parts, str(index)), item) for index, item in enumerate(value))
+
+
+def _unsound(parts: tuple[str, ...], value: object) -> str:
+    if len(parts) > NESTED_MAX:
+        return f"is nested deeper than {NESTED_MAX}; write it flatter"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "is beyond 64 bits; write a smaller number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}, and a limit without an end is none; write a finite number"
+    texts = (value, *parts[-1:]) if isinstance(value, str) else parts[-1:]
+    if any(not text.isascii() and _SURROGATE.search(text) for text in texts):
+        return "is no Unicode text; save it as UTF-8"
+    return ""
 
 
 def _refuse_readable_secrets(values: Mapping[str, Any], path: Path) -> None:
@@ -137,7 +203,7 @@ def _lines(text: str) -> Iterator[tuple[str, int]]:
     """The line of each key; good enough to point at, it is never read from."""
     counts: dict[str, int] = {}
     section = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.match(line):
             section = _section(header[2], array=header[1] is not None, counts=counts)
             yield section, number
@@ -204,6 +270,6 @@ def _env_parts(name: str) -> list[str]:
 
 def _toml_value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return _toml(f"value = {text}")["value"]
+    except NotToml:
         return text

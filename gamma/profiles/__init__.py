@@ -13,6 +13,7 @@ from typing import Annotated, Final, Generic, Literal, TypeVar, final
 
 from pydantic import BaseModel, Field, ValidationError
 
+from gamma.complaints import shown
 from gamma.errors import ConfigInvalid
 from gamma.floor import FloorRule, TrailsOn
 from gamma.markets import MICRO
@@ -20,7 +21,7 @@ from gamma.markets import MICRO
 VERIFIED_AGE_MAX_DAYS: Final = 60
 
 T = TypeVar("T")
-Usd = Annotated[float, Field(gt=0)]
+Usd = Annotated[float, Field(ge=0.01, le=1e9)]
 Frac = Annotated[float, Field(gt=0, le=1)]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Phase = Literal["evaluation", "funded"]
@@ -139,7 +140,7 @@ def load_profile(name: str, overrides: Mapping[str, object] | None = None) -> Pr
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise ConfigInvalid(
-            f"[account.overrides] {field} = {(overrides or {}).get(field)!r}: {first['msg'].lower()}"
+            f"[account.overrides] {field} = {shown((overrides or {}).get(field))}: {first['msg'].lower()}"
         ) from None
 
 
