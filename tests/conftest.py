@@ -1,6 +1,10 @@
 """What all tests share.
 
 How hard the property tests look: `ci` by default, `deep` by HYPOTHESIS_PROFILE=deep.
+
+Tests of PostgreSQL start a server of their own, if its programs are installed, and are skipped if not; with
+GAMMA_NEED_POSTGRESQL set they fail then. GAMMA_TEST_POSTGRESQL=postgresql+psycopg://user@host/postgres names
+a server on which databases may be made, to be used instead.
 """
 
 import logging
@@ -14,6 +18,8 @@ import structlog
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from tests.stand import Stand
 
 settings.register_profile("ci", max_examples=50, deadline=None)
@@ -50,3 +56,23 @@ def make_stand(tmp_path: Path) -> "Iterator[Callable[..., Stand]]":
     yield make
     for stand in made:
         stand.crash()
+
+
+@pytest.fixture(scope="session")
+def server() -> "Iterator[URL]":
+    """A PostgreSQL server on which databases may be made."""
+    from sqlalchemy import make_url
+
+    from gamma.chaos import postgresql
+
+    if named := os.environ.get("GAMMA_TEST_POSTGRESQL"):
+        yield make_url(named)
+        return
+    programs = postgresql.binaries()
+    if programs is None:
+        need = "PostgreSQL's programs are not installed (Debian: apt install postgresql)"
+        if os.environ.get("GAMMA_NEED_POSTGRESQL"):
+            pytest.fail(need)
+        pytest.skip(need)
+    with postgresql.serving(programs) as started:
+        yield started.url

@@ -163,6 +163,6 @@ def test_the_reader_cannot_write(reader: Reader) -> None:
             reader._db.exec_driver_sql(statement)
 
 
-def test_there_is_nothing_to_read_where_there_is_no_ledger(url: str) -> None:
+def test_there_is_nothing_to_read_where_there_is_no_ledger(empty_url: str) -> None:
     with pytest.raises(ConfigInvalid, match=r"there is no|no ledger is in it"):
-        Reader.open(url)
+        Reader.open(empty_url)

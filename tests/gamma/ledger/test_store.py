@@ -28,6 +28,14 @@ def test_a_day_holds_one_of_every_kind_of_fact() -> None:
     assert {type(f) for f in day()} == set(get_args(Recorded))
 
 
+def test_the_first_to_open_it_makes_the_tables(empty_url: str) -> None:
+    ledger = Ledger.open(empty_url, account="DU1234", mode="paper", clock_ns=lambda: T0)
+    ledger.append(day())
+    ledger.close()
+    assert verify(empty_url).events == len(day())
+    assert verify(empty_url).sound
+
+
 def test_facts_come_back_as_they_were_appended(url: str, ledger: Ledger) -> None:
     ledger.append(day())
     ledger.close()
