@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Where a trial of each kind is made: module, and function from a seed to a `Trial`.
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "cuts": ("gamma.chaos.cuts", "cut"),
+    "config": ("gamma.chaos.config", "trial"),
 }
 SHOWN_MAX: Final = 10
 
