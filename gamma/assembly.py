@@ -20,6 +20,7 @@ from gamma.ports import Broker, Capabilities, Dedupe, SignalSource, SignalStream
 from gamma.profiles import Profile, load_profile
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
 
+PRETENDED: Final = frozenset({"paper", "chaos"})  # brokers that take no real order
 SQLITE: Final = "sqlite:///"
 UNCONNECTED: Final = Capabilities(
     name="",
@@ -76,10 +77,10 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     brokers = {s.broker for s in config.strategies}
     if len(brokers) > 1:
         raise ConfigInvalid(f"strategies trade at {', '.join(sorted(brokers))}: one account, one broker")
-    if config.gamma.mode == "live" and "paper" in brokers:
+    if config.gamma.mode == "live" and (pretended := brokers & PRETENDED):
         raise ConfigInvalid(
-            '[gamma] mode is "live", but the strategies trade at the paper broker: name a real one in `broker`, '
-            'or set mode = "paper"'
+            f'[gamma] mode is "live", but the strategies trade at the {pretended.pop()} broker: name a real one in '
+            '`broker`, or set mode = "paper"'
         )
     setup = setup_of(config)
     sources = _sources(config, setup.markets)

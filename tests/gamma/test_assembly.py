@@ -51,3 +51,11 @@ def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
 def test_the_paper_broker_is_not_traded_live() -> None:
     with pytest.raises(ConfigInvalid, match='mode is "live", but the strategies trade at the paper broker'):
         assemble(example(gamma__mode="live"), state_path=None)
+
+
+def test_the_fake_broker_is_not_traded_live(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text().replace('"paper"', '"chaos"').replace("[brokers.paper]", "[brokers.chaos]")
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigInvalid, match="the strategies trade at the chaos broker"):
+        assemble(load(path, {}, {"gamma.mode": "live"}), state_path=None)

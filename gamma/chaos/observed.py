@@ -1,0 +1,87 @@
+"""What an observer at the fake broker writes down: the truth that gamma's ledger is held against."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An order that the broker took in: one of its own, or of the bracket of the order `parent`."""
+
+    ts_utc_ns: int
+    client_order_id: str
+    order_id: str
+    market: str
+    side: int
+    lots: int
+    kind: str
+    price_ticks: int
+    reduces: bool
+    parent: str = ""
+    legs: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubled:
+    """A client order id that had come before, under which a new order was made: over-trading."""
+
+    ts_utc_ns: int
+    client_order_id: str
+    order_id: str
+    first_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """A client order id that had come before and was known again: sent twice, traded once."""
+
+    ts_utc_ns: int
+    client_order_id: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An order that the broker refused; `order_id` is empty where it was never one of its orders."""
+
+    ts_utc_ns: int
+    client_order_id: str
+    order_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repriced:
+    """A working order got another price."""
+
+    ts_utc_ns: int
+    order_id: str
+    client_order_id: str
+    price_ticks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canceled:
+    """An order ended before it was filled: `by` "client", or "broker" (its bracket, or nothing left to reduce)."""
+
+    ts_utc_ns: int
+    order_id: str
+    client_order_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """An execution."""
+
+    ts_utc_ns: int
+    execution_id: str
+    order_id: str
+    client_order_id: str
+    market: str
+    side: int
+    lots: int
+    price_ticks: int
+    fee_microusd: int
+
+
+Record = Received | Doubled | Repeated | Refused | Repriced | Canceled | Executed
