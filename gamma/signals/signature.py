@@ -44,21 +44,21 @@ class MemoryNonces:
     """Nonces in memory.
 
     What was sent up to a window after `since_utc_ns`, the start, may have been claimed from the process before
-    this one, and is refused.
+    this one, and is refused; so is what is older than all that is remembered, should the clock be set back.
     """
 
     def __init__(self, since_utc_ns: int, window_s: int) -> None:
-        self._since_utc_ns = since_utc_ns
         self._window_ns = window_s * _NS
+        self._refused_until_utc_ns = since_utc_ns + self._window_ns
         self._claimed: dict[str, int] = {}
 
     def claim(self, nonce: str, ts_utc_ns: int) -> bool:
-        """Claim a nonce; False when it is claimed already, or may have been before the start."""
-        if nonce in self._claimed or ts_utc_ns <= self._since_utc_ns + self._window_ns:
+        """Claim a nonce; False when it is claimed already, or may have been: before the start, or too long ago."""
+        if nonce in self._claimed or ts_utc_ns <= self._refused_until_utc_ns:
             return False
         # Two messages that are valid at one time lie within two windows of each other.
-        oldest = ts_utc_ns - 2 * self._window_ns
-        self._claimed = {known: ts for known, ts in self._claimed.items() if ts >= oldest}
+        self._refused_until_utc_ns = max(self._refused_until_utc_ns, ts_utc_ns - 2 * self._window_ns - 1)
+        self._claimed = {known: ts for known, ts in self._claimed.items() if ts > self._refused_until_utc_ns}
         self._claimed[nonce] = ts_utc_ns
         return True
 

@@ -380,9 +380,17 @@ def test_nonces_in_memory_refuse_what_may_have_been_before_the_start() -> None:
     assert not nonces.claim("a", start + 31 * 10**9)
     assert nonces.claim("b", start + 91 * 10**9)
     assert not nonces.claim("a", start + 91 * 10**9)
-    # 61 s on, nothing that was signed with "a" is within any window.
+    # 61 s on, nothing that was signed with "a" is within any window, and "a" is forgotten.
     assert nonces.claim("c", start + 92 * 10**9)
     assert nonces.claim("a", start + 92 * 10**9)
+
+
+def test_what_is_forgotten_is_refused_should_the_clock_be_set_back() -> None:
+    nonces = MemoryNonces(0, 30)
+    assert nonces.claim("a", 31 * 10**9)
+    assert nonces.claim("b", 92 * 10**9)
+    assert not nonces.claim("a", 31 * 10**9)
+    assert nonces.claim("never used", 32 * 10**9)
 
 
 def test_a_short_secret_is_refused_and_not_repeated() -> None:
