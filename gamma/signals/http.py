@@ -91,7 +91,7 @@ async def _talk(
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> None:
     try:
-        reply = answer(await _read(reader))
+        reply = answer(await read(reader))
     except Refused as refused:
         reply = refused.reply
     await _reply(writer, reply)
@@ -113,7 +113,11 @@ async def _reply(writer: asyncio.StreamWriter, reply: Reply) -> None:
     await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader) -> Request:
+async def read(reader: asyncio.StreamReader) -> Request:
+    """Read one whole request.
+
+    Raises: Refused when it is too large or can be read in two ways, IncompleteReadError when it ends early.
+    """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.LimitOverrunError:

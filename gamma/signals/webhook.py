@@ -117,6 +117,11 @@ class Webhook:
         """
         return cls(parse(WebhookParams, params, f"strategies.{strategy}.signal"), strategy=strategy, market=market)
 
+    @property
+    def waiting(self) -> int:
+        """How many signals were taken and not handed on yet."""
+        return self._queue.qsize()
+
     async def signals(self) -> AsyncIterator[SignalMade]:
         """Listen for as long as the iterator is open.
 
