@@ -292,8 +292,8 @@ def on_foreign(turn: Turn, event: ForeignOrderSeen) -> None:
         return
     turn.record(event)
     notice = notices.order_foreign(turn.now, client_order_id=event.client_order_id, market=event.market, lots=0)
-    if not event.ours:
+    halt = _account_halt(turn, Level.HALTED, Reason.POSITION_MISMATCH, event.client_order_id)
+    if not event.ours or not turn.halt(halt, notice):
         turn.tell(notice)
-        return
-    turn.halt(_account_halt(turn, Level.HALTED, Reason.POSITION_MISMATCH, event.client_order_id), notice)
-    tend(turn)
+    if event.ours:
+        tend(turn)

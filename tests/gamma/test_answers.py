@@ -497,6 +497,14 @@ def test_a_working_order_under_an_id_of_ours_proves_a_second_daemon() -> None:
     assert (halt.scope, halt.level, halt.evidence["client_order_id"]) == ("account", Level.HALTED, "g00-9-9")
 
 
+def test_each_working_order_that_was_never_issued_is_told() -> None:
+    case = Case()
+    for cid in ("g00-9-9", "g00-9-10"):
+        case.do(ForeignOrderSeen(client_order_id=cid, market="MNQ", ours=True, ts_event_utc_ns=case.now))
+    assert case.notices == ["order_foreign:g00-9-9", "order_foreign:g00-9-10"]
+    assert len(case.book.halts) == 1
+
+
 # --- comparisons -------------------------------------------------------------------------------------------------
 
 
