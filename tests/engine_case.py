@@ -44,6 +44,7 @@ from gamma.events import (
 from gamma.exits import ExitRule
 from gamma.floor import FloorRule
 from gamma.guards import Action, Guard, Scope, Trip, Verdict
+from gamma.invariants import Audit
 from gamma.markets import MICRO, Market, market
 from gamma.notices import Notice
 from gamma.orders import GRAPH, Order, Position
@@ -246,6 +247,9 @@ class Case:
         self.out: list[Send | Ask] = []
         self.ids: set[str] = set()
         self.executions = 0
+        self.audit = Audit(self.setup, self.rules)
+        self.steps = 0
+        self.kept: list[tuple[int, object]] = []
         self.do(BootStarted(epoch=1, config_hash="c0ffee", code_hash="", ts_event_utc_ns=self.now))
 
     # --- what happens ------------------------------------------------------------------------------
@@ -259,9 +263,22 @@ class Case:
             again, same = step(before, event, self.rules)
             assert repr((again, same)) == repr((self.book, effects)), "the step is not a function of its input"
             self._keep(effects)
+            self._look(effects)
             came.extend(effects)
         self.effects.extend(came)
         return came
+
+    def _look(self, effects: Sequence[Effect]) -> None:
+        """Whether all that must always hold does: the facts, ticks and notices of a step are one transaction."""
+        self.steps += 1
+        kept: list[object] = [e.fact for e in effects if isinstance(e, Record)]
+        kept += [e for e in effects if isinstance(e, Tick)]
+        kept += [e.notice for e in effects if isinstance(e, Tell)]
+        for record in kept:
+            self.audit.take(self.audit.seq + 1, self.steps, record)
+            self.kept.append((self.steps, record))
+        self.audit.settle()
+        assert not self.audit.violations, "; ".join(map(str, self.audit.violations))
 
     def _keep(self, effects: Sequence[Effect]) -> None:
         intended: set[str] = set()

@@ -19,6 +19,7 @@ from gamma.ledger.indexes import Context, Row, check_types, columns, index_rows
 from gamma.ledger.lease import Lease, Unshared, hold
 from gamma.ledger.outbox import Outbox
 from gamma.ledger.records import FACTS, Kept, Look, Run
+from gamma.ledger.verify import Onlooker, Reached, beginning, verify_piece
 from gamma.notices import Notice
 
 _NO_FACTS: Final = ("Tick", "Notice", "Run", "Look")
@@ -141,6 +142,14 @@ class Ledger:
         query = select(fills.seq).where(fills.account == self.account, fills.execution_id == execution_id)
         with reading():
             return self._db.execute(query).first() is not None
+
+    def check(self, after: Reached | None, events_max: int, look: Onlooker) -> tuple[Reached, list[str]]:
+        """Check the next events after those, of the chain's beginning on for None; `look` sees each of them.
+
+        What is not committed yet is among them, so that the book in memory can be held against them.
+        """
+        with reading():
+            return verify_piece(self._db, after or beginning(self._db), events_max, look)
 
     def close(self) -> None:
         """Commit, and let another process in."""

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -15,11 +15,13 @@ from gamma.errors import Corrupt
 from gamma.ledger import chain, schema, tables
 from gamma.ledger.connections import open_reader
 from gamma.ledger.indexes import Context, Row, Rows, columns, index_rows
-from gamma.ledger.records import KEPT
+from gamma.ledger.records import KEPT, Kept
 
 PROBLEMS_MAX: Final = 100
 _loads: Final = json.JSONDecoder().decode
 Event = tuple[int, int, int, str, str, bytes]
+# Sees each event as it passes by: its number, when it was recorded [ns], and what it says.
+Onlooker = Callable[[int, int, Kept], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,26 +38,52 @@ class Report:
         return not self.problems
 
 
-def verify(url: str) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How far a check in pieces has come: the last event's number and hash, and the start that it fell into."""
+
+    seq: int
+    sha256: bytes
+    epoch: int
+
+
+def verify(url: str, look: Onlooker | None = None) -> Report:
     """Check a whole ledger, from one consistent look at it; a daemon may write meanwhile.
 
-    At most 100 problems are told.
+    At most 100 problems are told. `look` sees every event that can be read.
     Raises: ConfigInvalid when there is no ledger, or its schema is not this gamma's.
     """
     started = time.monotonic()
     try:
-        count, problems = _examine(url)
+        count, problems = _examine(url, look)
     except Corrupt as error:
         count, problems = 0, [f"file: {error}"]
     return Report(events=count, seconds=time.monotonic() - started, problems=tuple(problems[:PROBLEMS_MAX]))
 
 
-def _examine(url: str) -> tuple[int, list[str]]:
+def verify_piece(db: Connection, after: Reached, events_max: int, look: Onlooker) -> tuple[Reached, list[str]]:
+    """Check the next events with their rows, on an open connection; gives how far it came, and what is wrong.
+
+    Where nothing is left to check it comes no further than `after`.
+    """
+    check = _Check(db, look)
+    reached = check.piece(after, events_max)
+    check.close()
+    return reached, check.problems
+
+
+def beginning(db: Connection) -> Reached:
+    """Where the chain of this ledger begins."""
+    owner = db.execute(select(tables.meta)).one()
+    return Reached(seq=0, sha256=chain.genesis(owner.account, owner.mode, owner.created_utc_ns), epoch=0)
+
+
+def _examine(url: str, look: Onlooker | None) -> tuple[int, list[str]]:
     """How many events, and what is wrong."""
     with closing(open_reader(url)) as db:
         schema.check(schema.version(db))
         db.exec_driver_sql("BEGIN" if db.dialect.name == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ")
-        check = _Check(db)
+        check = _Check(db, look)
         check.run()
         check.close()
     return check.count, check.problems
@@ -65,10 +93,11 @@ def _examine(url: str) -> tuple[int, list[str]]:
 class _Check:
     """One pass over the events, with each index table read beside it in the same order."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, look: Onlooker | None) -> None:
         self.count = 0
         self.problems: list[str] = []
         self._db = db
+        self._look = look
         self._context = Context(account="")
         self._indexes: dict[str, _Index] = {}
         self._results: list[CursorResult[Any]] = []
@@ -81,6 +110,22 @@ class _Check:
                 self._rows()
         except (DBAPIError, UnicodeDecodeError) as error:
             self._tell(f"file: {error.orig if isinstance(error, DBAPIError) else error}")
+
+    def piece(self, after: Reached, events_max: int) -> Reached:
+        """The next events after those, each with its rows."""
+        rows = list(self._read(tables.events, after.seq, events_max=events_max))
+        if not rows:
+            return after
+        self._context = Context(account=self._db.execute(select(tables.meta.c.account)).scalar_one(), epoch=after.epoch)
+        last = rows[-1][0]
+        self._indexes = {t.name: _Index(t, self._read(t, after.seq, last)) for t in tables.INDEXES}
+        seq, before = after.seq, after.sha256
+        for row in rows:
+            self._event(row, seq, before)
+            seq, before = row[0], bytes(row[5])
+        for index in self._indexes.values():
+            self.problems += index.rest()
+        return Reached(seq=seq, sha256=before, epoch=self._context.epoch)
 
     def _file(self) -> None:
         if self._db.dialect.name == "sqlite":
@@ -113,6 +158,9 @@ class _Check:
             self._tell(f"events {seq}: its hash is not that of its columns and of the row before")
         for name, wanted in self._made(seq, kind, payload):
             self.problems += self._indexes[name].match(seq, wanted)
+        if self._look is not None and kind in KEPT:
+            with suppress(Corrupt):  # told already
+                self._look(seq, row[2], decode(KEPT[kind], payload))
 
     def _made(self, seq: int, kind: str, payload: str) -> Rows:
         try:
@@ -149,10 +197,18 @@ class _Check:
                 if name not in there:
                     self._tell(f"{table.name}: its trigger {name} is missing")
 
-    def _read(self, table: Table) -> Iterator[Any]:
+    def _read(self, table: Table, after: int = 0, until: int = 0, events_max: int = 0) -> Iterator[Any]:
         keys = list(table.primary_key.columns)
         names = table.columns if table is tables.events else [table.c.seq, *(table.c[n] for n in columns(table))]
-        query = select(*names).order_by(*keys).execution_options(stream_results=True, yield_per=1000)
+        query = select(*names).order_by(*keys)
+        if after:
+            query = query.where(table.c.seq > after)
+        if until:
+            query = query.where(table.c.seq <= until)
+        if events_max:
+            query = query.limit(events_max)
+        if not (until or events_max):
+            query = query.execution_options(stream_results=True, yield_per=1000)
         result = self._db.execute(query)
         self._results.append(result)
         return iter(result)

@@ -6,22 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from brokers.paper import paper_truth
+from gamma.assembly import rules_of, setup_of
 from gamma.effects import Tick
 from gamma.events import DecisionMade, Fill, OrderFilled, OrderIntended, OrderKind, TradeClosed
-from gamma.ledger import verify
+from gamma.invariants.patrol import examine
 from gamma.ledger.reader import Reader, Wanted
 from gamma.ports import BrokerOrder
-from tests.daemon_case import facts
+from tests.daemon_case import config_in, facts
 
 
 def violations(folder: Path, slots: Sequence[int] = ()) -> list[str]:
     """What is wrong in this folder after its daemon's last start; `slots` are the bars that were to be decided on."""
-    report = verify(f"sqlite:///{folder}/gamma.db")
+    config = config_in(folder)
+    examined = examine(config.gamma.database, setup_of(config), rules_of(config))
     recorded = facts(folder)
     positions, fills, orders = paper_truth(folder / "gamma.paper.db")
     placed = [o.client_order_id for o in orders]
     return [
-        *report.problems,
+        *map(str, examined.violations),
         *_orders(recorded, placed),
         *_states(folder, orders),
         *_executions(recorded, fills),
