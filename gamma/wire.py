@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NoReturn, final
 from urllib.parse import urlencode
 
@@ -24,6 +25,8 @@ HOLD_MAX_S: Final = 60.0
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _BODILESS: Final = (204, 205)
 _HELD_BACK: Final = (429, 503)
+_URLS_KEPT: Final = 256
+_PLAIN: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "gamma"}
 
 Headers = Mapping[str, str]
 
@@ -89,7 +92,11 @@ class Wire:
     ) -> None:
         self._base = _address(base_url)
         self._prefix = httpx.URL(self._base).path.rstrip("/")
-        self._headers = headers or {}
+        self._sign = headers if callable(headers) else None
+        self._headers = httpx.Headers(_PLAIN | {"Host": httpx.URL(self._base).netloc.decode()})
+        if not callable(headers):
+            self._headers.update(headers)
+        self._url = lru_cache(maxsize=_URLS_KEPT)(lambda query: httpx.URL(f"{self._base}{query}"))
         self._patience = patience or Patience()
         self._extensions = {"timeout": self._patience.parts}
         self._transport = transport or _transport()
@@ -159,13 +166,13 @@ class Wire:
         return _reply(f"{method} {path}", status, headers, body)
 
     def _request(self, method: str, query: str, content: bytes | None, *, form: bool) -> httpx.Request:
-        made = self._headers(method, self._prefix + query) if callable(self._headers) else self._headers
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "gamma", **made}
+        headers = self._headers
+        if self._sign is not None or content is not None:
+            headers = headers.copy()
+            headers.update(self._sign(method, self._prefix + query) if self._sign is not None else {})
         if content is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded" if form else "application/json"
-        return httpx.Request(
-            method, f"{self._base}{query}", headers=headers, content=content, extensions=self._extensions
-        )
+        return httpx.Request(method, self._url(query), headers=headers, content=content, extensions=self._extensions)
 
     async def _round_trip(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
         response = await self._transport.handle_async_request(request)

@@ -35,6 +35,7 @@ from gamma.wire import Wire
 
 OVERLAP_S: Final = 60.0
 PAGES_MAX: Final = 200
+_ENDS: Final = (OrderState.CANCELED, OrderState.EXPIRED)
 
 
 @final
@@ -61,6 +62,7 @@ class ChaosBroker:
         self._client_ids: dict[str, str] = {}
         self._traded: dict[str, str] = {}
         self._ended_s: dict[str, float] = {}
+        self._lots: dict[str, dict[str, int]] = {}
 
     @classmethod
     def open(
@@ -261,22 +263,30 @@ class ChaosBroker:
             if order_id not in self._client_ids:
                 self._told((await self._wire.read(f"/orders/{order_id}"))["order"])
             client_order_id = self._client_ids[order_id]
-        return fill_of(row, client_order_id, self._markets)
+        fill = fill_of(row, client_order_id, self._markets)
+        if self._quirks.counts == "none":
+            self._lots.setdefault(row["order_id"], {})[fill.execution_id] = fill.lots
+        return fill
 
     async def _settled(self, order: BrokerOrder) -> BrokerOrder:
         """Where the broker does not count fills, we do, and call an order over once no fill can still show."""
         if order.filled_lots != UNTOLD:
             return order
-        now_s = asyncio.get_running_loop().time()
-        ended = order.state in (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED)
-        since_s = self._ended_s.setdefault(order.broker_order_id, now_s) if ended else now_s
-        rows = await self._pages("/fills", "fills", "fill", {"order_id": order.broker_order_id})
-        with understood("fills"):
-            filled = sum({row["id"]: row["lots"] for row in rows}.values())
-        state = order.state
-        if (state is OrderState.CANCELED and now_s - since_s <= self._quirks.lag_s) or (not ended and filled):
-            state = OrderState.PARTIAL if filled else OrderState.ACKED
+        order_id, state = order.broker_order_id, order.state
+        if state in _ENDS:
+            now_s = asyncio.get_running_loop().time()
+            settled = now_s - self._ended_s.setdefault(order_id, now_s) > self._quirks.lag_s
+            await self._count(order_id)
+            state = state if settled else OrderState.ACKED
+        filled = sum(self._lots.get(order_id, {}).values())
+        if state is OrderState.ACKED and filled:
+            state = OrderState.PARTIAL
         return replace(order, state=state, filled_lots=filled)
+
+    async def _count(self, order_id: str) -> None:
+        rows = await self._pages("/fills", "fills", "fill", {"order_id": order_id})
+        with understood("fills"):
+            self._lots.setdefault(order_id, {}).update({row["id"]: row["lots"] for row in rows})
 
 
 def _body(intent: Intent, market: Market) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class Exchange:
         return {market: lots for market, lots in self.floor.purse.lots.items() if lots}
 
     def working(self) -> list[Order]:
-        """The orders that have not ended."""
-        return [order for order in self.floor.orders.values() if not order.ended]
+        """The orders that have not ended, oldest first."""
+        return self.floor.working()
 
     def trade(self, market: str, low_ticks: int, high_ticks: int, close_ticks: int, now_utc_ns: int) -> None:
         """The market traded between these prices, last at `close_ticks`."""
@@ -199,9 +199,7 @@ class Exchange:
 
     def _refused(self, client_id: str, code: str, now_utc_ns: int, order: Order | None = None) -> Answer:
         if self.quirks.refusal == "canceled_in_201" and order is not None:
-            self.floor.admit(order, now_utc_ns)
-            if not order.ended and not order.filled:
-                self.floor.refuse(order, code, now_utc_ns)
+            self.floor.admit(order, now_utc_ns, code)
             return _answer(201, {"order": self.screen.order(order), "cancel": {"reason": code}})
         self.log.append(Refused(ts_utc_ns=now_utc_ns, client_order_id=client_id, order_id="", code=code))
         if self.quirks.refusal == "in_200":

@@ -94,13 +94,19 @@ class Floor:
 
     # What clients ask for.
 
-    def admit(self, order: Order, now_utc_ns: int) -> None:
-        """Take an order in, with its bracket; where the broker decides later it is pending until then."""
+    def admit(self, order: Order, now_utc_ns: int, refused: str = "") -> None:
+        """Take an order in, with its bracket, to trade or to be refused at once with this code.
+
+        Where the broker decides later it is pending until then.
+        """
         for each in (order, *order.children):
             self.orders[each.order_id] = each
             self.by_client.setdefault(each.client_order_id, []).append(each)
             self._working.setdefault(each.market, []).append(each)
             self.log.append(_received(each, now_utc_ns))
+        if refused:
+            self.refuse(order, refused, now_utc_ns)
+            return
         if self.quirks.receipt:
             order.state = "pending"
             order.due_utc_ns = now_utc_ns + self.within_ns(self.quirks.decides_s)
@@ -109,6 +115,10 @@ class Floor:
             if order.due_utc_ns > now_utc_ns:
                 return
         self._decide(order, now_utc_ns)
+
+    def working(self) -> list[Order]:
+        """The orders that have not ended, oldest first."""
+        return sorted((o for working in self._working.values() for o in working), key=lambda o: o.sequence)
 
     def number(self) -> int:
         """The next number of an order or an execution."""

@@ -1,5 +1,6 @@
 """What the fake broker shows: orders, fills, positions and money, in pages, late, in its own words."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, final
@@ -47,8 +48,8 @@ class Screen:
 
     def orders(self, params: Mapping[str, str], now_utc_ns: int) -> dict[str, Any]:
         """A page of orders: those that work, or all that are kept."""
-        every = params.get("status") == "all"
-        shown = [o for o in self.floor.orders.values() if (every or not o.ended) and self.listed(o, now_utc_ns)]
+        kept = self.floor.orders.values() if params.get("status") == "all" else self.floor.working()
+        shown = [order for order in kept if self.listed(order, now_utc_ns)]
         if self.quirks.pages == "number":
             return self._enveloped("orders", "order", [self.order(o) for o in _page(shown[::-1], params, self._size)])
         after = int(params.get("cursor") or 0)
@@ -92,10 +93,9 @@ class Screen:
     def _fills_after(self, after: int, now_utc_ns: int) -> dict[str, Any]:
         """Fills beyond a cursor: none is shown before those that came before it, or the cursor would pass over them."""
         page: list[Shown] = []
-        for shown in self.floor.fills:
-            if shown.sequence <= after:
-                continue
-            if shown.shows_utc_ns > now_utc_ns or len(page) == self._size:
+        begin = bisect_right(self.floor.fills, after, key=lambda shown: shown.sequence)
+        for shown in self.floor.fills[begin : begin + self._size]:
+            if shown.shows_utc_ns > now_utc_ns:
                 break
             page.append(shown)
         cursor = str(page[-1].sequence if page else after)

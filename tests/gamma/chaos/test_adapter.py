@@ -196,6 +196,7 @@ def test_part_filled_then_cancelled_keeps_what_was_filled(quirks: Quirks) -> Non
     stall.accept(limit("g-1-1", lots=5))
     stall.trade(79_000)
     stall.settle()
+    assert stall.fills()
     partly = stall.order("g-1-1")
     assert partly.state is OrderState.PARTIAL
     assert 0 < partly.filled_lots < 5
