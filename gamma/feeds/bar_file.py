@@ -41,6 +41,7 @@ CHUNK_ROWS: Final = 50_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # An epoch below the limit is in a unit of so many ns: each stays in its range until the year 2100 and more.
 UNITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+DAY_NS: Final = 86_400 * NS
 MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -105,6 +106,7 @@ def _read(source: Path, how: Wanted) -> tuple[Columns, list[BadRow]]:
         if "symbol" not in raw.columns:
             raise InputInvalid(f"{source}: no column symbol to pick {how.symbol!r} from")
         raw = raw.filter(pl.col("symbol") == how.symbol)
+    _refuse_types(source, raw)
     numbers = {name: _numbers(raw[name]) for name in (*PRICE_FIELDS, *OPTIONAL_FIELDS) if name in raw.columns}
     columns = Columns(
         path=str(source),
@@ -206,6 +208,20 @@ def _ragged(source: Path, line: int, row: list[str], header: list[str]) -> BadRo
     return BadRow(path=str(source), place="line", line=line, field="row", value=",".join(row), reason=reason)
 
 
+def _refuse_types(source: Path, raw: pl.DataFrame) -> None:
+    """A column of Parquet may hold anything at all; one of text, or of nothing, is looked at row by row."""
+    for name, dtype in raw.schema.items():
+        known = dtype in (pl.String, pl.Null) or dtype.is_numeric()
+        if name == "symbol":
+            known, wanted = dtype in (pl.String, pl.Null, pl.Categorical), "text"
+        elif name == "ts":
+            known, wanted = known or dtype == pl.Date or isinstance(dtype, pl.Datetime), "times"
+        else:
+            wanted = "numbers"
+        if not known:
+            raise InputInvalid(f"{source}: column {name} is of type {dtype}; write it again with {wanted} in it")
+
+
 def _numbers(column: pl.Series) -> tuple[Floats, NDArray[np.bool_]]:
     """Values, NaN where there is none, and which of them had something else in their place."""
     values = column.cast(pl.Float64, strict=False)
@@ -221,11 +237,17 @@ def _times(column: pl.Series, zone: ZoneInfo) -> Times:
         epochs: Times = column.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
         return _ns(epochs, np.select([epochs < limit for limit, _ in UNITS], [factor for _, factor in UNITS], 1))
     if isinstance(dtype, pl.Datetime):
-        zoned = column
+        factor = {"ms": 10**6, "us": 10**3, "ns": 1}[dtype.time_unit]
         if not dtype.time_zone:
-            zoned = column.dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null")
-        epochs = zoned.dt.convert_time_zone("UTC").dt.epoch(dtype.time_unit).fill_null(0).to_numpy()
-        return _ns(epochs, np.full(len(epochs), {"ms": 10**6, "us": 10**3, "ns": 1}[dtype.time_unit]))
+            # Only what is sane has a place in a time zone: the library panics over the rest.
+            sane = pl.col("ts").to_physical().is_between(0, LATEST_NS // factor)
+            column = column.to_frame("ts").select(pl.when(sane).then("ts"))["ts"]
+            column = column.dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null")
+        epochs = column.to_physical().fill_null(0).to_numpy()
+        return _ns(epochs, np.full(len(epochs), factor))
+    if dtype == pl.Date:
+        days = pl.col("ts").to_physical()
+        column = column.to_frame("ts").select(pl.when(days.is_between(0, LATEST_NS // DAY_NS)).then("ts"))["ts"]
     texts = column.cast(pl.String).fill_null("").to_list()
     return np.fromiter((_moment_ns(text, zone) for text in texts), dtype=np.int64, count=len(texts))
 
@@ -237,15 +259,23 @@ def _ns(epochs: Times, factors: Times) -> Times:
 
 
 def _moment_ns(text: str, zone: ZoneInfo) -> int:
-    if len(text) > 8 and text.isdigit():
-        epoch = int(text)
+    if len(text) > 8 and text.isascii() and text.isdigit():
+        epoch = int(text[:20])
         return min(epoch * next((factor for limit, factor in UNITS if epoch < limit), 1), LATEST_NS)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        since = (zoned - EPOCH) // MICROSECOND * 1_000
+        if not moment.tzinfo and zone.key != "UTC" and _leapt_over(moment, zone):
+            return UNKNOWN_NS
+    except (ValueError, OverflowError):
         return UNKNOWN_NS
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    return min(max((zoned - EPOCH) // MICROSECOND * 1_000, 0), LATEST_NS)
+    return min(max(since, 0), LATEST_NS)
+
+
+def _leapt_over(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks of the zone never show this time, since they are put forward over it."""
+    return moment.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment
 
 
 def _bar_s(source: Path, ts: Times, wanted: int | None) -> int:

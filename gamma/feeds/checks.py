@@ -86,7 +86,7 @@ class Columns:
 
     def bad(self, row: int, name: str, reason: str) -> BadRow:
         """The complaint about one field of one row."""
-        value = self.raw[name][row] if name in self.raw.columns else None
+        value = _held(self.raw[name], row) if name in self.raw.columns else None
         return BadRow(
             path=self.path,
             place=self.place,
@@ -95,6 +95,13 @@ class Columns:
             value="" if value is None else str(value),
             reason=reason,
         )
+
+
+def _held(column: pl.Series, row: int) -> object:
+    try:
+        return column[row]
+    except (ValueError, OverflowError, pl.exceptions.PanicException):
+        return column.to_physical()[row]  # a day that Python's calendar does not reach
 
 
 def check(columns: Columns) -> tuple[NDArray[np.int64], list[BadRow]]:
