@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "cuts": ("gamma.chaos.cuts", "cut"),
     "config": ("gamma.chaos.config", "trial"),
+    "bars": ("gamma.chaos.bars", "trial"),
     "forgeries": ("gamma.chaos.forgeries", "trial"),
 }
 SHOWN_MAX: Final = 10
