@@ -1,7 +1,7 @@
 """The shell: feeds events to the engine one at a time, and carries its effects out in their order.
 
     T1  the facts of a step, its notices and ticks: one transaction, on disk
-        the stop flag is read once more
+        the stop flag is read once more, and that this process alone holds the ledger
     T2  each order is sent once; what came of it is the next event
 
 Live, on paper, in a replay and in the crash simulation this is the same code; only the ports differ.
@@ -46,6 +46,7 @@ class Store(Protocol):
 
     def append(self, facts: Sequence[Recorded], notices: Sequence[Notice] = (), ticks: Sequence[Tick] = ()) -> None: ...
     def commit(self) -> None: ...
+    def check_lease(self) -> None: ...
     def has_fill(self, execution_id: str) -> bool: ...
     def last_tick(self, strategy: str) -> int | None: ...
 
@@ -202,6 +203,7 @@ class Shell:
         if intent.kind is OrderKind.ENTRY and (self.stopped() or self.book.standing(intent.strategy, intent.market)):
             placed: Placed = Rejected(code="stopped", text="stopped between the decision and the first byte")
         else:
+            self.store.check_lease()
             placed = await self._call(sending)
         events = _placed(sending, placed, self.now())
         if isinstance(sending, Ask) and not isinstance(placed, Lost):

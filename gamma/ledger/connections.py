@@ -1,6 +1,8 @@
 """Ways into the database: one connection that writes, and any number that only read."""
 
+import os
 import shutil
+import socket
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +32,18 @@ _READER_PRAGMAS: Final[Pragmas] = {
     "trusted_schema": ("OFF", 0),
     "busy_timeout": (str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
 }
+
+
+# A session that asks for less would lose acknowledged commits with the server's power. A host that has gone
+# holds its lock for a minute, not for the two hours after which a server asks by default.
+_WRITER_SETTINGS: Final = {
+    "synchronous_commit": "on",
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "4",
+    "idle_in_transaction_session_timeout": "0",
+}
+_NAME_LEN_MAX: Final = 63
 
 
 def file_of(url: str) -> Path | None:
@@ -83,7 +97,7 @@ def _quoted(path: Path) -> str:
 
 def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connection:
     sqlite = make_url(url).get_backend_name() == "sqlite"
-    arguments = {"isolation_level": None} if sqlite else {"autocommit": True}
+    arguments = {"isolation_level": None} if sqlite else _server_arguments(url)
     engine: Engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
     in_memory = sqlite and file_of(url) is None
 
@@ -96,8 +110,10 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
             got = raw.execute(f"PRAGMA {name}").fetchone()[0]
             if got != held and not (in_memory and name == "journal_mode"):
                 raise ConfigInvalid(f"database: SQLite says {name} = {got!r}, not {held!r}; is it on a network disk?")
-        if read_only:
-            raw.execute("SET default_transaction_read_only = on")
+        if not sqlite:
+            settings = {"default_transaction_read_only": "on"} if read_only else _WRITER_SETTINGS
+            for name, value in settings.items():
+                raw.execute(f"SET {name} = {value}")
 
     try:
         return engine.connect()
@@ -106,3 +122,10 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
         if getattr(below, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
             raise typed(below) from error
         raise ConfigInvalid(f"database: {engine.url.render_as_string()} cannot be opened: {below}") from error
+
+
+def _server_arguments(url: str) -> dict[str, Any]:
+    """Each statement commits by itself unless we begin; the session says who it is to whoever finds it in the way."""
+    name = f"gamma, process {os.getpid()} on {socket.gethostname()}"
+    ours = {"connect_timeout": 10, "application_name": name[:_NAME_LEN_MAX]}
+    return {"autocommit": True, **{key: value for key, value in ours.items() if key not in make_url(url).query}}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from gamma.errors import AlreadyRecorded, Corrupt, GammaError, InvariantBroken, LedgerFailed
 
@@ -52,7 +52,7 @@ def reading() -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, PendingRollbackError) as error:
         raise typed(cause(error)) from error
 
 
@@ -80,4 +80,10 @@ def _breaks(error: Exception) -> bool:
 
 
 def _passes(error: Exception) -> bool:
-    return _code(error) & _KIND in _TRANSIENT or _state(error).startswith(_TRANSIENT_STATES)
+    return _code(error) & _KIND in _TRANSIENT or _state(error).startswith(_TRANSIENT_STATES) or _parted(error)
+
+
+def _parted(error: Exception) -> bool:
+    """Whether the server cannot be reached: no state comes with that; what follows on such a connection is refused."""
+    silent = type(error).__name__ == "OperationalError" and getattr(error, "sqlstate", "") is None
+    return silent or isinstance(error, PendingRollbackError)

@@ -4,19 +4,23 @@ import fcntl
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol, final
+from typing import Any, Final, Protocol, final
 
 import psutil
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, text
 
 from gamma.errors import ConfigInvalid, InvariantBroken, LedgerInUse
 from gamma.ledger.connections import file_of, open_writer
+from gamma.ledger.faults import reading, typed
 
 # How far the times that the kernel gives of a process and of a file may be apart.
 _CLOCK_S: Final = 2.0
 # Advisory locks are numbers within one database, which is one account's.
 _KEY: Final = int.from_bytes(sha256(b"gamma ledger").digest()[:8], signed=True)
+_ITS_LOCK: Final = "locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint)"
+_HELD: Final = f"SELECT 1 FROM pg_locks WHERE {_ITS_LOCK} = %s AND pid = pg_backend_pid()"  # noqa: S608  (our own)
+_HOLDER: Final = f"""SELECT application_name || ' (the server''s process ' || pid || ')'
+    FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE {_ITS_LOCK} = :key"""  # noqa: S608  (our own)
 
 
 def holder(url: str) -> int | None:
@@ -28,7 +32,7 @@ def holder(url: str) -> int | None:
     path = file_of(url)
     if path is None:
         return None
-    lock = path.with_name(path.name + ".lock")
+    lock = _lock_of(path)
     try:
         process = psutil.Process(int(lock.read_text()))
         return process.pid if process.create_time() <= lock.stat().st_mtime + _CLOCK_S else None
@@ -36,22 +40,36 @@ def holder(url: str) -> int | None:
         return None
 
 
+def _lock_of(path: Path) -> Path:
+    """Beside the file itself, whichever link it was reached by: all its names share one lock."""
+    real = path.resolve()
+    return real.with_name(real.name + ".lock")
+
+
 class Lease(Protocol):
-    """Held until it is closed, or the process ends."""
+    """Held until it is closed, or the process ends.
+
+    `check` sees that it is held still.
+    Raises: InvariantBroken when it is lost; LedgerFailed when that cannot be found out.
+    """
 
     def check(self) -> None: ...
     def close(self) -> None: ...
 
 
-def hold(url: str) -> Lease:
-    """Take the lease of a ledger.
+def hold(url: str) -> tuple[Lease, Connection]:
+    """Take the lease of a ledger, and open the one connection that writes to it.
 
-    Raises: ConfigInvalid naming the process that holds it.
+    Raises: LedgerInUse naming the process that holds it; as `open_writer`.
     """
     path = file_of(url)
-    if path is not None:
-        return FileLease(path)
-    return Unshared() if make_url(url).get_backend_name() == "sqlite" else AdvisoryLease(url)
+    lease: Lease = Unshared() if path is None else FileLease(path)
+    try:
+        db = open_writer(url)
+    except BaseException:
+        lease.close()
+        raise
+    return (lease, db) if db.dialect.name == "sqlite" else (AdvisoryLease(db), db)
 
 
 @final
@@ -67,9 +85,9 @@ class FileLease:
     """A lock on a file beside the database; the kernel lets go of it when the process ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        name = path.with_name(path.name + ".lock")
+        self._path = _lock_of(path)
         try:
-            self._file = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+            self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         except OSError as error:
             raise ConfigInvalid(
                 f"database: {path} cannot be written beside ({error.strerror}); make its folder"
@@ -84,7 +102,15 @@ class FileLease:
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()
 
-    def check(self) -> None: ...
+    def check(self) -> None:
+        """See that the locked file is still the one of that name: another process would lock what lies there now."""
+        mine = os.fstat(self._file.fileno())
+        try:
+            there = self._path.stat()
+        except OSError as error:
+            raise InvariantBroken(f"I11: the lease of the account is lost: {error}") from error
+        if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+            raise InvariantBroken(f"I11: the lease of the account is lost: somebody replaced {self._path}")
 
     def close(self) -> None:
         """Let another process in."""
@@ -93,36 +119,30 @@ class FileLease:
 
 @final
 class AdvisoryLease:
-    """A lock of PostgreSQL's on a connection of its own; the server lets go of it when that connection ends."""
+    """A lock of PostgreSQL's on the very connection that writes; the server lets go of it when that ends.
 
-    def __init__(self, url: str) -> None:
-        self._db = open_writer(url)
-        if not self._ask("SELECT pg_try_advisory_lock(:key)"):
-            pid = self._ask(
-                "SELECT max(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-                " AND ((classid::bigint << 32) | objid::bigint) = :key"
-            )
-            self._db.close()
-            raise LedgerInUse(f"database: it is in use by the server's process {pid}; two may not share a ledger")
+    So whatever was committed was committed under the lease: a connection that is lost takes its open
+    transaction with it before another can have the lock, and none that comes later can commit by it.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self._raw: Any = db.connection.dbapi_connection
+        self._faults = db.dialect.loaded_dbapi.Error
+        with reading():
+            if db.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
+                return
+            holder = db.execute(text(_HOLDER), {"key": _KEY}).scalar() or "another process"
+        db.close()
+        raise LedgerInUse(f"database: it is in use by {holder}; two may not share a ledger")
 
     def check(self) -> None:
-        """See that the server still holds it for us.
-
-        Raises: InvariantBroken when the connection went, and with it the lease.
-        """
+        """Ask the server, within the transaction that is open: behind a pool another session may answer."""
         try:
-            held = self._ask(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
-                " AND ((classid::bigint << 32) | objid::bigint) = :key"
-            )
-        except SQLAlchemyError as error:
-            raise InvariantBroken(f"I11: the lease of the account is lost: {error}") from error
+            held = self._raw.execute(_HELD, (_KEY,)).fetchone()
+        except self._faults as error:
+            raise typed(error) from error
         if not held:
-            raise InvariantBroken("I11: the lease of the account is lost")
+            raise InvariantBroken("I11: the lease of the account is lost: the server's session does not hold its lock")
 
     def close(self) -> None:
-        """Let another process in."""
-        self._db.close()
-
-    def _ask(self, query: str) -> object:
-        return self._db.execute(text(query), {"key": _KEY}).scalar()
+        """The lock goes with the connection, which is its opener's to close."""

@@ -5,15 +5,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Final, Self, final
 
-from sqlalchemy import Connection, Update, func, insert, select
+from sqlalchemy import Connection, Select, Update, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.codec import decode, plain, write
 from gamma.effects import Tick
-from gamma.errors import ConfigInvalid, Corrupt, InvariantBroken
+from gamma.errors import ConfigInvalid, Corrupt, GammaError, InvariantBroken
 from gamma.events import Recorded
 from gamma.ledger import chain, schema, tables
-from gamma.ledger.connections import open_writer
 from gamma.ledger.faults import cause, reading, typed
 from gamma.ledger.indexes import Context, Row, check_types, columns, index_rows
 from gamma.ledger.lease import Lease, Unshared, hold
@@ -22,6 +21,7 @@ from gamma.ledger.records import FACTS, Kept, Look, Run
 from gamma.ledger.verify import Onlooker, Reached, beginning, verify_piece
 from gamma.notices import Notice
 
+PAGE: Final = 5_000
 _NO_FACTS: Final = ("Tick", "Notice", "Run", "Look")
 
 
@@ -62,9 +62,8 @@ class Ledger:
         another schema's; Corrupt when the chain does not end where it says.
         """
         with reading(), ExitStack() as undo:
-            lease = hold(url)
+            lease, db = hold(url)
             undo.callback(lease.close)
-            db = open_writer(url)
             undo.callback(db.close)
             schema.create(db)
             _stamp(db, account, mode, clock_ns())
@@ -100,33 +99,51 @@ class Ledger:
     def commit(self) -> None:
         """Put what was appended on disk.
 
-        Raises: LedgerFailed or Corrupt when it could not be; then nothing of it stands.
+        Raises: LedgerFailed or Corrupt when it could not be, InvariantBroken when the lease is lost; then nothing of
+        it stands.
         """
         self._check_whole()
         if not self._open:
             return
-        self._lease.check()
         try:
+            self._lease.check()
             self._raw.execute(self._update_head, (self._seq, self._sha256))
             self._raw.execute("COMMIT")
+        except GammaError as error:
+            self._lose(error)
+            raise
         except self._faults as error:
             self._lose(error)
             raise typed(error) from error
         self._open = False
 
+    def check_lease(self) -> None:
+        """See that this process alone holds the ledger, the moment before something is sent.
+
+        Raises: InvariantBroken when another may hold it; LedgerFailed when that cannot be found out.
+        """
+        self._check_whole()
+        self._lease.check()
+
     def facts(self, after_seq: int = 0, *, without: Collection[type[Any]] = ()) -> Iterator[Recorded]:
-        """The engine's facts after an event, oldest first; kinds in `without` are not even read.
+        """The engine's facts after an event, oldest first, a page at a time; kinds in `without` are not even read.
 
         Raises: Corrupt when one cannot be read.
         """
         events = tables.events.c
         kinds = [*_NO_FACTS, *(c.__name__ for c in without)]
-        query = select(events.kind, events.payload).where(events.seq > after_seq, events.kind.not_in(kinds))
-        with reading():
-            for kind, payload in self._db.execute(query.order_by(events.seq)):
+        query = select(events.seq, events.kind, events.payload).where(events.kind.not_in(kinds)).order_by(events.seq)
+        while page := self._page(query.where(events.seq > after_seq)):
+            for _, kind, payload in page:
                 if kind not in FACTS:
                     raise Corrupt(f"no fact is called {kind!r}")
                 yield decode(FACTS[kind], payload)
+            after_seq = page[-1][0]
+
+    def _page(self, query: Select[Any]) -> Sequence[Any]:
+        """The first rows: a server's whole answer is held in memory, so it is asked for a part."""
+        with reading():
+            return self._db.execute(query.limit(PAGE)).fetchall()
 
     def last_tick(self, strategy: str) -> int | None:
         """The last slot that the strategy has decided on."""
@@ -157,7 +174,8 @@ class Ledger:
             if not self._lost:
                 self.commit()
         finally:
-            self._db.close()
+            with suppress(SQLAlchemyError):  # a session that the server ended has nothing left to close
+                self._db.close()
             self._lease.close()
 
     def _append(self, kept: Sequence[Kept]) -> None:

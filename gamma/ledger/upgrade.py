@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gamma.ledger import schema
 from gamma.ledger.backup import backup
-from gamma.ledger.connections import file_of, open_writer
+from gamma.ledger.connections import file_of
 from gamma.ledger.lease import hold
 
 
@@ -27,8 +27,8 @@ def upgrade(url: str) -> Upgraded:
     fails its check, and then nothing was changed.
     """
     with ExitStack() as held:
-        held.callback(hold(url).close)
-        db = open_writer(url)
+        lease, db = hold(url)
+        held.callback(lease.close)
         held.callback(db.close)
         before = schema.version(db)
         if before is not None and before >= schema.HEAD:

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from brokers.paper import Fault, PaperBroker
-from gamma.errors import LedgerFailed, Transient
+from gamma.errors import InvariantBroken, LedgerFailed, Transient
 from gamma.events import (
     DecisionMade,
     FlattenRequested,
@@ -166,6 +167,26 @@ def test_a_stop_does_not_hold_back_an_exit(make_stand: Make) -> None:
     stand.feed(FlattenRequested(command_id="1", actor="ann", market="", ts_event_utc_ns=stand.now))
     stand.bar()
     assert stand.lots == 0
+
+
+def test_an_order_whose_lease_went_after_its_commit_is_not_sent(make_stand: Make, tmp_path: Path) -> None:
+    """The stop flag is read between the two; the next start knows of the order, and finds that it never arrived."""
+    unlinked: list[Path] = []
+
+    def stopped() -> bool:
+        unlinked.append(tmp_path / "gamma.db.lock")
+        unlinked[-1].unlink()
+        return False
+
+    stand = make_stand(stopped=stopped)
+    stand.boot()
+    stand.bar()
+    with pytest.raises(InvariantBroken, match="I11"):
+        stand.signal()
+    assert len(unlinked) == len(stand.intents(OrderKind.ENTRY)) == 1
+    stand.restart()
+    assert stand.at_broker() == []
+    assert stand.order().state is OrderState.ABSENT
 
 
 # --- lost answers -----------------------------------------------------------------------------------

@@ -44,6 +44,14 @@ def test_facts_come_back_as_they_were_appended(url: str, ledger: Ledger) -> None
     again.close()
 
 
+@pytest.mark.parametrize("page", [1, 7, 30, 31])
+def test_facts_are_read_in_pages(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    monkeypatch.setattr("gamma.ledger.store.PAGE", page)
+    ledger.append(day(), [notice()], [tick(0)])
+    ledger.append([closed(2)])
+    assert repr(list(ledger.facts())) == repr([*day(), closed(2)])
+
+
 def test_facts_can_begin_after_an_event_and_leave_kinds_out(ledger: Ledger) -> None:
     ledger.append(day(), [notice()], [tick(0)])
     assert repr(list(ledger.facts(after_seq=27))) == repr(day()[27:])
