@@ -28,10 +28,12 @@ from gamma.errors import InvariantBroken
 from gamma.events import BootStarted, HaltRequested, Level, ShutDown
 from gamma.feeds.pace import MAX, as_they_close, paced
 from gamma.housekeeping import Housekeeping
+from gamma.invariants.patrol import refuse
 from gamma.ledger import Ledger
 from gamma.messengers import Messengers
 from gamma.ports import BarDriven, SignalStream
 from gamma.proof import prove_guards
+from gamma.reasons import Reason
 from gamma.recovery import recover
 from gamma.shell import Observer, Shell
 from gamma.turnstile import Turnstile
@@ -128,6 +130,7 @@ class Daemon:
 
     async def _start(self) -> int:
         """Up to the first bar; gives the time after which bars are wanted."""
+        refuse(self.housekeeping.patrol.whole(self.assembly.config.gamma.database, self.shell.book))
         rules, worked = self.assembly.rules, self._worked()
         self.ts_event_utc_ns = max(self.shell.book.ts_event_utc_ns, *worked.values())
         await self.assembly.broker.connect()
@@ -261,9 +264,10 @@ class Daemon:
                 halt = HaltRequested(
                     command_id="",
                     actor="daemon",
-                    text=cause,
+                    text=str(error),
                     level=Level.HALTED,
                     ts_event_utc_ns=self.now(),
+                    reason=Reason.INVARIANT,
                 )
                 await self.shell.feed(halt)
             self.ledger.append([], [notices.stopped(self.now(), cause=cause, clean=False)])

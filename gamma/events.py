@@ -486,6 +486,7 @@ class HaltRequested:
     ts_event_utc_ns: int
     scope: str = "account"
     target: str = ""
+    reason: str = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Housekeeping: what the daemon does beside the bars. It listens, shows signs of life, and asks the broker."""
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from gamma.events import (
     Level,
     ReconcileRequested,
 )
+from gamma.invariants.patrol import Patrol, refuse
 from gamma.ledger import Ledger, free_bytes
 from gamma.messengers import Messengers
 from gamma.offline import RECONCILED, Answers, acknowledge, refuse_resume
@@ -53,6 +55,7 @@ class Housekeeping:
         clock: Clock,
     ) -> None:
         self.config = config
+        self.patrol = Patrol(ledger, shell.book.setup, shell.rules)
         self.ledger = ledger
         self.shell = shell
         self.turnstile = turnstile
@@ -92,6 +95,7 @@ class Housekeeping:
             (self.reconcile, plan.reconcile_s),
             (self.beat, plan.heartbeat_s),
             (self.listen, plan.listen_s),
+            (self.look_over, plan.invariants_s),
         ]
         if self.messengers is not None:
             jobs += [(self.messengers.deliver, DELIVER_S), (self.ping, PING_S)]
@@ -139,6 +143,18 @@ class Housekeeping:
         for command in commands:
             requests.answer(self.requests, self.answers.given.pop(command.command_id))
         self.answers.given.clear()
+
+    async def look_over(self) -> None:
+        """Look whether all that must always hold does, a piece at a time: whatever else there is goes on in between.
+
+        Raises: InvariantBroken when something does not; it ends the daemon.
+        """
+        while True:
+            async with self.turnstile.turn():
+                if self.patrol.advance():
+                    refuse(self.patrol.found(self.shell.book))
+                    return
+            await asyncio.sleep(0)
 
     async def ping(self) -> None:
         """Say that all is well, while it is: it is the silence that calls somebody."""

@@ -154,7 +154,7 @@ def strategy_faulted(ts_event_utc_ns: int, *, strategy: str, fault: str) -> Noti
 
 def invariant_broken(ts_event_utc_ns: int, *, invariant: str, detail: str) -> Notice:
     """Something that must always hold does not; the daemon halts and exits 70."""
-    text = f"{detail}. Everything is halted; run the checks of the runbook before a restart."
+    text = f"{detail}. The daemon has stopped, and nothing is traded before a person resumes."
     return _critical(
         ts_event_utc_ns, f"invariant:{invariant}", f"Invariant {invariant} broken", text, {"invariant": invariant}
     )

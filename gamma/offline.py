@@ -12,6 +12,7 @@ from gamma.config import Config
 from gamma.effects import Answer
 from gamma.errors import InvariantBroken
 from gamma.events import AckRequested, BarClosed, Command, ReconcileRequested, Recorded, ResumeRequested
+from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
 from gamma.recovery import recover
 from gamma.shell import Shell
@@ -63,7 +64,7 @@ async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> An
         return acknowledge(ledger, command)
     if isinstance(command, ReconcileRequested):
         return Answer(command_id=command.command_id, ok=True, text=RECONCILED)
-    if refused := refuse_resume(assembly.config, command):
+    if refused := refuse_resume(assembly.config, command) or _unsound(assembly, command):
         return refused
     await shell.feed(replace(command, ts_event_utc_ns=now))
     if command.command_id not in answers.given:
@@ -78,6 +79,15 @@ def refuse_resume(config: Config, command: Command) -> Answer | None:
         return None
     text = f"the kill switch is on: remove {switch.absolute()} first"
     return Answer(command_id=command.command_id, ok=False, text=text)
+
+
+def _unsound(assembly: Assembly, command: Command) -> Answer | None:
+    """Nothing is resumed on a ledger in which something does not hold that always must: the daemon would not start."""
+    if not isinstance(command, ResumeRequested):
+        return None
+    found = examine(assembly.config.gamma.database, assembly.setup, assembly.rules).violations
+    text = f"{found[0]}; run gamma doctor, which lists all that is wrong and what to do" if found else ""
+    return Answer(command_id=command.command_id, ok=False, text=text) if found else None
 
 
 def acknowledge(ledger: Ledger, command: AckRequested) -> Answer:

@@ -76,13 +76,16 @@ def on_halt(turn: Turn, event: HaltRequested) -> None:
         scope=event.scope,
         target=event.target,
         level=event.level,
-        reason=Reason.OPERATOR,
+        reason=event.reason,
         actor=event.actor,
         evidence={"text": event.text},
         ts_event_utc_ns=turn.now,
     )
     where = scope_of(halt)
-    notice = notices.halted(turn.now, scope=where, actor=event.actor, reason=event.text or str(Reason.OPERATOR))
+    notice = notices.halted(turn.now, scope=where, actor=event.actor, reason=event.text or event.reason)
+    if event.reason == Reason.INVARIANT:
+        name, _, detail = event.text.partition(": ")
+        notice = notices.invariant_broken(turn.now, invariant=name, detail=detail)
     fresh = turn.halt(halt, notice)
     tend(turn)
     turn.answer(event.command_id, True, f"{where} is {event.level}" + ("" if fresh else " already"))

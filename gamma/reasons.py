@@ -109,3 +109,5 @@ class Reason(StrEnum):
     """The strategy holds or is entering a position, and does not add to it."""
     OPERATOR = "operator"
     """A person asked for it."""
+    INVARIANT = "invariant"
+    """Something that must always hold does not; `gamma doctor` lists what, and what to do."""

@@ -175,6 +175,7 @@ class Schedule(Section):
     reconcile_s: Seconds = 60.0
     heartbeat_s: Seconds = 15.0
     listen_s: Seconds = Field(0.5, description="how often commands and the kill switch are looked for")
+    invariants_s: Seconds = Field(3600.0, description="how often all that must always hold is looked at")
     misfire_grace_s: Seconds = Field(30.0, description="a job later than this is counted as missed, not run")
     drain_s: Seconds = Field(20.0, description="how long a stop waits for answers that are under way")
 

@@ -132,7 +132,7 @@ class Audit:
         """I13: how the book in memory differs from the fold of all events up to here."""
         kept, held = durable(self.book), durable(book)
         names = [f.name for f in fields(Book) if f.name not in ("setup", "slots")]
-        differ = [name for name in names if repr(getattr(kept, name)) != repr(getattr(held, name))]
+        differ = [name for name in names if not _same(getattr(kept, name), getattr(held, name))]
         if not differ:
             return []
         text = f"the book in memory and the fold of the ledger differ in {', '.join(differ)}"
@@ -242,3 +242,8 @@ class Audit:
         known = {(v.invariant, v.text) for v in self.violations}
         if len(known) < VIOLATIONS_MAX and (violation.invariant, violation.text) not in known:
             self.violations.append(violation)
+
+
+def _same(one: object, other: object) -> bool:
+    """Equal, or unequal only in that NaN is not itself; text takes longer, and is seldom needed."""
+    return one == other or repr(one) == repr(other)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from gamma.book import Book, Setup
-from gamma.errors import InvariantBroken
+from gamma.errors import Corrupt, InvariantBroken
 from gamma.invariants.audit import Audit
 from gamma.invariants.book import of_book
 from gamma.invariants.violations import Violation
 from gamma.ledger import Ledger
+from gamma.ledger.connections import file_of
 from gamma.ledger.verify import Reached, Report, verify
 from gamma.rules import Rules
 
@@ -51,12 +52,28 @@ class Patrol:
         self._reached: Reached | None = None
         self._problems: list[str] = []
 
+    @property
+    def seq(self) -> int:
+        """The last event that was looked at."""
+        return self._audit.seq
+
     def advance(self, events_max: int = EVENTS_MAX) -> bool:
         """Look at the next events; whether that were all there are."""
         before = self._reached
         self._reached, problems = self._ledger.check(before, events_max, self._audit.take)
         self._problems += problems
         return (self._reached.seq, self._reached.sha256.hex()) == self._ledger.head or self._reached == before
+
+    def whole(self, url: str, book: Book) -> list[Violation]:
+        """The first round: all that is in the ledger, with the file itself; gives all that is wrong."""
+        if file_of(url) is None and url.startswith("sqlite"):  # in memory, where no other connection can see it
+            while not self.advance(1_000):
+                pass
+            return self.found(book)
+        self._problems += verify(url, self._audit.take).problems
+        seq, digest = self._ledger.head
+        self._reached = Reached(seq=seq, sha256=bytes.fromhex(digest), epoch=self._audit.book.epoch)
+        return self.found(book)
 
     def found(self, book: Book) -> list[Violation]:
         """All that is wrong, once the end is reached."""
@@ -71,11 +88,15 @@ class Patrol:
 def refuse(found: list[Violation]) -> None:
     """Stop everything where something was found.
 
-    Raises: InvariantBroken, which names the first of it and says what to do.
+    Raises: InvariantBroken, which names the first of it and says what to do; Corrupt where the file is damaged, for
+        then nothing more should be written to it.
     """
-    if found:
-        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise InvariantBroken(f"{found[0]}{more}; {MEND}")
+    if not found:
+        return
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    text = f"{found[0]}{more}; {MEND}"
+    damaged = any(v.invariant == "I8" and v.text.startswith("file: ") for v in found)
+    raise Corrupt(text) if damaged else InvariantBroken(text)
 
 
 def _chain(problem: str) -> Violation:
