@@ -11,7 +11,7 @@ from sqlalchemy import Connection, CursorResult, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from gamma.codec import decode, plain
-from gamma.errors import Corrupt
+from gamma.errors import ConfigInvalid, Corrupt
 from gamma.ledger import chain, schema, tables
 from gamma.ledger.connections import open_reader
 from gamma.ledger.indexes import Context, Row, Rows, columns, index_rows
@@ -133,11 +133,11 @@ class _Check:
             self.problems += [f"file: {line}" for line in found if line != "ok"]
 
     def _rows(self) -> None:
-        self._indexes = {t.name: _Index(t, self._read(t)) for t in tables.INDEXES}
         owner = self._db.execute(select(tables.meta)).first()
         if owner is None:
-            self._tell("meta: the row is missing")
+            self._ownerless()
             return
+        self._indexes = {t.name: _Index(t, self._read(t)) for t in tables.INDEXES}
         self._context.account = owner.account
         seq, before = 0, chain.genesis(owner.account, owner.mode, owner.created_utc_ns)
         for row in self._read(tables.events):
@@ -148,6 +148,15 @@ class _Check:
             seq, before = row[0], bytes(row[5])
         self._ends(seq, before)
         self._triggers()
+
+    def _ownerless(self) -> None:
+        """A start may have ended between making the tables and writing whose they are: then nothing is lost.
+
+        Raises: ConfigInvalid where that is so.
+        """
+        if self._db.execute(select(tables.events.c.seq).limit(1)).first() is None:
+            raise ConfigInvalid("database: no account has it yet; start the daemon once")
+        self._tell("meta: the row is missing")
 
     def _event(self, row: Event, seq_before: int, before: bytes) -> None:
         seq, kind, payload = row[0], row[3], row[4]

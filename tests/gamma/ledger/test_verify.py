@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from gamma.errors import ConfigInvalid
-from gamma.ledger import Ledger, Look, Run, verify
+from gamma.ledger import Ledger, Look, Run, schema, verify
 from gamma.ledger.connections import file_of, open_writer
 from gamma.ledger.tables import TABLES
 from tests.gamma.ledger.facts import T0, day, decision, notice, tick
@@ -55,6 +55,15 @@ def test_a_ledger_can_be_checked_while_it_is_written(url: str, ledger: Ledger) -
     ledger.append([decision(9)])
     assert verify(url).events == len(day())
     assert verify(url).sound
+
+
+def test_tables_that_no_account_has_yet_are_no_damage(empty_url: str) -> None:
+    with closing(open_writer(empty_url)) as db:
+        schema.create(db)
+    with pytest.raises(ConfigInvalid, match="no account has it yet; start the daemon once"):
+        verify(empty_url)
+    Ledger.open(empty_url, account="DU1234", mode="paper").close()
+    assert verify(empty_url).sound
 
 
 HASH = "its hash is not that of its columns"
