@@ -26,6 +26,7 @@ from gamma.events import (
 )
 from gamma.invariants.patrol import Patrol, refuse
 from gamma.ledger import Ledger, free_bytes
+from gamma.mends import mend
 from gamma.messengers import Messengers
 from gamma.offline import RECONCILED, Answers, acknowledge, refuse_resume
 from gamma.reasons import Reason
@@ -62,6 +63,7 @@ class Housekeeping:
         self.messengers = messengers
         self.kill_switch = Path(config.paths.kill_switch)
         self.requests = requests.folder_of(config.gamma.database, config.account.name)
+        self.inbox = requests.Inbox(self.requests)
         self.answers = Answers()
         shell.observers = (*shell.observers, self.answers)
         self.missed = 0
@@ -69,6 +71,7 @@ class Housekeeping:
         self.time = Steady(clock)
         self._broker_heard_s = 0.0
         self._broker_silent = False
+        self._deaf = False
         self._bar_every_s = math.inf
         self._bar_heard_s = 0.0
 
@@ -131,7 +134,7 @@ class Housekeeping:
         """Take up what a person asked, and look for the kill switch."""
         health = self.shell.book.control.health
         switched = health is not None and health.kill_switch != self.kill_switch.exists()
-        commands = requests.take(self.requests, self.clock.wall_ns())
+        commands = self._asked()
         if not commands and not switched:
             return
         async with self.turnstile.turn():
@@ -141,8 +144,21 @@ class Housekeeping:
             await self.ask_broker(self.shell.poll)
             self.ledger.commit()
         for command in commands:
-            requests.answer(self.requests, self.answers.given.pop(command.command_id))
+            self.inbox.reply(self.answers.given.pop(command.command_id))
         self.answers.given.clear()
+
+    def _asked(self) -> list[Command]:
+        """What people asked for; that nothing can be read is told once, and the kill switch works all the same."""
+        try:
+            commands = self.inbox.take(self.clock.wall_ns())
+        except OSError as error:
+            if not self._deaf and self.turnstile.failure is None:
+                log.warning("deaf", cause=mend(error))
+                self._tell(notices.job_missed(self.shell.now(), job="listen", cause=mend(error)))
+            self._deaf = True
+            return []
+        self._deaf = False
+        return commands
 
     async def look_over(self) -> None:
         """Look whether all that must always hold does, a piece at a time: whatever else there is goes on in between.

@@ -11,12 +11,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 from gamma.codec import decode_event, encode_event
 from gamma.effects import Answer
 from gamma.errors import GammaError, InputInvalid
 from gamma.events import Command, HaltRequested
+from gamma.mends import of_machine
 
 POLL_S: Final = 0.05
 EXPIRES_NS: Final = 60_000_000_000
@@ -39,9 +40,11 @@ def take(folder: Path, now_utc_ns: int) -> list[Command]:
     """The commands that wait, oldest first, marked as taken up; what a crash left unanswered is among them.
 
     What is no command is answered at once, and so is one that is too old. A halt is never too old.
+
+    Raises: OSError when the folder cannot be looked into.
     """
     commands: list[Command] = []
-    for path in sorted((*folder.glob("*.request"), *folder.glob("*.taken")), key=_age):
+    for path in sorted(_waiting(folder), key=_age):
         try:
             command = _read(path.replace(path.with_suffix(".taken")))
             if now_utc_ns - command.ts_event_utc_ns > EXPIRES_NS and not isinstance(command, HaltRequested):
@@ -50,8 +53,36 @@ def take(folder: Path, now_utc_ns: int) -> list[Command]:
         except FileNotFoundError:  # withdrawn a moment ago
             continue
         except (OSError, ValueError, KeyError, TypeError, GammaError) as error:
-            answer(folder, Answer(command_id=path.stem, ok=False, text=f"not carried out: {error}"))
+            if isinstance(error, OSError) and of_machine(error):  # it waits until the machine lets us read it
+                continue
+            with suppress(OSError):
+                answer(folder, Answer(command_id=path.stem, ok=False, text=f"not carried out: {error}"))
     return commands
+
+
+@final
+class Inbox:
+    """The daemon's end of the folder: gives each command out once, though its answer cannot be written yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._unwritten: dict[str, Answer] = {}
+
+    def take(self, now_utc_ns: int) -> list[Command]:
+        """The commands that wait; what could not be answered before is answered now.
+
+        Raises: OSError when the folder cannot be looked into.
+        """
+        for given in list(self._unwritten.values()):
+            self.reply(given)
+        return [c for c in take(self._folder, now_utc_ns) if c.command_id not in self._unwritten]
+
+    def reply(self, given: Answer) -> None:
+        """Answer a command; where the disk does not take it, later."""
+        self._unwritten[given.command_id] = given
+        with suppress(OSError):
+            answer(self._folder, given)
+            del self._unwritten[given.command_id]
 
 
 def answer(folder: Path, given: Answer) -> None:
@@ -100,6 +131,13 @@ def _age(path: Path) -> int:
     with suppress(OSError):
         return path.stat().st_mtime_ns
     return 0
+
+
+def _waiting(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in os.listdir(folder) if name.endswith((".request", ".taken"))]  # noqa: PTH208
+    except FileNotFoundError:  # nobody has asked for anything yet
+        return []
 
 
 def _read(path: Path) -> Command:

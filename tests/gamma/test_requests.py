@@ -133,3 +133,23 @@ def test_answers_that_nobody_came_for_are_cleared_away(tmp_path: Path) -> None:
     os.utime(tmp_path / "old.answer", ns=(0, 0))
     requests.clear(tmp_path, time.time_ns())
     assert list(answers(tmp_path)) == ["new"]
+
+
+def test_a_command_whose_answer_cannot_be_written_is_given_out_once_and_answered_later(tmp_path: Path) -> None:
+    inbox = requests.Inbox(tmp_path)
+    requests.submit(tmp_path, flatten())
+    (tmp_path / "c1.answer").mkdir()
+    assert inbox.take(NOW) == [flatten()]
+    inbox.reply(Answer(command_id="c1", ok=True, text="flat"))
+    assert inbox.take(NOW) == []
+    (tmp_path / "c1.answer").rmdir()
+    assert inbox.take(NOW) == []
+    assert requests.await_answer(tmp_path, "c1", 0).text == "flat"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_that_cannot_be_written_keeps_no_other_command_waiting(tmp_path: Path) -> None:
+    requests.submit(tmp_path, flatten(ts=0))
+    (tmp_path / "c1.answer").mkdir()
+    requests.submit(tmp_path, halt())
+    assert requests.take(tmp_path, NOW) == [halt()]
