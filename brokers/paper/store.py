@@ -14,8 +14,9 @@ from pydantic import TypeAdapter
 
 from brokers.paper.exchange import Exchange
 from brokers.paper.orders import PaperOrder
-from gamma.errors import ConfigInvalid, Corrupt
+from gamma.errors import ConfigInvalid, Corrupt, Transient
 from gamma.events import Fill, Intent, OrderState
+from gamma.mends import mend_sqlite
 from gamma.ports import BrokerOrder
 
 _VERSION: Final = 1
@@ -55,6 +56,8 @@ CREATE TABLE fills (
 """
 _FILL: Final = "execution_id, client_order_id, market, side, lots, price_ticks, fee_microusd, ts_event_utc_ns"
 _ORDER: Final = "sequence, client_order_id, intent, state, price_ticks, ts_event_utc_ns, triggered, code, text"
+# What is no database, or another program's.
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _INTENT: Final = TypeAdapter(Intent)
 
 
@@ -62,7 +65,8 @@ _INTENT: Final = TypeAdapter(Intent)
 class Store:
     """One connection to the file.
 
-    Raises: ConfigInvalid when the file is another account's; Corrupt when it cannot be read.
+    Raises: ConfigInvalid when the file is another account's; Corrupt when it is damaged; Transient when the
+        disk or the machine refuses for now.
     """
 
     def __init__(self, path: Path, account: str, starting_capital_microusd: int) -> None:
@@ -71,7 +75,9 @@ class Store:
             self._connection = _connect(path)
             self._stamp(account, starting_capital_microusd)
         except sqlite3.DatabaseError as error:
-            raise Corrupt(f"{path}: {error}; move the file away to begin a new paper account") from error
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGED:
+                raise Corrupt(f"{path}: {error}; move the file away to begin a new paper account") from error
+            raise Transient(f"paper broker: {path}: {mend_sqlite(error)}") from error
         self._seen = self._version()
         self._fills = 0
 

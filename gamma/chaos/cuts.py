@@ -48,7 +48,7 @@ def cut(seed: int) -> Trial:
     for last in (False, True) if twice else (True,):
         done = acts[: _moment(acts, rng)]
         points += len(done)
-        with _folder() as folder:
+        with folder_for("cuts") as folder:
             for name, content in surviving(done, rng, BROKER_FILES if broker_runs_on else "").items():
                 (folder / name).write_bytes(content)
             past += (act for act in done if act.did is Did.MARK)
@@ -67,7 +67,7 @@ def cut(seed: int) -> Trial:
 def recorded(session: int) -> list[Act]:
     """What the disk was told in three lives of a daemon: its first minutes, a short life and a longer one."""
     rng = Random(f"session {session}")  # noqa: S311
-    with _folder() as folder:
+    with folder_for("cuts") as folder:
         recording = Recording(folder)
         config = config_of(folder, session)
         with heard(folder, recording):
@@ -202,7 +202,7 @@ def _executions(fills: Mapping[str, Mapping[str, Any]], truth: Sequence[Fill]) -
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder_for(purpose: str) -> Iterator[Path]:
     """A folder for one session, in memory where that can be had."""
-    with tempfile.TemporaryDirectory(prefix="gamma-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"gamma-{purpose}-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         yield Path(folder)

@@ -15,6 +15,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from gamma.errors import ConfigInvalid, Corrupt, GammaError, InvariantBroken
+from gamma.mends import mend, of_machine
 
 FAILED: Final = 1
 INVARIANT: Final = 70
@@ -37,6 +38,14 @@ class Commands(TyperGroup):
         except GammaError as error:
             Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]gamma:[/] {escape(str(error))}")
             raise typer.Exit(exit_code(error)) from None
+        except OSError as error:
+            if not of_machine(error):
+                raise
+            named = f"{error.filename}: " if error.filename else ""
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                f"[bold red]gamma:[/] {escape(named + mend(error))}"
+            )
+            raise typer.Exit(FAILED) from None
 
 
 def group(help_text: str) -> typer.Typer:

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gamma.errors import ConfigInvalid
+from gamma.errors import ConfigInvalid, GammaError
 from gamma.ledger.faults import cause, typed
+from gamma.mends import mend, of_machine
 
 Pragmas = Mapping[str, tuple[str, object]]
 
@@ -73,7 +74,8 @@ def sqlite_notes(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> tupl
 def open_writer(url: str) -> Connection:
     """The connection that writes; it neither begins nor commits by itself.
 
-    Raises: ConfigInvalid when it cannot be opened or a pragma does not hold; Corrupt when it is damaged.
+    Raises: ConfigInvalid when it cannot be opened or a pragma does not hold; LedgerFailed when the disk or the
+    machine refuses for now; Corrupt when it is damaged.
     """
     return _connect(url, _WRITER_PRAGMAS if make_url(url).get_backend_name() == "sqlite" else {})
 
@@ -118,10 +120,7 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
     try:
         return engine.connect()
     except (SQLAlchemyError, sqlite3.Error) as error:
-        below = cause(error)
-        if getattr(below, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
-            raise typed(below) from error
-        raise ConfigInvalid(f"database: {engine.url.render_as_string()} cannot be opened: {below}") from error
+        raise _refused(engine.url.render_as_string(), file_of(url), cause(error)) from error
 
 
 def _server_arguments(url: str) -> dict[str, Any]:
@@ -129,3 +128,17 @@ def _server_arguments(url: str) -> dict[str, Any]:
     name = f"gamma, process {os.getpid()} on {socket.gethostname()}"
     ours = {"connect_timeout": 10, "application_name": name[:_NAME_LEN_MAX]}
     return {"autocommit": True, **{key: value for key, value in ours.items() if key not in make_url(url).query}}
+
+
+def _refused(shown: str, path: Path | None, below: Exception) -> GammaError:
+    """What is wrong with the setting is told as that; all else may be well at the next start."""
+    code = getattr(below, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_CANTOPEN and path is not None:
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        except OSError as error:
+            if not of_machine(error):
+                return ConfigInvalid(f"database: {shown} cannot be opened: {mend(error)}")
+    if code and code not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB):
+        return typed(below)
+    return ConfigInvalid(f"database: {shown} cannot be opened: {below}")

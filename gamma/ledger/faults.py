@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from gamma.errors import AlreadyRecorded, Corrupt, GammaError, InvariantBroken, LedgerFailed
+from gamma.mends import mend_sqlite
 
 _DOUBLE: Final = (
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -22,7 +23,18 @@ _BROKEN: Final = (
     sqlite3.SQLITE_TOOBIG,
     sqlite3.SQLITE_RANGE,
 )
-_TRANSIENT: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM)
+_TRANSIENT: Final = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+)
+# Its shared memory is a file like any other, and holds nothing that the WAL does not.
+_SHARED_MEMORY: Final = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP)
 # Classes of SQLSTATE: bad data, constraints, triggers; then no connection, rollback, in use, resources, shutdown.
 _BROKEN_STATES: Final = ("22", "23", "P0")
 _TRANSIENT_STATES: Final = ("08", "40", "55", "53", "57")
@@ -40,8 +52,12 @@ def typed(error: Exception) -> GammaError:
     if _breaks(error):
         return InvariantBroken(f"the ledger refuses this: {text}")
     if _passes(error):
-        return LedgerFailed(f"the ledger cannot be written to now: {text}; nothing is sent that is not recorded")
-    return Corrupt(f"the ledger failed: {type(error).__name__}: {text}")
+        return LedgerFailed(
+            f"the ledger cannot be used now: {mend_sqlite(error)}; nothing is sent that is not recorded"
+        )
+    if _code(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+        return Corrupt("the ledger's file was moved or deleted under it: put it back")
+    return Corrupt(f"the ledger failed: {type(error).__name__}: {mend_sqlite(error)}; then run: gamma db verify")
 
 
 @contextmanager
@@ -80,7 +96,10 @@ def _breaks(error: Exception) -> bool:
 
 
 def _passes(error: Exception) -> bool:
-    return _code(error) & _KIND in _TRANSIENT or _state(error).startswith(_TRANSIENT_STATES) or _parted(error)
+    if _code(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+        return False
+    passes = _code(error) & _KIND in _TRANSIENT or _code(error) in _SHARED_MEMORY
+    return passes or _state(error).startswith(_TRANSIENT_STATES) or _parted(error)
 
 
 def _parted(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol, final
@@ -9,9 +10,10 @@ from typing import Any, Final, Protocol, final
 import psutil
 from sqlalchemy import Connection, text
 
-from gamma.errors import ConfigInvalid, InvariantBroken, LedgerInUse
+from gamma.errors import ConfigInvalid, GammaError, InvariantBroken, LedgerFailed, LedgerInUse
 from gamma.ledger.connections import file_of, open_writer
 from gamma.ledger.faults import reading, typed
+from gamma.mends import mend, of_machine
 
 # How far the times that the kernel gives of a process and of a file may be apart.
 _CLOCK_S: Final = 2.0
@@ -60,7 +62,8 @@ class Lease(Protocol):
 def hold(url: str) -> tuple[Lease, Connection]:
     """Take the lease of a ledger, and open the one connection that writes to it.
 
-    Raises: LedgerInUse naming the process that holds it; as `open_writer`.
+    Raises: LedgerInUse naming the process that holds it; LedgerFailed when the machine refuses its file; as
+    `open_writer`.
     """
     path = file_of(url)
     lease: Lease = Unshared() if path is None else FileLease(path)
@@ -89,18 +92,21 @@ class FileLease:
         try:
             self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         except OSError as error:
-            raise ConfigInvalid(
-                f"database: {path} cannot be written beside ({error.strerror}); make its folder"
-            ) from error
+            raise _refused(self._path, error) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             pid = self._file.read().strip() or "unknown"
             self._file.close()
             raise LedgerInUse(f"database: {path} is in use by process {pid}; two may not share a ledger") from error
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n")
+            self._file.flush()
+        except OSError as error:
+            with suppress(OSError):  # closing writes what is left to be written
+                self._file.close()
+            raise _refused(self._path, error) from error
 
     def check(self) -> None:
         """See that the locked file is still the one of that name: another process would lock what lies there now."""
@@ -115,6 +121,11 @@ class FileLease:
     def close(self) -> None:
         """Let another process in."""
         self._file.close()
+
+
+def _refused(name: Path, error: OSError) -> GammaError:
+    text = f"database: {name} cannot be written: {mend(error)}"
+    return LedgerFailed(text) if of_machine(error) else ConfigInvalid(text)
 
 
 @final
