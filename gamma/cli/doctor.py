@@ -3,12 +3,14 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
+from gamma.cli.findings import Finding, agreement, ledger_findings
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json
 from gamma.errors import GammaError, LedgerInUse
 
@@ -16,19 +18,11 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from gamma.assembly import Assembly
+    from gamma.book import Book
     from gamma.config import Config
 
 DISK_MIN_BYTES = 1 << 30
 PROBE_BARS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check: what was looked at, whether it is well, and what was seen."""
-
-    check: str
-    ok: bool
-    text: str
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,18 +31,20 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Check config, plugins, broker, feed, calendar, ledger, disk and clock; list every failure, send nothing.
+    """Check config, plugins, broker, feed, calendar, ledger, invariants, disk; list every failure, send nothing.
 
     Example: gamma doctor
     """
     findings = list(examine(path))
     ok = all(f.ok for f in findings)
     if as_json:
-        print_json({"ok": ok, "checks": [{"check": f.check, "ok": f.ok, "text": f.text} for f in findings]})
+        print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             mark = "[green]ok  [/]" if finding.ok else "[bold red]FAIL[/]"
             console().print(f"{mark} [bold]{finding.check:<10}[/] {finding.text}", soft_wrap=True)
+            for text in finding.wrong:
+                console().print(f"{'':<15} {escape(text)}", soft_wrap=True)
     if not ok:
         raise typer.Exit(FAILED)
 
@@ -66,15 +62,16 @@ def examine(path: Path) -> Iterator[Finding]:
         return
     yield Finding(check="config", ok=True, text=f"{path}: {config.gamma.mode}, {len(config.strategies)} strategies")
     yield _tried("plugins", lambda: _plugins(config))
+    found, book = ledger_findings(config)
+    yield from found
     try:
         assembly = assemble(config, state_path=paper_state_path(config))
     except GammaError as error:
         yield Finding(check="assembly", ok=False, text=str(error))
     else:
-        yield _tried("broker", lambda: _broker(assembly))
+        yield from _broker(assembly, book)
         yield _tried("feed", lambda: _feed(assembly))
         yield _tried("calendar", lambda: _calendar(assembly))
-    yield _tried("ledger", lambda: _ledger(config))
     yield _tried("disk", lambda: _disk(config))
     yield _tried("alerts", lambda: _alerts(config))
     yield Finding(check="process", ok=True, text=_process(started))
@@ -97,21 +94,26 @@ def _plugins(config: "Config") -> tuple[bool, str]:
     return True, f"sizers {', '.join(sizers)}; {len(guards)} guards, every limit set"
 
 
-def _broker(assembly: "Assembly") -> tuple[bool, str]:
+def _broker(assembly: "Assembly", book: "Book | None") -> list[Finding]:
     import asyncio
 
     from gamma.markets import MICRO
 
-    async def ask() -> str:
+    async def ask() -> list[Finding]:
         account = await assembly.broker.connect()
         held = await assembly.broker.positions()
+        equity_usd = account.equity_microusd / MICRO
+        text = f"account {account.account}, equity {equity_usd:,.2f} usd, {len(held)} position(s)"
+        findings = [Finding(check="broker", ok=True, text=text)]
+        if book is not None:
+            findings.append(await agreement(assembly.broker, assembly.config.gamma.database, book))
         await assembly.broker.close()
-        return f"account {account.account}, equity {account.equity_microusd / MICRO:,.2f} usd, {len(held)} position(s)"
+        return findings
 
     try:
-        return True, asyncio.run(ask())
-    except LedgerInUse as error:
-        return True, str(error)
+        return asyncio.run(ask())
+    except GammaError as error:
+        return [Finding(check="broker", ok=isinstance(error, LedgerInUse), text=str(error))]
 
 
 def _feed(assembly: "Assembly") -> tuple[bool, str]:
@@ -139,21 +141,6 @@ def _calendar(assembly: "Assembly") -> tuple[bool, str]:
     odd = {d.date for m in assembly.setup.markets for d in calendar.disagreements(m, today, later)}
     told = f"; the two sources differ on {', '.join(sorted(map(str, odd)))}: no entries then" if odd else ""
     return True, f"reaches beyond 60 days{told}"
-
-
-def _ledger(config: "Config") -> tuple[bool, str]:
-    from gamma.ledger import sqlite_notes
-    from gamma.ledger.connections import file_of
-    from gamma.ledger.verify import verify
-
-    path = file_of(config.gamma.database)
-    if path is not None and not path.exists():
-        return True, f"{path} will be made at the first start"
-    report = verify(config.gamma.database)
-    notes = "; ".join(sqlite_notes())
-    if not report.sound:
-        return False, f"{len(report.problems)} problem(s), first: {report.problems[0]}"
-    return True, f"sound, {report.events:,} events" + (f"; {notes}" if notes else "")
 
 
 def _disk(config: "Config") -> tuple[bool, str]:

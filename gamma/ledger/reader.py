@@ -138,6 +138,12 @@ class Reader:
         """Executions."""
         return self._newest(tables.fills, wanted)
 
+    def booked(self, execution_ids: Sequence[str]) -> set[str]:
+        """Those of these executions that are in the ledger."""
+        fills = tables.fills.c
+        queries = (select(fills.execution_id).where(fills.execution_id.in_(some)) for some in _parts(execution_ids))
+        return {row[0] for query in queries for row in self._run(query)}
+
     def positions(self) -> list[Record]:
         """What is held, added up from the fills; flat ones are left out."""
         names = ("strategy", "market", "lots", "fees_microusd", "fills", "ts_last_utc_ns")
