@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NoReturn, final
 from urllib.parse import urlencode
 
@@ -96,7 +96,7 @@ class Wire:
         self._headers = httpx.Headers(_PLAIN | {"Host": httpx.URL(self._base).netloc.decode()})
         if not callable(headers):
             self._headers.update(headers)
-        self._url = lru_cache(maxsize=_URLS_KEPT)(lambda query: httpx.URL(f"{self._base}{query}"))
+        self._url = lru_cache(maxsize=_URLS_KEPT)(partial(_url, self._base))
         self._patience = patience or Patience()
         self._extensions = {"timeout": self._patience.parts}
         self._transport = transport or _transport()
@@ -201,6 +201,10 @@ def _transport() -> httpx.AsyncHTTPTransport:
         retries=0,
         limits=httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=5.0),
     )
+
+
+def _url(base: str, query: str) -> httpx.URL:
+    return httpx.URL(base + query)
 
 
 def _address(base_url: str) -> str:

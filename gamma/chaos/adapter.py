@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 
 from gamma.chaos.quirks import SETS, Quirks
-from gamma.chaos.reading import UNTOLD, changed_of, fill_of, microusd, order_of, placed_of, rows_of, understood
+from gamma.chaos.reading import UNTOLD, changed_of, fill_of, microusd, order_of, placed_of, rows_of, understood, whole
 from gamma.chaos.terms import capabilities
 from gamma.decision import ApprovedOrder
 from gamma.errors import ConfigInvalid, InvariantBroken, Transient
@@ -159,6 +159,8 @@ class ChaosBroker:
             if order_id is None:
                 unnamed.append(client_order_id)
             elif (order := await self._one(f"/orders/{order_id}")) is not None:
+                if order.broker_order_id != order_id:
+                    raise Transient(f"asked for order {order_id}, told of {order.broker_order_id}")
                 found.append(order)
         if unnamed:
             found += await self._look_up(unnamed)
@@ -174,7 +176,7 @@ class ChaosBroker:
             told = await self._wire.read("/fills", {"after": marker or "0"})
             with understood("fills"):
                 return FillPage(
-                    fills=[await self._fill(row) for row in rows_of(told, "fills", "fill")], marker=told["cursor"]
+                    fills=[await self._fill(row) for row in rows_of(told, "fills", "fill")], marker=str(told["cursor"])
                 )
         newest_utc_ns = int(marker or "0")
         since_utc_ns = max(0, newest_utc_ns - round((OVERLAP_S + self._quirks.lag_s) * 1e9))
@@ -191,7 +193,7 @@ class ChaosBroker:
         """Net positions of the markets that are not flat [signed lots]."""
         told = await self._wire.read("/positions")
         with understood("positions"):
-            return {row["market"]: int(row["lots"]) for row in rows_of(told, "positions", "position")}
+            return {row["market"]: whole(row["lots"]) for row in rows_of(told, "positions", "position")}
 
     async def account(self) -> BrokerAccount:
         """Money, with open P&L at the last prices."""
@@ -206,7 +208,10 @@ class ChaosBroker:
         """Orders by client order id: asked for one by one, or picked from a complete list."""
         if self._quirks.lookup == "direct":
             asked = [await self._one(f"/orders/by-client-id/{quote(i, safe='')}") for i in client_order_ids]
-            return [order for order in asked if order is not None]
+            found = [order for order in asked if order is not None]
+            if strange := {order.client_order_id for order in found} - set(client_order_ids):
+                raise Transient(f"told of {', '.join(strange)}, which was not asked for")
+            return found
         wanted = dict.fromkeys(client_order_ids)
         return [order for order in await self._listed("all") if order.client_order_id in wanted]
 
@@ -286,7 +291,7 @@ class ChaosBroker:
     async def _count(self, order_id: str) -> None:
         rows = await self._pages("/fills", "fills", "fill", {"order_id": order_id})
         with understood("fills"):
-            self._lots.setdefault(order_id, {}).update({row["id"]: row["lots"] for row in rows})
+            self._lots.setdefault(order_id, {}).update({row["id"]: whole(row["lots"]) for row in rows})
 
 
 def _body(intent: Intent, market: Market) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class Exchange:
         """Time passes."""
         self.floor.advance(now_utc_ns)
 
+    def expire(self, market: str, now_utc_ns: int) -> None:
+        """The session of a market is over: what works there ends."""
+        self.floor.advance(now_utc_ns)
+        self.floor.expire(market, now_utc_ns)
+
     def handle(self, method: str, path: str, query: str, body: bytes, now_utc_ns: int) -> Answer:
         """Answer a request: status, headers, body."""
         self.floor.advance(now_utc_ns)

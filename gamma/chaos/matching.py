@@ -14,12 +14,12 @@ from gamma.chaos.quirks import Contract, Quirks
 
 SECOND_NS: Final = 1_000_000_000
 WAIT_MAX_S: Final = 3.0
-_ENDED: Final = frozenset({"filled", "canceled", "rejected"})
+_ENDED: Final = frozenset({"filled", "canceled", "expired", "rejected"})
 
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """An order at the broker. `state`: pending, open, filled, canceled, rejected.
+    """An order at the broker. `state`: pending, open, filled, canceled, expired, rejected.
 
     `due_utc_ns` is when a pending order is decided on, or what trades at market trades next;
     `cancel_utc_ns` when a cancel that was asked for takes effect.
@@ -187,6 +187,12 @@ class Floor:
         if self._untold:
             self._tell(now_utc_ns)
 
+    def expire(self, market: str, now_utc_ns: int) -> None:
+        """The session of a market is over: what works there ends."""
+        for order in tuple(self._working.get(market, ())):
+            if not order.ended:
+                self._cancel(order, now_utc_ns, "session", "expired")
+
     def _due(self, order: Order, now_utc_ns: int) -> None:
         order.due_utc_ns = 0
         if order.state == "pending":
@@ -280,8 +286,8 @@ class Floor:
             if bound and not waits and not order.ended and self._room_lots(order) <= 0:
                 self._cancel(order, now_utc_ns, "broker")
 
-    def _cancel(self, order: Order, now_utc_ns: int, by: str) -> None:
-        self._end(order, "canceled", now_utc_ns)
+    def _cancel(self, order: Order, now_utc_ns: int, by: str, state: str = "canceled") -> None:
+        self._end(order, state, now_utc_ns)
         self.log.append(
             Canceled(ts_utc_ns=now_utc_ns, order_id=order.order_id, client_order_id=order.client_order_id, by=by)
         )

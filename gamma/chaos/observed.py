@@ -61,7 +61,7 @@ class Repriced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canceled:
-    """An order ended before it was filled: `by` "client", or "broker" (its bracket, or nothing left to reduce)."""
+    """An order ended before it was filled, by "client", "broker" (its bracket, nothing to reduce) or "session"."""
 
     ts_utc_ns: int
     order_id: str

@@ -13,6 +13,7 @@ PLAIN: Final = {
     "partial": "partially_filled",
     "filled": "filled",
     "canceled": "canceled",
+    "expired": "expired",
     "rejected": "rejected",
 }
 ODD: Final = ("calculated", "under_review")
@@ -94,7 +95,7 @@ OPEN_ONLY: Final = Quirks(
     history_s=4 * 3600.0,
     counts="number",
     reduce_only=True,
-    words=PLAIN | {"open": "resting", "held": "resting", "filled": "executed"},
+    words=PLAIN | {"open": "resting", "held": "resting", "filled": "executed", "expired": "canceled"},
 )
 PENDING_ONLY: Final = Quirks(
     name="pending_only",

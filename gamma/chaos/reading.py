@@ -32,6 +32,8 @@ STATES: Final = {
 }
 SIDES: Final = {"buy": 1, "sell": -1}
 UNTOLD: Final = -1
+NUMBER_MAX: Final = 10**12
+WHOLE_MAX: Final = 2**62
 _THERE_ALREADY: Final = "duplicate_client_id"
 _TOO_LATE_TEXT: Final = "order already in finalized state"
 
@@ -73,7 +75,7 @@ def order_of(told: Mapping[str, Any], markets: Mapping[str, Market]) -> BrokerOr
     state = STATES.get(str(told["status"]).lower())
     if state is None:
         raise Transient(f"order {told['id']}: unknown status {told['status']!r}; its state stays as it was")
-    lots, filled = _whole(told["lots"]), _whole(told.get("filled", UNTOLD))
+    lots, filled = whole(told["lots"]), whole(told.get("filled", UNTOLD))
     if state is OrderState.CANCELED and told.get("reason") and not filled:
         state = OrderState.REJECTED
     elif (state is OrderState.FILLED and 0 <= filled < lots) or (state is OrderState.ACKED and filled > 0):
@@ -86,22 +88,25 @@ def order_of(told: Mapping[str, Any], markets: Mapping[str, Market]) -> BrokerOr
         side=SIDES[told["side"]],
         lots=lots,
         filled_lots=lots if state is OrderState.FILLED else filled,
-        price_ticks=0 if told["price"] is None else markets[told["market"]].exact_ticks(Decimal(told["price"])),
-        ts_event_utc_ns=_whole(told["updated_ns"]),
+        price_ticks=0 if told["price"] is None else _ticks(markets[told["market"]], told["price"]),
+        ts_event_utc_ns=whole(told["updated_ns"]),
     )
 
 
 def fill_of(told: Mapping[str, Any], client_order_id: str, markets: Mapping[str, Market]) -> Fill:
     """An execution."""
+    lots = whole(told["lots"])
+    if lots <= 0:
+        raise ValueError(f"a fill of {lots} lots")
     return Fill(
         execution_id=_named(told["id"]),
         client_order_id=client_order_id,
         market=told["market"],
         side=SIDES[told["side"]],
-        lots=_whole(told["lots"]),
-        price_ticks=markets[told["market"]].exact_ticks(Decimal(told["price"])),
+        lots=lots,
+        price_ticks=_ticks(markets[told["market"]], told["price"]),
         fee_microusd=microusd(told["fee"]),
-        ts_event_utc_ns=_whole(told["time_ns"]),
+        ts_event_utc_ns=whole(told["time_ns"]),
     )
 
 
@@ -110,10 +115,25 @@ def microusd(usd: str) -> int:
 
     Raises: ValueError when it is no whole number of them.
     """
-    exact = Decimal(usd) * MICRO
+    exact = _bounded(usd) * MICRO
     if exact != int(exact):
         raise ValueError(f"{usd} usd is no whole number of micro-dollars")
     return int(exact)
+
+
+def _ticks(market: Market, points: str) -> int:
+    return market.exact_ticks(_bounded(points))
+
+
+def _bounded(number: str) -> Decimal:
+    """A number of a size that can be reckoned with.
+
+    Raises: ValueError; NaN is none.
+    """
+    found = Decimal(number)
+    if not abs(found) < NUMBER_MAX:
+        raise ValueError(f"{found:.3g} is out of all bounds")
+    return found
 
 
 def placed_of(client_order_id: str, got: Written) -> Placed:
@@ -124,7 +144,7 @@ def placed_of(client_order_id: str, got: Written) -> Placed:
         return Lost(text=got.text)
     told = got.json if isinstance(got.json, dict) else {}
     if 200 <= got.status < 300:
-        return _taken(client_order_id, told) or Lost(text=f"HTTP {got.status} names no order")
+        return _taken(client_order_id, told)
     code = _code(told)
     if code == _THERE_ALREADY:
         return Lost(text="the broker has an order of this id already; it is to be looked for")
@@ -133,23 +153,24 @@ def placed_of(client_order_id: str, got: Written) -> Placed:
     return Lost(text=f"HTTP {got.status}")
 
 
-def _taken(client_order_id: str, told: Mapping[str, Any]) -> Placed | None:
+def _taken(client_order_id: str, told: Mapping[str, Any]) -> Placed:
     """A 2xx may hold a refusal, or an order that was cancelled in the same answer, or another one's order."""
     errors = told.get("errors")
     if isinstance(errors, dict) and errors.get("error"):
         return Rejected(code=str(errors["error"]), text="refused in a 2xx")
     order = told.get("order")
     if not isinstance(order, dict) or not order.get("id"):
-        return None
+        return Lost(text="the answer names no order")
     if order.get("client_order_id", client_order_id) != client_order_id:
         return Lost(text="the answer is about another order")
     cancel = told.get("cancel")
     if isinstance(cancel, dict) and not order.get("filled"):
         return Rejected(code=str(cancel.get("reason", "")) or "canceled", text="cancelled as it was placed")
-    bracket = told.get("bracket", ())
-    return Accepted(
-        broker_order_ids={client_order_id: str(order["id"])} | {o["client_order_id"]: str(o["id"]) for o in bracket}
-    )
+    try:
+        bracket = {str(child["client_order_id"]): str(child["id"]) for child in told.get("bracket", ())}
+    except (KeyError, TypeError):
+        return Lost(text="the answer's bracket is not understood")
+    return Accepted(broker_order_ids={client_order_id: str(order["id"])} | bracket)
 
 
 def changed_of(order_id: str, got: Written) -> Placed:
@@ -189,7 +210,13 @@ def _named(name: Any) -> str:
     return name
 
 
-def _whole(number: Any) -> int:
+def whole(number: Any) -> int:
+    """A whole number that a ledger can hold.
+
+    Raises: TypeError or ValueError.
+    """
     if type(number) is not int:
         raise TypeError(f"{number!r} is no whole number")
+    if not abs(number) < WHOLE_MAX:
+        raise ValueError("out of all bounds")
     return number

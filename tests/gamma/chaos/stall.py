@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -45,6 +45,7 @@ class Inside(httpx.AsyncBaseTransport):
         self.faults: deque[str] = deque()
         self.requests: list[tuple[str, str]] = []
         self.late: list[httpx.Request] = []
+        self.change: Callable[[bytes], bytes] = lambda body: body
 
     def answer(self, request: httpx.Request) -> tuple[int, Any, bytes]:
         url = request.url
@@ -77,7 +78,7 @@ class Inside(httpx.AsyncBaseTransport):
                 raise httpx.ReadTimeout("no answer")
             case "gateway_after":
                 return httpx.Response(502, stream=Body(b"<html>", cut=False))
-        return httpx.Response(status, headers=headers, stream=Body(content, cut=fault == "cut"))
+        return httpx.Response(status, headers=headers, stream=Body(self.change(content), cut=fault == "cut"))
 
     def deliver_late(self) -> None:
         for request in self.late:

@@ -1,7 +1,5 @@
 """Each set of quirks through the adapter: what was placed, lost, doubled, cut off or late is told as it is."""
 
-from collections.abc import Callable
-
 import pytest
 
 from gamma.chaos.observed import Doubled, Executed, Received
@@ -12,8 +10,6 @@ from gamma.markets import MICRO
 from gamma.ports import Accepted, Broker, Found, Inconclusive, Lost, NotListed, Rejected
 from tests.brokers.desk import approve, bracket, entry, leave
 from tests.gamma.chaos.stall import CAPITAL, Stall
-
-Open = Callable[..., Stall]
 
 
 @pytest.fixture(params=SETS.values(), ids=lambda q: q.name)
@@ -268,3 +264,12 @@ def test_a_status_that_nobody_knows_changes_nothing(quirks: Quirks) -> None:
     assert isinstance(stall.run(stall.broker.find("g-1-1")), Inconclusive)
     with pytest.raises(Transient):
         stall.run(stall.broker.open_orders())
+
+
+def test_an_order_that_its_session_ended_is_over(stall: Stall) -> None:
+    stall.accept(limit("g-1-1"))
+    stall.exchange.expire("MNQ", stall.network.now_utc_ns)
+    stall.order("g-1-1")
+    stall.settle()
+    assert stall.state("g-1-1") in (OrderState.EXPIRED, OrderState.CANCELED)
+    assert stall.run(stall.broker.open_orders()) == []
