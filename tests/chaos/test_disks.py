@@ -4,6 +4,7 @@ What cannot be recorded may not be sent; so a ledger that takes nothing more end
 cause is gone the next start asks the broker and trades on.
 """
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -13,16 +14,20 @@ from typing import Any, final
 
 import pytest
 
+from gamma import daemon
 from gamma.chaos.cuts import Promise, agreed, folder_for, kept
 from gamma.chaos.lives import PACED, config_of, live
 from gamma.chaos.power import Act, Did
 from gamma.chaos.vfs import heard, reachable
+from gamma.config.schema import Schedule
 from gamma.errors import Corrupt, GammaError, LedgerFailed
 from gamma.events import ShutDown
 from tests.daemon_case import facts
 
-SEED = 3
-LIVED_BARS, BARS = 40, 16
+SEED = 8
+LIVED_BARS, BARS = 30, 8
+# GAMMA_DISKS=1 refuses every write with every fault; a CI run does so with the first one.
+STRIDE = 1 if os.environ.get("GAMMA_DISKS") else 15
 LEDGER = ("gamma.db",)
 EVERYTHING = ("gamma.",)
 
@@ -45,6 +50,10 @@ FAULTS = {
     "io-error": Fault(code=778, stays=True, ends=Corrupt, says="I/O error: free some space on its disk, or look after"),
     "one-io-error": Fault(code=1034, stays=False, ends=Corrupt, says="then run: gamma db verify"),
 }
+
+
+# A broker that cannot store is asked again and again; the ledger's own disk is looked at meanwhile.
+OFTEN = Schedule(heartbeat_s=0.25)
 
 
 @final
@@ -104,7 +113,7 @@ def lived(folder: Path, disk: Refusing, bars: int = BARS) -> Life:
     life = Life()
     try:
         with heard(folder, disk):
-            live(config_of(folder, SEED), bars, PACED, life.mark)
+            live(config_of(folder, SEED).model_copy(update={"schedule": OFTEN}), bars, PACED, life.mark)
     except Exception as error:  # noqa: BLE001
         life.error = error
     return life
@@ -140,8 +149,8 @@ def wrong(folder: Path, life: Life) -> list[str]:
 
 def test_the_session_has_entries_and_moves(fresh: Any) -> None:
     life = lived(fresh(), Refusing())
-    assert life.words()["place"] >= 6
-    assert life.words()["replace"] + life.words()["cancel"] >= 2
+    assert life.words()["place"] == 6
+    assert life.words()["replace"] == 2
 
 
 def refuse_at_each(fresh: Any, fault: Fault, prefixes: tuple[str, ...], stride: int) -> None:
@@ -162,11 +171,19 @@ def refuse_at_each(fresh: Any, fault: Fault, prefixes: tuple[str, ...], stride: 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_disk_may_refuse_here_and_there_and_nothing_is_lost(fresh: Any, fault: Fault) -> None:
-    refuse_at_each(fresh, fault, LEDGER, stride=29)
+    refuse_at_each(fresh, fault, LEDGER, stride=41)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-@pytest.mark.parametrize("prefixes", [LEDGER, EVERYTHING], ids=["ledger", "paper broker too"])
-def test_a_disk_may_refuse_any_write_and_nothing_is_lost(fresh: Any, fault: Fault, prefixes: tuple[str, ...]) -> None:
-    refuse_at_each(fresh, fault, prefixes, stride=1)
+def test_a_disk_may_refuse_any_write_and_nothing_is_lost(fresh: Any, fault: Fault) -> None:
+    refuse_at_each(fresh, fault, LEDGER, stride=1 if fault is FAULTS["full"] else STRIDE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_disk_that_the_paper_broker_shares_may_refuse_it_too(
+    fresh: Any, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "RETRY_S", 0.01)
+    refuse_at_each(fresh, fault, EVERYTHING, stride=STRIDE)
