@@ -22,6 +22,7 @@ from gamma.chaos.screen import Screen
 Answer = tuple[int, Mapping[str, str], bytes]
 _JSON: Final = {"Content-Type": "application/json"}
 _TEXT: Final = {"Content-Type": "text/plain"}
+_NUMBERS: Final = ("page", "cursor", "after", "since_ns")
 _KINDS: Final = ("market", "limit", "stop")
 
 
@@ -76,6 +77,9 @@ class Exchange:
         """Answer a request: status, headers, body."""
         self.floor.advance(now_utc_ns)
         params = dict(parse_qsl(query)) if query else {}
+        given = [params.get(name, "0") for name in _NUMBERS]
+        if not all(text.isdecimal() and len(text) < 20 for text in given):
+            return _error(400, "malformed")
         rooms = path.strip("/").split("/")
         if rooms[0] == "orders":
             return self._orders(method, rooms[1:], params, body, now_utc_ns)

@@ -278,6 +278,7 @@ def test_neither_garbage_nor_a_strange_path_breaks_it() -> None:
     for path in ("/", "/nothing", "/orders/none", "/orders/a/b/c", "/fills/1"):
         assert booth.ask("GET", path)[0] == 404
     assert booth.ask("DELETE", "/orders/none")[0] == 404
+    assert booth.ask("GET", "/fills", "after=x")[0] == 400
 
 
 def busy(quirks: Quirks, seed: int) -> Booth:
