@@ -120,5 +120,5 @@ def test_a_connection_that_speaks_no_http_harms_nobody(tmp_path: Path) -> None:
 
 
 def test_a_set_of_quirks_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigInvalid, match="known are forever, open_only"):
+    with pytest.raises(ConfigInvalid, match="should be 'forever', 'open_only'"):
         trade(1, "always", lambda broker: broker.close())
