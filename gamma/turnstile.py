@@ -23,7 +23,9 @@ class Turnstile:
         """
         async with self._one:
             if self.failure is not None:
-                raise self.failure
+                # With a trace of its own each time: APScheduler clears the frames in the trace of a job's error,
+                # and the first trace holds those of the daemon, which is still closing down.
+                raise self.failure.with_traceback(None)
             try:
                 yield
             except Exception as error:
