@@ -114,7 +114,7 @@ def _enter(turn: Turn, signal: SignalMade, approved: ApprovedOrder, decision_id:
 def _bracket(turn: Turn, signal: SignalMade, entry: Intent) -> list[Intent]:
     """The stop and target that the broker is to hold around the reference price."""
     reference = _reference_ticks(turn, signal) or 0
-    children = []
+    children, alone = [], turn.alone(signal.market)
     for kind, distance, order_type, suffix in (
         (OrderKind.STOP, -signal.stop_ticks, OrderType.STOP, "s"),
         (OrderKind.TARGET, signal.target_ticks, OrderType.LIMIT, "t"),
@@ -128,6 +128,7 @@ def _bracket(turn: Turn, signal: SignalMade, entry: Intent) -> list[Intent]:
                 side=-entry.side,
                 price_ticks=reference + entry.side * distance,
                 reduces=True,
+                reduce_only=alone,
                 parent=entry.client_order_id,
             )
             children.append(child)

@@ -70,7 +70,8 @@ class Intent:
 
     `price_ticks` is the limit or stop price, 0 at market. `parent` names the entry whose bracket this
     order belongs to, `subject` the order that a cancel or replace is about. `risk_microusd_per_lot` is the
-    most that one lot can lose where no stop says it (an option structure), else 0.
+    most that one lot can lose where no stop says it (an option structure), else 0. `reduces` tells that it closes
+    what its strategy holds, `reduce_only` that the broker may hold it to what the account holds.
     """
 
     client_order_id: str
@@ -83,6 +84,7 @@ class Intent:
     lots: int
     price_ticks: int = 0
     reduces: bool = False
+    reduce_only: bool = False
     signal_id: str = ""
     parent: str = ""
     subject: str = ""

@@ -124,6 +124,15 @@ class Turn:
         self.tell(notice)
         return True
 
+    def alone(self, symbol: str) -> bool:
+        """Whether one strategy alone trades a market: the account's position is its position.
+
+        Where two of them are long and short of one market the account is flat, and to a broker an exit opens.
+        """
+        traders = {name for name, s in self.rules.strategies.items() if s.market.symbol == symbol}
+        traders |= {name for (name, market), p in self.book.positions.items() if market == symbol and p.lots}
+        return len(traders) <= 1
+
     def strategy_orders(self, key: Key) -> list[Order]:
         """The orders of one strategy in one market that can trade and have not ended."""
         return [

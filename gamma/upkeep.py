@@ -99,6 +99,7 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
                 side=-position.side,
                 lots=decision.lots,
                 reduces=True,
+                reduce_only=turn.alone(position.market),
                 reason=position.exit_reason,
                 legs=entry.intent.legs if entry is not None else (),
                 ts_event_utc_ns=turn.now,
@@ -120,10 +121,16 @@ def _just_refused(turn: Turn, key: Key) -> bool:
 
 
 def _at_broker(turn: Turn, position: Position) -> int:
-    """How many lots can be closed: what the broker says it does not hold would be opened the other way round."""
+    """How many lots can be closed: what the broker says it does not hold would be opened the other way round.
+
+    The broker tells the sum over all strategies of the market; what it lacks of that sum is not to be had here.
+    """
     lots = abs(position.lots)
     broker_lots = turn.book.control.broker_lots.get(position.market)
-    return lots if broker_lots is None else min(lots, max(0, position.side * broker_lots))
+    if broker_lots is None:
+        return lots
+    lacking = position.side * (turn.book.lots(position.market) - broker_lots)
+    return min(lots, max(0, lots - lacking))
 
 
 def _decide(turn: Turn, position: Position, lots: int) -> Decision:

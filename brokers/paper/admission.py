@@ -21,7 +21,7 @@ def refuse(exchange: Exchange, intent: Intent, bracket: Sequence[Intent]) -> Rej
     return (
         _odd(tape, intent)
         or _odd_bracket(exchange, tape, intent, bracket)
-        or (_nothing_to_reduce(exchange, intent) if intent.reduces else _margin_lacks(exchange, tape, intent))
+        or (_nothing_to_reduce(exchange, intent) if intent.reduce_only else _margin_lacks(exchange, tape, intent))
     )
 
 

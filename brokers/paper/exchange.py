@@ -253,7 +253,7 @@ class Exchange:
         parent = self.orders.get(order.intent.parent)
         if parent is not None:
             lots = min(lots, self._guarded_lots(parent))
-        if order.intent.reduces:
+        if order.intent.reduce_only:
             lots = min(lots, -order.intent.side * self.account.lots(order.intent.market))
         return lots
 

@@ -301,7 +301,7 @@ def _body(intent: Intent, market: Market) -> dict[str, Any]:
         "type": str(intent.order_type),
         "price": None if intent.order_type is OrderType.MARKET else _points(market, intent.price_ticks),
     }
-    if intent.reduces:
+    if intent.reduce_only:
         body["reduce_only"] = True
     if intent.legs:
         body["legs"] = [{"symbol": leg.symbol, "ratio": leg.ratio} for leg in intent.legs]

@@ -175,7 +175,7 @@ class Exchange:
             lots=lots,
             kind=kind,
             price_ticks=price,
-            reduces=bool(asked.get("reduce_only")) or parent is not None,
+            reduces=bool(asked.get("reduce_only")),
             legs=legs,
             parent=parent,
             shows_utc_ns=shows,

@@ -68,12 +68,12 @@ def entry(client_order_id: str, side: int, lots: int, symbol: str = "MNQ", **fie
 
 
 def leave(client_order_id: str, side: int, lots: int, symbol: str = "MNQ") -> Intent:
-    return entry(client_order_id, side, lots, symbol, kind=OrderKind.EXIT, reduces=True)
+    return entry(client_order_id, side, lots, symbol, kind=OrderKind.EXIT, reduces=True, reduce_only=True)
 
 
 def bracket(parent: Intent, stop_ticks: int, target_ticks: int = 0) -> list[Intent]:
     """Stop `s` and target `t` of an entry, at these prices."""
-    out = replace(parent, side=-parent.side, reduces=True, parent=parent.client_order_id)
+    out = replace(parent, side=-parent.side, reduces=True, reduce_only=True, parent=parent.client_order_id)
     stop = replace(
         out,
         client_order_id=f"{parent.client_order_id}s",

@@ -394,3 +394,44 @@ def test_keys_are_tended_in_the_order_in_which_they_came() -> None:
     [first] = case.of(OrderIntended)[intended:]
     # One exit at a time in a market: the first strategy's.
     assert first.intent.strategy == "s0"
+
+
+# --- two strategies in one market ---------------------------------------------------------------------
+
+
+def left(case: Case) -> list[tuple[str, int, bool]]:
+    """Let both strategies of a market leave it, one after the other; gives each exit: whose, its lots, how it is held."""
+    for _ in range(4):
+        obey(case)
+        for exit_ in [s.intent for s in case.out if s.intent.kind is OrderKind.EXIT]:
+            if case.state(exit_.client_order_id) is OrderState.PENDING:
+                case.accept(exit_.client_order_id)
+                case.fill(exit_.client_order_id, exit_.lots, PRICE)
+    exits = [s.intent for s in case.out if s.intent.kind is OrderKind.EXIT]
+    return [(e.strategy, e.side * e.lots, e.reduce_only) for e in exits]
+
+
+def test_an_exit_may_open_at_the_broker_where_another_strategy_holds_the_other_side() -> None:
+    case = Case(strategy_rules(), strategy_rules("beta"))
+    case.enter()
+    case.enter(-1, strategy="beta")
+    assert case.book.lots("MNQ") == 0
+    case.flatten()
+    assert left(case) == [("alpha", -2, False), ("beta", 2, False)]
+
+
+def test_a_strategy_that_is_alone_in_its_market_has_its_orders_held_to_the_position() -> None:
+    case = Case()
+    stop = case.children(case.enter())[0]
+    case.flatten()
+    assert left(case) == [("alpha", -2, True)]
+    assert stop.intent.reduce_only
+
+
+def test_what_the_account_lacks_is_lacking_to_the_side_that_is_too_large() -> None:
+    case = Case(strategy_rules(), strategy_rules("beta"))
+    case.enter()
+    case.enter(-1, strategy="beta")
+    compared(case, -1)  # one of the two lots that alpha is long was never bought
+    case.flatten()
+    assert left(case)[0] == ("alpha", -1, False)
