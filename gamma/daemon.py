@@ -26,7 +26,8 @@ from gamma.clock import MACHINE, Clock
 from gamma.desk import Desk
 from gamma.errors import InvariantBroken
 from gamma.events import BootStarted, HaltRequested, Level, ShutDown
-from gamma.feeds.pace import MAX, as_they_close, paced
+from gamma.feeds import LiveFeed
+from gamma.feeds.pace import MAX, paced
 from gamma.housekeeping import Housekeeping
 from gamma.invariants.patrol import refuse
 from gamma.ledger import Ledger
@@ -63,7 +64,7 @@ class Daemon:
         self.ledger = ledger
         self.code_hash = code_hash
         self.messengers = messengers
-        self.live = assembly.feed.live
+        self.live = isinstance(assembly.feed, LiveFeed)
         self.ts_event_utc_ns = 0
         self.ready = False
         self.turnstile = Turnstile()
@@ -96,6 +97,7 @@ class Daemon:
             after_utc_ns = await self._start()
             schedule.start()
             hearing += [asyncio.create_task(self._hear(stream)) for stream in self.assembly.streams]
+            hearing.append(asyncio.create_task(self.housekeeping.watch_clock(schedule)))
             await self._trade(self._bars(after_utc_ns, times), times, once=once, bars_max=bars_max)
             await self._finish(schedule)
         except Exception as error:
@@ -184,8 +186,8 @@ class Daemon:
     # Trading.
 
     def _bars(self, after_utc_ns: int, times: float) -> AsyncIterator[Bar]:
-        bars = self.assembly.feed.bars(after_utc_ns)
-        return as_they_close(bars, self.housekeeping.time.now_ns) if self.live else paced(bars, times)
+        feed = self.assembly.feed
+        return feed.closing(after_utc_ns) if isinstance(feed, LiveFeed) else paced(feed.bars(after_utc_ns), times)
 
     async def _trade(self, bars: AsyncIterator[Bar], times: float, *, once: bool, bars_max: int) -> None:
         ends = self._once_ends() if once else 0

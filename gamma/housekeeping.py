@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, final
 
@@ -12,7 +13,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_J
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gamma import notices, requests
-from gamma.clock import Clock, Steady
+from gamma.clock import NS, Clock, Steady
 from gamma.config import Config
 from gamma.effects import Answer
 from gamma.errors import Transient
@@ -35,6 +36,8 @@ from gamma.turnstile import Turnstile
 
 DISK_MIN_BYTES: Final = 1 << 30
 DELIVER_S: Final = 5.0
+CLOCK_LOOK_S: Final = 5.0
+CLOCK_SET_S: Final = 1.0
 PING_S: Final = 60.0
 SILENCE_MAX_S: Final = 60.0
 
@@ -106,6 +109,22 @@ class Housekeeping:
             schedule.add_job(job, "interval", seconds=every_s, id=job.__name__)
         schedule.add_listener(self._missed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         return schedule
+
+    async def watch_clock(self, schedule: AsyncIOScheduler) -> None:
+        """Have every job run anew when somebody sets the wall clock, for the scheduler waits by it.
+
+        Set back by an hour, it would otherwise do nothing for that hour.
+        """
+        seen_s = self.time.offset_s()
+        while True:
+            await asyncio.sleep(CLOCK_LOOK_S)
+            offset_s = self.time.offset_s()
+            if abs(offset_s - seen_s) > CLOCK_SET_S:
+                log.warning("clock_set", moved_s=round(offset_s - seen_s, 1))
+                now = datetime.fromtimestamp(self.clock.wall_ns() / NS, UTC)
+                for job in schedule.get_jobs():
+                    job.modify(next_run_time=now)
+            seen_s = offset_s
 
     def _missed(self, event: JobEvent) -> None:
         self.missed += 1

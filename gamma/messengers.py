@@ -6,7 +6,7 @@ import httpx
 import structlog
 
 from gamma.alerts import Courier, Discord, Sign, address, ping
-from gamma.clock import MACHINE, NS, Clock
+from gamma.clock import MACHINE, NS, Clock, Steady
 from gamma.config import Config
 from gamma.ledger import Ledger
 
@@ -40,7 +40,7 @@ class Messengers:
         sign = Sign(account=config.account.name, mode=config.gamma.mode)
         sender = sender_of(config, client, clock)
         self._courier = Courier(
-            ledger.outbox, sender, sign, clock_ns=clock.wall_ns, monotonic_s=lambda: clock.monotonic_ns() / NS
+            ledger.outbox, sender, sign, clock_ns=Steady(clock).now_ns, monotonic_s=lambda: clock.monotonic_ns() / NS
         )
         self._client = client
         self._dead_man_url = config.alerts.dead_man_url

@@ -15,6 +15,7 @@ from gamma.notices import Notice, Severity
 NS: Final = 1_000_000_000
 HOUR_S: Final = 3600.0
 DUE_MAX: Final = 500
+FOREVER_UTC_NS: Final = 2**62
 SINGLES_MAX: Final = 5
 REPEAT_PAUSE_S: Final = 60.0
 LIFETIME_S: Final = {Severity.INFO: HOUR_S, Severity.WARNING: 6 * HOUR_S, Severity.CRITICAL: 48 * HOUR_S}
@@ -69,6 +70,7 @@ class Courier:
         self._sign = sign
         self._clock_ns = clock_ns
         self._monotonic_s = monotonic_s
+        self._first = True
         self._seen_s: dict[int, float] = {}
         self._digest_s = -math.inf
         self._repeat_s = -math.inf
@@ -77,7 +79,9 @@ class Courier:
     async def drain(self, *, final: bool = False) -> None:
         """One pass over what is due; `final` sends waiting INFO at once, for there is no later pass."""
         async with self._one:
-            due = self._outbox.due(self._clock_ns(), DUE_MAX)
+            # What an earlier process postponed is tried anew: it may have reckoned by a clock that was wrong.
+            due = self._outbox.due(FOREVER_UTC_NS if self._first else self._clock_ns(), DUE_MAX)
+            self._first = False
             if not self._sender.configured:
                 self._leave(due)
                 return

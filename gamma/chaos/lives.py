@@ -59,7 +59,6 @@ class Tape:
     markets: tuple[str, ...]
     provides: frozenset[str]
     bar_s: int
-    live: bool = False
 
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:
         """What was on the tape up to then."""

@@ -52,10 +52,6 @@ class FileFeed(BaseModel, frozen=True, extra="forbid"):
     def bar_s(self) -> int:
         return next(iter(self.loaded.values())).series.bar_s
 
-    @property
-    def live(self) -> bool:
-        return False
-
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:
         series = self._series(market)
         last = series.closed_by(until_utc_ns)

@@ -59,10 +59,6 @@ class SimFeed(BaseModel, frozen=True, extra="forbid"):
         indices = any(np.isnan(FOLLOWERS[market].lots_daily) for market in self.traded)
         return frozenset({"bar"} if indices else {"bar", "volume", "spread"})
 
-    @property
-    def live(self) -> bool:
-        return False
-
     @cached_property
     def simulator(self) -> Simulator:
         """The prices behind the bars."""

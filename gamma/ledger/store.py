@@ -55,8 +55,19 @@ class Ledger:
         self.outbox = Outbox(db, self._change)
 
     @classmethod
-    def open(cls, url: str, *, account: str, mode: str, clock_ns: Callable[[], int] = time.time_ns) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        account: str,
+        mode: str,
+        clock_ns: Callable[[], int] = time.time_ns,
+        between: Callable[[Any], Any] = lambda raw: raw,
+    ) -> Self:
         """Open the ledger of an account for writing, and make it where there is none.
+
+        `between` may put something between the ledger and the database's own connection: there the crash
+        simulation lets a process die, or a disk fail.
 
         Raises: ConfigInvalid when another process holds it, or it is another account's, another mode's or
         another schema's; Corrupt when the chain does not end where it says.
@@ -70,6 +81,7 @@ class Ledger:
             epoch = db.execute(select(func.max(tables.boots.c.epoch))).scalar() or 0
             ledger = cls(db, Context(account=account, epoch=epoch), mode, clock_ns)
             ledger._lease = lease
+            ledger._raw = between(ledger._raw)
             ledger._check_end()
             undo.pop_all()
         return ledger
@@ -177,6 +189,13 @@ class Ledger:
             with suppress(SQLAlchemyError):  # a session that the server ended has nothing left to close
                 self._db.close()
             self._lease.close()
+
+    def abandon(self) -> None:
+        """Let go as a process does that dies: what was not committed is gone."""
+        if not self._db.closed:
+            self._lose(InterruptedError("abandoned"))
+            self._db.close()
+        self._lease.close()
 
     def _append(self, kept: Sequence[Kept]) -> None:
         if not kept:

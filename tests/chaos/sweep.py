@@ -78,7 +78,6 @@ class Walk:
     markets: tuple[str, ...] = ("MNQ",)
     provides: frozenset[str] = frozenset({"bar", "volume", "spread"})
     bar_s: int = 300
-    live: bool = False
 
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:  # noqa: ARG002
         return [bar for bar in self.traded if bar.ts_close_utc_ns <= until_utc_ns][-bars:]
@@ -117,17 +116,8 @@ def run(
             daemon = Daemon(watched, points.watch(ledger, STORE))
             await daemon.run(times)
         except BaseException:
-            abandon(ledger)
+            ledger.abandon()
             raise
         ledger.close()
 
     asyncio.run(work())
-
-
-def abandon(ledger: Ledger) -> None:
-    """Let go of a ledger as a process does that is killed: what was not committed is gone."""
-    db = ledger._db
-    if not db.closed:
-        db.connection.dbapi_connection.rollback()  # type: ignore[union-attr]
-        db.close()
-    ledger._lease.close()
