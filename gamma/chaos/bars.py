@@ -70,7 +70,7 @@ class Given:
 
 def trial(seed: int) -> Trial:
     """One mutated file of bars, judged."""
-    given = drawn(random.Random(seed))  # noqa: S311 - chance that can be had again
+    given = drawn(random.Random(seed))
     return Trial(seed=seed, violations=tuple(judged(given)))
 
 

@@ -68,7 +68,7 @@ class Given:
 
 def trial(seed: int) -> Trial:
     """One mutated configuration, judged."""
-    given = drawn(random.Random(seed))  # noqa: S311 - chance that can be had again
+    given = drawn(random.Random(seed))
     return Trial(seed=seed, violations=tuple(judged(given)))
 
 

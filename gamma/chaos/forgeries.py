@@ -45,7 +45,7 @@ class Sent:
 
 def trial(seed: int) -> Trial:
     """One forgery among the owner's own messages."""
-    rng = random.Random(seed)  # noqa: S311 - chance that can be had again
+    rng = random.Random(seed)
     story = _on_the_wire if seed % _WIRE_EVERY == 0 else _direct
     return Trial(seed=seed, violations=tuple(asyncio.run(story(rng))))
 

@@ -78,7 +78,7 @@ class Floor:
     def __init__(self, quirks: Quirks, contracts: Mapping[str, Contract], seed: int, start_microusd: int) -> None:
         self.quirks = quirks
         self.contracts = contracts
-        self.chance = random.Random(f"{quirks.name}:{seed}")  # noqa: S311  (a simulation's, not a secret's)
+        self.chance = random.Random(f"{quirks.name}:{seed}")
         self.log: list[Record] = []
         self.orders: dict[str, Order] = {}
         self.by_client: dict[str, list[Order]] = {}

@@ -7,6 +7,7 @@ import typer
 from gamma.cli import (
     account,
     brokers,
+    chaos,
     config,
     database,
     doctor,
@@ -49,6 +50,7 @@ account.add_to(app)
 operate.add_to(app)
 replay.add_to(app)
 doctor.add_to(app)
+chaos.add_to(app)
 markets.add_to(app)
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")

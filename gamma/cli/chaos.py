@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Where a trial of each kind is made: module, and function from a seed to a `Trial`.
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "schedules": ("gamma.chaos.simulation.schedule", "trial"),
     "cuts": ("gamma.chaos.cuts", "cut"),
     "config": ("gamma.chaos.config", "trial"),
     "bars": ("gamma.chaos.bars", "trial"),
@@ -34,6 +35,12 @@ def add_to(app: typer.Typer) -> None:
 
 def chaos(
     *,
+    schedules: Annotated[
+        int, typer.Option("--schedules", min=0, help="How many schedules of crashes and faults to run.", metavar="N")
+    ] = 0,
+    replay: Annotated[
+        int | None, typer.Option("--replay", min=0, help="Show one schedule step by step.", metavar="SEED")
+    ] = None,
     kind: Annotated[str, typer.Option(help=f"What to try: {', '.join(KINDS)}.", metavar="KIND")] = "schedules",
     n: Annotated[int, typer.Option("-n", min=1, help="How many trials.", metavar="N")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="The first trial's seed; the next has the next number.")] = 1,
@@ -43,8 +50,30 @@ def chaos(
 
     Example: gamma chaos --schedules 2000 --jobs 2
     """
+    if replay is not None:
+        raise typer.Exit(_replay(replay))
     one = _trial(kind)
-    raise typer.Exit(_run(one, kind, n, seed, jobs))
+    raise typer.Exit(_run(one, kind, schedules or n, seed, jobs))
+
+
+def _replay(seed: int) -> int:
+    """Show a schedule; where it breaks something, the shortest form of it that still does."""
+    from gamma.chaos.simulation.schedule import replay
+
+    whole, short = replay(seed)
+    shown = short or whole
+    for line in shown.trace:
+        typer.echo(line)
+    plan = shown.plan
+    faults = ", ".join(sorted(plan.faults)) or "none"
+    typer.echo(f"\nseed {seed}, broker {plan.quirks}, {plan.minutes} minutes; faults: {faults}; deaths: {plan.deaths}")
+    for text in shown.violations:
+        typer.echo(f"violated: {text}")
+    if short is not None:
+        typer.echo(
+            f"(the shortest of it; the whole schedule has {len(whole.trace):,} steps, this {len(short.trace):,})"
+        )
+    return INVARIANT if shown.violations else 0
 
 
 def _trial(kind: str) -> "Callable[[int], Trial]":

@@ -1,0 +1,109 @@
+"""The judge: the observer's log at the broker against the ledger's file, with none of gamma's own reading of it."""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from gamma.chaos.observed import Doubled, Executed, Received, Record, Repeated
+
+# What the ledger says last of an order that has come to its end.
+_ENDS: Final = ("absent", "canceled", "expired", "filled", "rejected")
+
+
+def at_the_end(log: Sequence[Record], ledger: Path, caps: Mapping[str, int]) -> list[str]:
+    """Everything that is wrong when all is at rest; `caps` are the most lots that a market's strategies may hold."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
+        return [
+            *_orders(log, db),
+            *_executions(log, db),
+            *_exposure(log, caps),
+            *_rest(log, db),
+        ]
+
+
+def _orders(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
+    """I1, I6: each order at the broker has one intent, and none was sent twice."""
+    yield from (f"I1: {r.client_order_id} was traded twice" for r in log if isinstance(r, Doubled))
+    yield from (f"I1: {r.client_order_id} was sent twice" for r in log if isinstance(r, Repeated))
+    columns = "client_order_id, market, side, lots"
+    intents = {row[0]: row[1:] for row in db.execute(f"SELECT {columns} FROM intents")}  # noqa: S608  (our own)
+    for order in log:
+        if isinstance(order, Received):
+            wanted = intents.get(order.client_order_id)
+            if wanted is None:
+                yield f"I6: {order.client_order_id} reached the broker without an intent"
+            elif wanted != (order.market, order.side, order.lots):
+                yield f"I1: {order.client_order_id} was intended as {wanted}, and sent as {order}"
+    entries = Counter(
+        decision
+        for decision, cid in db.execute("SELECT decision_id, client_order_id FROM intents WHERE kind = 'entry'")
+    )
+    yield from (f"I1: {decision} led to {n} entries" for decision, n in entries.items() if n > 1)
+
+
+def _executions(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
+    """I3: the broker's executions, each once, and nothing else."""
+    theirs = {
+        r.execution_id: (r.market, r.side, r.lots, r.price_ticks, r.fee_microusd)
+        for r in log
+        if isinstance(r, Executed)
+    }
+    columns = "execution_id, market, side, lots, price_ticks, fee_microusd"
+    ours: dict[str, tuple[object, ...]] = {}
+    for execution_id, *rest in db.execute(f"SELECT {columns} FROM fills"):  # noqa: S608  (our own)
+        if execution_id in ours:
+            yield f"I3: {execution_id} is booked twice"
+        ours[execution_id] = tuple(rest)
+    yield from (f"I3: {one} was executed and never booked" for one in theirs.keys() - ours.keys())
+    yield from (f"I3: {one} is booked and was never executed" for one in ours.keys() - theirs.keys())
+    yield from (
+        f"I3: {one} was executed as {theirs[one]}, and booked as {ours[one]}"
+        for one in theirs.keys() & ours.keys()
+        if theirs[one] != ours[one]
+    )
+
+
+def _exposure(log: Sequence[Record], caps: Mapping[str, int]) -> Iterator[str]:
+    """I2: at no moment was more held than all that may be held in that market."""
+    held: dict[str, int] = defaultdict(int)
+    for done in log:
+        if isinstance(done, Executed):
+            held[done.market] += done.side * done.lots
+            if abs(held[done.market]) > caps[done.market]:
+                yield f"I2: {done.execution_id} made it {held[done.market]:+d} {done.market}, of {caps[done.market]}"
+
+
+def _rest(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
+    """I4 and the target: nothing is held at the broker, nothing in the ledger; no order is open, nobody waits."""
+    theirs: dict[str, int] = defaultdict(int)
+    for done in log:
+        if isinstance(done, Executed):
+            theirs[done.market] += done.side * done.lots
+    ours = dict(db.execute("SELECT market, SUM(side * lots) FROM fills GROUP BY market"))
+    for market in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(market, 0) != ours.get(market, 0):
+            yield f"I4: the broker holds {theirs.get(market, 0):+d} {market}, and the ledger {ours.get(market, 0):+d}"
+        elif theirs[market]:
+            yield f"target: {theirs[market]:+d} {market} is left"
+    yield from _ended(db)
+    waiting = db.execute(
+        "SELECT COUNT(*) FROM alerts WHERE delivered_utc_ns IS NULL AND dropped_utc_ns IS NULL"
+    ).fetchone()[0]
+    if waiting:
+        yield f"I9: {waiting} alerts were never told"
+
+
+def _ended(db: sqlite3.Connection) -> Iterator[str]:
+    """I7: every order of the ledger has come to an end."""
+    filled = dict(db.execute("SELECT client_order_id, SUM(lots) FROM fills GROUP BY client_order_id"))
+    told = dict(db.execute("SELECT client_order_id, told FROM orders ORDER BY seq"))
+    for cid, lots, kind, parent in db.execute("SELECT client_order_id, lots, kind, parent FROM intents"):
+        if filled.get(cid, 0) > lots:
+            yield f"I3: {cid} was of {lots} lots, and {filled[cid]} are booked"
+        # A bracket ends with its entry, where that never traded.
+        never = parent and told.get(parent) in _ENDS and not filled.get(parent)
+        if filled.get(cid, 0) < lots and told.get(cid) not in _ENDS and kind not in ("cancel", "replace") and not never:
+            yield f"I7: {cid} is {told.get(cid, 'pending')}, and no end of it is known"

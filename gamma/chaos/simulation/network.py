@@ -1,0 +1,141 @@
+"""The network between the daemon and the world, beneath httpx: every way in which a request can go wrong."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, final
+
+import httpx
+
+from gamma.chaos.simulation.faults import NETWORK, Fault, Plan
+from gamma.chaos.simulation.loop import Crash, Time
+from gamma.clock import NS
+
+LATE_MAX_S: Final = 30.0
+SLOW_MAX_S: Final = 12.0
+LATENCY_MAX_S: Final = 0.08
+
+Served = tuple[int, Mapping[str, str], bytes]
+
+
+class Server(Protocol):
+    """What answers at the other end; it is asked at the moment at which the request arrives."""
+
+    def __call__(self, method: str, host: str, target: str, body: bytes) -> Served: ...
+
+
+@final
+class Points:
+    """Counts the points at which the process could die, and kills it at one of them."""
+
+    def __init__(self, time: Time, die_at: int = 0, told: Callable[[str], None] = lambda _: None) -> None:
+        self.time = time
+        self.die_at = die_at
+        self.passed = 0
+        self.dead = False
+        self._told = told
+
+    def touch(self, where: str) -> None:
+        """Pass one point.
+
+        Raises: Crash at the last, and at all that a dead process would still come to.
+        """
+        if self.dead:
+            raise Crash(where)
+        self.passed += 1
+        if self.passed == self.die_at:
+            self.dead = True
+            self._told(f"the process dies, {where}")
+            self.time.die(where)
+
+
+@final
+class Network(httpx.AsyncBaseTransport):
+    """Carries requests to the server, or not, or late; `sending` is told of each that leaves.
+
+    Faults are drawn in the order of the requests, so that the same seed gives the same ones.
+    """
+
+    def __init__(
+        self,
+        time: Time,
+        points: Points,
+        server: Server,
+        plan: Plan,
+        *,
+        faulty: Callable[[], bool],
+        rng: random.Random,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._time = time
+        self._points = points
+        self._server = server
+        self._faulty = faulty
+        self._rng = rng
+        self._told = told
+        self._share = plan.share
+        self._faults = tuple(f for f in NETWORK if f in plan.faults)
+        self._outages = Fault.OUTAGE in plan.faults
+        self._out_until = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One request, with what may become of it."""
+        target, method = request.url.raw_path.decode(), request.method
+        fault = self._draw()
+        told = f"{method} {target}" + (f": {fault}" if fault else "")
+        self._told(told)
+        self._points.touch(f"before {method} {target} is sent")
+        if fault is Fault.REFUSED:
+            raise httpx.ConnectError("refused")
+        await asyncio.sleep(self._rng.uniform(0.0, LATENCY_MAX_S))
+        answer = await self._carry(fault, request)
+        await asyncio.sleep(self._rng.uniform(0.0, LATENCY_MAX_S))
+        self._points.touch(f"after the answer to {method} {target}")
+        status, headers, body = answer
+        return httpx.Response(status, headers=dict(headers), content=body)
+
+    async def _carry(self, fault: Fault | None, request: httpx.Request) -> Served:
+        asked = (request.method, request.url.host, request.url.raw_path.decode(), request.content)
+        if fault is Fault.LOST_REQUEST:
+            await self._silence()
+        if fault is Fault.LATE:
+            due = self._time.now + round(self._rng.uniform(1.0, LATE_MAX_S) * NS)
+            self._time.at(due, lambda: self._arrive(*asked))
+            await self._silence()
+        if fault is Fault.ERROR_BEFORE:
+            return 503, {}, b'{"error": "unavailable"}'
+        if fault is Fault.BUSY:
+            return 429, {"retry-after": "2"}, b"{}"
+        if fault is Fault.SLOW:
+            await asyncio.sleep(self._rng.uniform(0.0, SLOW_MAX_S))
+        answer = self._server(*asked)
+        self._points.touch(f"after {asked[0]} {asked[2]} arrived, before its answer")
+        if fault is Fault.LOST_ANSWER:
+            await self._silence()
+        if fault is Fault.ERROR_AFTER:
+            return 502, {}, b"<html>Bad Gateway</html>"
+        if fault is Fault.GARBLED:
+            return answer[0], answer[1], answer[2][: len(answer[2]) // 2]
+        return answer
+
+    def _arrive(self, method: str, host: str, target: str, body: bytes) -> None:
+        self._told(f"{method} {target} arrives late")
+        self._server(method, host, target, body)
+
+    async def _silence(self) -> None:
+        """Nothing comes: the connection breaks, or nobody says so."""
+        if self._rng.random() < 0.3:
+            raise httpx.ReadError("reset")
+        await asyncio.Event().wait()
+
+    def _draw(self) -> Fault | None:
+        """What goes wrong with the next request."""
+        if not self._faulty():
+            return None
+        if self._time.now < self._out_until:
+            return Fault.LOST_REQUEST
+        if self._outages and self._rng.random() < 0.02:
+            self._out_until = self._time.now + round(self._rng.uniform(5.0, 90.0) * NS)
+        if not self._faults or self._rng.random() >= self._share:
+            return None
+        return self._rng.choice(self._faults)

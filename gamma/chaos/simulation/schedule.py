@@ -1,0 +1,411 @@
+"""One schedule: a daemon that lives, dies and lives again in a world where things go wrong, then in one where none do.
+
+At the end nothing may be wrong: every order once, every fill once, everything flat, known and told.
+"""
+
+import gc
+import logging
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, final
+
+import httpx
+import structlog
+
+from gamma import requests
+from gamma.assembly import Assembly, Hours
+from gamma.chaos import Trial
+from gamma.chaos.adapter import ChaosBroker
+from gamma.chaos.exchange import Exchange
+from gamma.chaos.observed import Received
+from gamma.chaos.quirks import SETS, Quirks
+from gamma.chaos.simulation import judge, setting
+from gamma.chaos.simulation.faults import Fault, Plan, plan
+from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
+from gamma.chaos.simulation.network import Network, Points, Served
+from gamma.chaos.simulation.person import Person
+from gamma.chaos.simulation.shrink import shortest
+from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
+from gamma.chaos.simulation.world import MOVE_S, START_UTC_NS, Eyes, WorldFeed, moves
+from gamma.chaos.terms import capabilities, contracts_of
+from gamma.clock import NS
+from gamma.daemon import Daemon
+from gamma.desk import Seat
+from gamma.errors import Corrupt, GammaError, InvariantBroken
+from gamma.events import DecisionMade, OrderFilled, OrderIntended
+from gamma.ledger import Ledger
+from gamma.messengers import Messengers
+from gamma.wire import Wire
+
+TAIL_MAX_S: Final = 3_600
+LIVES_MAX: Final = 40
+ECHO_S: Final = 60  # a request from before the tail may fail as long after
+SKEWS_S: Final = (-3600, -30, -2, 2, 30, 3600)
+REJECT_FRAC: Final = 0.15
+_SWEEP_EVERY: Final = 40
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a schedule; the trace is empty unless it was asked for."""
+
+    plan: Plan
+    crashes: int = 0
+    crash_points: int = 0
+    violations: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+
+class Meddle:
+    """What a test may put between the parts of the daemon; as it stands it changes nothing."""
+
+    def ledger(self, ledger: Ledger) -> Any:
+        """The ledger as the daemon sees it."""
+        return ledger
+
+    def broker(self, broker: ChaosBroker) -> Any:
+        """The broker as the daemon sees it."""
+        return broker
+
+    def daemon(self, daemon: Daemon) -> None:
+        """The daemon before it runs."""
+
+
+@final
+class Schedule:
+    """A plan at work."""
+
+    def __init__(self, plan: Plan, folder: Path, *, traced: bool = False, meddle: Meddle | None = None) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.meddle = meddle or Meddle()
+        self.outcome = Outcome(plan)
+        self.rng = random.Random(f"schedule {plan.seed}")
+        self.time = Time(START_UTC_NS)
+        self.tail_utc_ns = START_UTC_NS + plan.minutes * 60 * NS
+        self.quirks = SETS[plan.quirks]
+        self.capabilities = capabilities(self.quirks)
+        self.symbols = setting.markets(self.capabilities)
+        self.setup, self.rules = setting.trading(self.capabilities)
+        self.config = setting.config(folder, self.capabilities)
+        self.exchange = Exchange(_worse(self.quirks, plan), contracts_of(self.setup.markets), plan.seed)
+        self.traced = traced
+        self.on_disk = OnDisk(folder / "gamma.db")
+        self.person = Person(plan, self.time, requests.folder_of(self.config.gamma.database, setting.ACCOUNT), self.say)
+
+    def run(self) -> Outcome:
+        """From the first start to the last word."""
+        self._move()
+        self._meddle_with_time()
+        self.time.at(self.tail_utc_ns, self._calm)
+        self.person.begin(self.tail_utc_ns)
+        deaths = list(self.plan.deaths)
+        for _ in range(LIVES_MAX):
+            if self._live(deaths.pop(0) if deaths else 0):
+                break
+            self.time.advance(self.time.now + round(self.rng.uniform(0.5, 20.0) * NS))
+        else:
+            self._wrong(f"tail: it started {LIVES_MAX} times and never came to rest")
+        self.on_disk.close()
+        self.outcome.violations += judge.at_the_end(
+            self.exchange.log, self.folder / "gamma.db", setting.caps(self.rules)
+        )
+        return self.outcome
+
+    @property
+    def faulty(self) -> bool:
+        """Whether things go wrong now."""
+        return self.time.now < self.tail_utc_ns
+
+    def say(self, text: str) -> None:
+        """A line of the trace."""
+        if self.traced:
+            self.outcome.trace.append(f"{(self.time.now - START_UTC_NS) / NS:10.3f}  {text}")
+
+    # One life.
+
+    def _live(self, die_at: int) -> bool:
+        """One life of the daemon; whether it came to a good end."""
+        points = Points(self.time, die_at, self.say)
+        opened: list[Ledger] = []
+        until = self.tail_utc_ns + TAIL_MAX_S * NS
+        try:
+            live(self.time, until, self._work(points, opened))
+        except Crash:
+            self.outcome.crashes += 1
+        except Stuck:
+            self._wrong(f"tail: {TAIL_MAX_S // 60} minutes without a fault, and no rest: {self.person.wants}")
+            return True
+        except (InvariantBroken, Corrupt) as error:
+            lost = Fault.DISK in self.plan.faults and isinstance(error, Corrupt)
+            if not lost:
+                self._wrong(f"the daemon ended with {type(error).__name__}: {error}")
+                return True
+        except GammaError as error:
+            self.say(f"the daemon ended: {error}")
+            if self.time.now > self.tail_utc_ns + ECHO_S * NS:
+                self._wrong(f"the daemon ended without a fault: {error}")
+                return True
+        else:
+            return True
+        finally:
+            self.outcome.crash_points += points.passed
+            for ledger in opened:
+                ledger.abandon()
+        return False
+
+    async def _work(self, points: Points, opened: list[Ledger]) -> None:
+        self.say("the daemon starts")
+        fails = self._disk_fails()
+        ledger = Ledger.open(
+            self.config.gamma.database,
+            account=setting.ACCOUNT,
+            mode="paper",
+            clock_ns=self.time.wall_ns,
+            between=lambda raw: Tap(raw, points, fails),
+        )
+        opened.append(ledger)
+        network = self._network(points)
+        seen = self.meddle.ledger(ledger)
+        wire = Wire("http://127.0.0.1", transport=network)
+        broker = ChaosBroker(wire, self.quirks, account=setting.ACCOUNT, markets=self.setup.markets)
+        async with httpx.AsyncClient(transport=network) as client:
+            daemon = Daemon(
+                self._assembly(self.meddle.broker(broker)),
+                seen,
+                messengers=Messengers(self.config, seen, client, self.time),
+                observers=(Teller(self.say),) if self.traced else (),
+                clock=self.time,
+            )
+            self.meddle.daemon(daemon)
+            self.person.watch(daemon, self.exchange, self.on_disk)
+            await daemon.run(1.0)
+        ledger.close()
+        self.say("the daemon ends")
+
+    def _network(self, points: Points) -> Network:
+        return Network(
+            self.time,
+            points,
+            self._serve,
+            self.plan,
+            faulty=lambda: self.faulty,
+            rng=self.rng,
+            told=self.say,
+        )
+
+    def _assembly(self, broker: Any) -> Assembly:
+        seats: dict[str, tuple[Seat, ...]] = dict.fromkeys(self.symbols, ())
+        for name, strategy in self.rules.strategies.items():
+            symbol = strategy.market.symbol
+            eyes = Eyes(
+                seed=self.plan.seed,
+                strategy=name,
+                market=strategy.market,
+                quiet_utc_ns=self.tail_utc_ns,
+                stops=self.capabilities.bracket and name in ("swing", "index"),
+                limits=name in ("index", "credit"),
+            )
+            seats[symbol] += (Seat(strategy=name, source=eyes),)
+        return Assembly(
+            config=self.config,
+            setup=self.setup,
+            rules=self.rules,
+            broker=broker,
+            feed=WorldFeed(self.plan.seed, self.symbols, lambda: self.time.now, Fault.FEED in self.plan.faults),
+            seats=seats,
+            streams=(),
+            hours=Hours(),
+            start_utc_ns=0,
+        )
+
+    # The world.
+
+    def _calm(self) -> None:
+        """From here on the broker does what it is asked."""
+        self.say("from here on nothing goes wrong")
+        self.exchange.floor.quirks = replace(self.quirks, odd_status_frac=0.0)
+
+    def _serve(self, method: str, host: str, target: str, body: bytes) -> Served:
+        """What is at the other end of the line: the broker, or the service that takes alerts."""
+        if host != "127.0.0.1":
+            bad = self.faulty and Fault.ALERTS in self.plan.faults and self.rng.random() < 0.7
+            return (500, {}, b"") if bad else (200, {}, b"{}")
+        known = len(self.exchange.log)
+        path, _, query = target.partition("?")
+        answer = self.exchange.handle(method, path, query, body, self.time.now)
+        for entry in self.exchange.log[known:]:
+            self.say(f"broker: {entry}")
+            self._check_arrival(entry)
+        return answer
+
+    def _check_arrival(self, entry: Any) -> None:
+        """I6: what arrives stands on disk already."""
+        if not isinstance(entry, Received):
+            return
+        cid = entry.client_order_id
+        if not self.on_disk.intends(cid):
+            self._wrong(f"I6: {cid} reached the broker, and no intent of it was on disk")
+
+    def _move(self) -> None:
+        """Markets move for as long as there is anybody to see it."""
+        paths = {
+            symbol: iter(m for m in moves(self.plan.seed, symbol) if m.ts_utc_ns > START_UTC_NS)
+            for symbol in self.symbols
+        }
+
+        def step() -> None:
+            for symbol, path in paths.items():
+                move = next(path, None)
+                if move is None:
+                    return
+                self.exchange.trade(symbol, move.low, move.high, move.close, self.time.now)
+            self.time.at(self.time.now + MOVE_S * NS, step)
+
+        self.time.at(START_UTC_NS + MOVE_S * NS, step)
+
+    def _meddle_with_time(self) -> None:
+        """Somebody sets the wall clock, and sets it right again."""
+        if Fault.CLOCK not in self.plan.faults:
+            return
+        for _ in range(self.rng.randint(1, 2)):
+            self._set_clock(
+                self.rng.uniform(20, self.plan.minutes * 60), self.rng.choice((-3600, -30, -2, 2, 30, 3600))
+            )
+        self.time.at(self.tail_utc_ns, lambda: setattr(self.time, "skew", 0))
+
+    def _set_clock(self, after_s: float, skew_s: int) -> None:
+        def act() -> None:
+            self.say(f"the wall clock is set {skew_s:+d} s off")
+            self.time.skew = skew_s * NS
+
+        self.time.at(START_UTC_NS + round(after_s * NS), act)
+
+    def _disk_fails(self) -> Callable[[], bool]:
+        if Fault.DISK not in self.plan.faults:
+            return lambda: False
+        once = one_in(self.rng, 150)
+        return lambda: self.faulty and once()
+
+    def _wrong(self, text: str) -> None:
+        self.say(f"WRONG {text}")
+        self.outcome.violations.append(text)
+
+
+@final
+class Teller:
+    """Tells the trace what was recorded."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def recorded(self, fact: Any, book: Any) -> None:  # noqa: ARG002
+        self._say(f"ledger: {brief(fact)}")
+
+    def answered(self, answer: Any) -> None:
+        self._say(f"person: {answer.text}")
+
+
+def _worse(quirks: Quirks, plan: Plan) -> Quirks:
+    """The broker as it is while things go wrong."""
+    parts = Fault.FILLS in plan.faults
+    return replace(
+        quirks,
+        reject_frac=REJECT_FRAC if Fault.REJECTS in plan.faults else 0.0,
+        partial_frac=0.5 if parts else 0.0,
+        fills_repeat=quirks.fills_repeat or parts,
+    )
+
+
+def brief(fact: Any) -> str:
+    """A fact in one line, without what a decision saw."""
+    if isinstance(fact, DecisionMade):
+        return f"DecisionMade({fact.decision_id}: {fact.side * fact.lots:+d}, {fact.reason} by {fact.bound_by})"
+    if isinstance(fact, OrderIntended):
+        intent, bracket = fact.intent, ", ".join(c.client_order_id for c in fact.bracket)
+        what = f"{intent.kind} {intent.side * intent.lots:+d} {intent.market} at {intent.price_ticks or 'market'}"
+        about = intent.subject or intent.reason or bracket
+        return f"OrderIntended({intent.client_order_id}: {what} of {intent.strategy}, {about})"
+    if isinstance(fact, OrderFilled):
+        fill = fact.fill
+        told = f"{fill.side * fill.lots:+d} {fill.market} at {fill.price_ticks} for {fill.client_order_id}"
+        return f"OrderFilled({fill.execution_id}: {told})"
+    values = ", ".join(f"{name} {getattr(fact, name)}" for name in fact.__slots__ if name != "ts_event_utc_ns")
+    return f"{type(fact).__name__}({values})"
+
+
+_made: list[int] = [0]
+
+
+def run(plan: Plan, *, traced: bool = False, meddle: Meddle | None = None) -> Outcome:
+    """Run a schedule in a folder of its own, on a memory disk where there is one."""
+    _quiet()
+    with _folder() as folder:
+        outcome = Schedule(plan, folder, traced=traced, meddle=meddle).run()
+    _made[0] += 1
+    if _made[0] % _SWEEP_EVERY == 0:  # the daemon freezes what lives when it starts; here many daemons start
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+    return outcome
+
+
+@lru_cache(maxsize=1)
+def _quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    gc.disable()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    memory = Path("/dev/shm")  # noqa: S108  (made with mkdtemp, by its owner alone)
+    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=memory if memory.is_dir() else None))
+    try:
+        shutil.copyfile(_template(), folder / "gamma.db")
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Path:
+    """A ledger in which nothing has happened yet; its tables need not be made each time."""
+    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-new-"))
+    path = folder / "gamma.db"
+    Ledger.open(f"sqlite:///{path}", account=setting.ACCOUNT, mode="paper", clock_ns=lambda: START_UTC_NS).close()
+    return path
+
+
+def trial(seed: int) -> Trial:
+    """One seed of `gamma chaos`."""
+    outcome = run(plan(seed, tuple(SETS)))
+    return Trial(
+        seed=seed,
+        crashes=outcome.crashes,
+        crash_points=outcome.crash_points,
+        violations=tuple(outcome.violations),
+    )
+
+
+def replay(seed: int) -> tuple[Outcome, Outcome | None]:
+    """A seed step by step; and where it broke something, the shortest schedule of it that still does."""
+    whole = run(plan(seed, tuple(SETS)), traced=True)
+    if not whole.violations:
+        return whole, None
+    kinds = {_kind(text) for text in whole.violations}
+
+    def breaks(less: Plan) -> bool:
+        return any(_kind(text) in kinds for text in run(less).violations)
+
+    return whole, run(shortest(whole.plan, breaks), traced=True)
+
+
+def _kind(violation: str) -> str:
+    return violation.partition(":")[0]

@@ -1,0 +1,99 @@
+"""What the daemon of a schedule trades by: four strategies in three markets, at one broker of a known kind."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from gamma.assembly import rules_of, setup_of
+from gamma.book import Setup
+from gamma.config import Config
+from gamma.ports import Capabilities
+from gamma.rules import Rules
+
+ACCOUNT: Final = "chaos"
+HOOK: Final = "https://alerts.example/hook"
+LOTS: Final = 2
+SPREAD: Final = "XSP"
+_GUARDS: Final = [
+    "kill_switch", "stale_data", "order_sanity", "order_size", "position_limit", "order_rate", "safety_halt",
+    "position_match",
+]  # fmt: skip
+_BRACKET: Final = {"break_even_r": 0.5, "trail_from_r": 1.0, "time_bars": 4}
+
+
+def markets(capabilities: Capabilities) -> tuple[str, ...]:
+    """What is traded; option spreads where the broker takes orders of several legs."""
+    return ("MES", "MNQ", SPREAD) if capabilities.multi_leg else ("MES", "MNQ")
+
+
+def config(folder: Path, capabilities: Capabilities) -> Config:
+    """The configuration, with its files in the folder."""
+    return _config(capabilities.multi_leg).model_copy(
+        update={
+            "gamma": _config(capabilities.multi_leg).gamma.model_copy(
+                update={"database": f"sqlite:///{folder}/gamma.db"}
+            ),
+            "paths": _config(capabilities.multi_leg).paths.model_copy(update={"kill_switch": f"{folder}/gamma.kill"}),
+        }
+    )
+
+
+@lru_cache(maxsize=8)
+def trading(capabilities: Capabilities) -> tuple[Setup, Rules]:
+    """The account and its rules at a broker that can do this."""
+    made = _config(capabilities.multi_leg)
+    return setup_of(made), rules_of(made, capabilities)
+
+
+@lru_cache(maxsize=2)
+def _config(multi_leg: bool) -> Config:
+    strategies = [
+        _strategy("swing", "MNQ", exits=_BRACKET),
+        _strategy("scalp", "MNQ", exits={"time_bars": 2}),
+        _strategy("index", "MES", exits=_BRACKET),
+    ]
+    if multi_leg:
+        strategies.append(_strategy("credit", SPREAD, exits={"time_bars": 3}))
+    return Config.model_validate(
+        {
+            "account": {"name": ACCOUNT, "starting_capital_usd": 1_000_000},
+            "alerts": {"paper": {"discord_critical": HOOK, "discord_routine": HOOK}},
+            "schedule": {"reconcile_s": 20, "heartbeat_s": 15, "listen_s": 5},
+            "brokers": {"chaos": {}},
+            "strategies": strategies,
+            "sizers": {"fixed": {"lots": LOTS}},
+            "guards": _LIMITS,
+        }
+    )
+
+
+def caps(rules: Rules) -> dict[str, int]:
+    """The most lots that all strategies of a market may hold together."""
+    held: dict[str, int] = {}
+    for strategy in rules.strategies.values():
+        held[strategy.market.symbol] = held.get(strategy.market.symbol, 0) + LOTS
+    return held
+
+
+def _strategy(name: str, market: str, exits: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "market": market,
+        "broker": "chaos",
+        "signal": {"use": "chaos"},
+        "sizers": ["fixed"],
+        "guards": _GUARDS,
+        "exits": exits,
+    }
+
+
+_LIMITS: Final[dict[str, Any]] = {
+    "kill_switch": {"flatten": False},
+    "stale_data": {"quote_age_max_s": 5, "bar_age_max_bars": 3, "clock_offset_max_s": 1},
+    "order_size": {"lots_max": {"micro": 12, "option_spread": 3}},
+    "position_limit": {"lots_max": {"micro": 12, "option_spread": 3}, "minis_max": 9.0},
+    "order_rate": {"minute_max": 20, "day_max": 200, "exits_minute_max": 60, "exits_day_max": 600, "cancels_max": 60},
+    "safety_halt": {"halt_frac": 0.5, "drawdown_half_frac": 0.3, "drawdown_halt_frac": 0.4},
+    "position_match": {"mismatches_halt": 2},
+}

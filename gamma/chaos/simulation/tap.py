@@ -1,0 +1,81 @@
+"""The ledger's connection, at which the process can die or the disk fail; and what is on disk, seen from outside."""
+
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, final
+
+from gamma.chaos.simulation.network import Points
+
+_TRANSACTION: Final = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+
+
+@final
+class Tap:
+    """A database connection of which each begin, write and commit is a point at which it can end."""
+
+    def __init__(self, raw: Any, points: Points, fails: Callable[[], bool]) -> None:
+        self._raw = raw
+        self._points = points
+        self._fails = fails
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        """Run one statement, and die before it or after it."""
+        verb = sql.split(maxsplit=1)[0]
+        if verb == "ROLLBACK":  # what a dying process leaves open is rolled back by whoever opens the file next
+            return self._raw.execute(sql, parameters)
+        self._points.touch(f"before {verb}")
+        if self._fails():
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        done = self._raw.execute(sql, parameters)
+        if verb in _TRANSACTION:
+            self._points.touch(f"after {verb}")
+        return done
+
+
+@final
+class OnDisk:
+    """Looks at the ledger's file as another process would: what is not committed is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def intends(self, client_order_id: str) -> bool:
+        """Whether the order's intent would survive a crash now."""
+        found = self._db.execute("SELECT 1 FROM intents WHERE client_order_id = ?", (client_order_id,)).fetchone()
+        return found is not None
+
+    def untold(self) -> int:
+        """How many alerts wait to be told."""
+        query = "SELECT COUNT(*) FROM alerts WHERE delivered_utc_ns IS NULL AND dropped_utc_ns IS NULL"
+        return int(self._db.execute(query).fetchone()[0])
+
+    def standing(self) -> set[tuple[str, str]]:
+        """Scope and target of the halts that stand."""
+        rows = self._db.execute("SELECT halt_id, action, scope, target FROM halts ORDER BY seq").fetchall()
+        halted = {halt_id: (scope, target) for halt_id, action, scope, target in rows if action == "halted"}
+        for halt_id, action, _, _ in rows:
+            if action == "resumed":
+                halted.pop(halt_id, None)
+        return set(halted.values())
+
+
+def one_in(rng: random.Random, count: int) -> Callable[[], bool]:
+    """Something that happens once in so many times, on average, and once only."""
+    left = [rng.randint(1, 2 * count)]
+
+    def happens() -> bool:
+        left[0] -= 1
+        return left[0] == 0
+
+    return happens
