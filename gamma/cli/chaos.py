@@ -45,6 +45,7 @@ def chaos(
     n: Annotated[int, typer.Option("-n", min=1, help="How many trials.", metavar="N")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="The first trial's seed; the next has the next number.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes to work in.", metavar="J")] = os.cpu_count() or 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Only the last line, which is JSON in any case.")] = False,
 ) -> None:
     """Try the daemon against crashes and faults, one trial a seed; ends with one line of JSON, and 70 on a violation.
 
@@ -53,7 +54,8 @@ def chaos(
     if replay is not None:
         raise typer.Exit(_replay(replay))
     one = _trial(kind)
-    raise typer.Exit(_run(one, kind, schedules or n, seed, jobs))
+    seeds = range(seed, seed + (schedules or n))
+    raise typer.Exit(_run(one, kind, seeds, jobs, quiet=as_json))
 
 
 def _replay(seed: int) -> int:
@@ -84,13 +86,13 @@ def _trial(kind: str) -> "Callable[[int], Trial]":
     return found
 
 
-def _run(one: "Callable[[int], Trial]", kind: str, n: int, seed: int, jobs: int) -> int:
+def _run(one: "Callable[[int], Trial]", kind: str, seeds: range, jobs: int, *, quiet: bool) -> int:
     from gamma.chaos import trials
 
     began, crashes, points, broken = time.monotonic(), 0, 0, 0
-    with _progress() as progress:
-        task = progress.add_task(kind, total=n, told="")
-        for done, trial in enumerate(trials(one, range(seed, seed + n), jobs), 1):
+    with _progress(quiet=quiet) as progress:
+        task = progress.add_task(kind, total=len(seeds), told="")
+        for done, trial in enumerate(trials(one, seeds, jobs), 1):
             crashes, points = crashes + trial.crashes, points + trial.crash_points
             if trial.violations:
                 broken += 1
@@ -99,7 +101,7 @@ def _run(one: "Callable[[int], Trial]", kind: str, n: int, seed: int, jobs: int)
             a_second = done / max(1e-9, time.monotonic() - began)
             told = f"{a_second:.1f}/s, {crashes:,} crashes, {points:,} crash points, {broken} violations"
             progress.update(task, completed=done, told=told)
-    totals = {"schedules": n, "crashes": crashes, "crash_points": points, "violations": broken}
+    totals = {"schedules": len(seeds), "crashes": crashes, "crash_points": points, "violations": broken}
     typer.echo(json.dumps(totals | {"seconds": round(time.monotonic() - began, 1)}))
     return INVARIANT if broken else 0
 
@@ -111,7 +113,7 @@ def _show(trial: "Trial") -> None:
         out.print(f"  {text}", soft_wrap=True, markup=False)
 
 
-def _progress() -> Progress:
+def _progress(*, quiet: bool) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -120,5 +122,5 @@ def _progress() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[told]}"),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
+        disable=quiet or not sys.stderr.isatty(),
     )

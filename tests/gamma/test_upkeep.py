@@ -400,7 +400,7 @@ def test_keys_are_tended_in_the_order_in_which_they_came() -> None:
 
 
 def left(case: Case) -> list[tuple[str, int, bool]]:
-    """Let both strategies of a market leave it, one after the other; gives each exit: whose, its lots, how it is held."""
+    """Let both strategies of a market leave it, in turn; gives each exit: whose, its lots, how it is held."""
     for _ in range(4):
         obey(case)
         for exit_ in [s.intent for s in case.out if s.intent.kind is OrderKind.EXIT]:
