@@ -40,7 +40,7 @@ def cut(seed: int) -> Trial:
     In one cut of four the paper broker loses its power too; in one of four the power goes a second time while
     the daemon starts again.
     """
-    rng = Random(seed)  # noqa: S311
+    rng = Random(seed)
     session, broker_runs_on, twice = seed // SHARED, rng.random() < 0.75, rng.random() < 0.25
     acts = recorded(session)
     past: list[Act] = []
@@ -66,7 +66,7 @@ def cut(seed: int) -> Trial:
 @lru_cache(maxsize=1)
 def recorded(session: int) -> list[Act]:
     """What the disk was told in three lives of a daemon: its first minutes, a short life and a longer one."""
-    rng = Random(f"session {session}")  # noqa: S311
+    rng = Random(f"session {session}")
     with folder_for("cuts") as folder:
         recording = Recording(folder)
         config = config_of(folder, session)

@@ -37,7 +37,7 @@ class Prices:
 
     def __init__(self, contracts: Mapping[str, Contract], seed: int) -> None:
         self._contracts = contracts
-        self._chance = random.Random(f"prices:{seed}")  # noqa: S311  (a simulation's, not a secret's)
+        self._chance = random.Random(f"prices:{seed}")
         self._ticks: dict[str, int] = {}
         self._steps: dict[str, int] = {}
 
@@ -86,7 +86,7 @@ class Server:
         self._log = log
         self._pace = pace
         self._lose_frac = lose_frac
-        self._chance = random.Random("network")  # noqa: S311  (a simulation's, not a secret's)
+        self._chance = random.Random("network")
         self._begin_ns = time.time_ns()
         self._steady_ns = time.monotonic_ns()
         self._written = 0
