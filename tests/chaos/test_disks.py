@@ -14,15 +14,15 @@ from typing import Any, final
 
 import pytest
 
-from gamma import daemon
+from gamma import daemon, housekeeping
 from gamma.chaos.cuts import Promise, agreed, folder_for, kept
 from gamma.chaos.lives import PACED, config_of, live
 from gamma.chaos.power import Act, Did
 from gamma.chaos.vfs import heard, reachable
 from gamma.config.schema import Schedule
 from gamma.errors import Corrupt, GammaError, LedgerFailed
-from gamma.events import ShutDown
-from tests.daemon_case import facts
+from gamma.events import Halted, OrderIntended, ShutDown
+from tests.daemon_case import facts, trade, write_config
 
 SEED = 8
 LIVED_BARS, BARS = 30, 8
@@ -187,3 +187,18 @@ def test_a_disk_that_the_paper_broker_shares_may_refuse_it_too(
 ) -> None:
     monkeypatch.setattr(daemon, "RETRY_S", 0.01)
     refuse_at_each(fresh, fault, EVERYTHING, stride=STRIDE)
+
+
+def test_a_disk_that_is_nearly_full_halts_for_good_while_there_is_room_to_record_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(tmp_path, speed=300_000, more="\n[schedule]\nheartbeat_s = 0.02\n")
+    monkeypatch.setattr(housekeeping, "DISK_MIN_BYTES", 1 << 60)
+    trade(tmp_path, bars=150)
+    (halted,) = facts(tmp_path, Halted)
+    assert (halted.halt.level, halted.halt.actor) == ("reducing", "daemon")
+    assert "MiB free" in halted.halt.evidence["text"]
+    entries = len(facts(tmp_path, OrderIntended))
+    monkeypatch.undo()
+    trade(tmp_path, bars=150)
+    assert len(facts(tmp_path, OrderIntended)) == entries, "room on the disk lifts no halt: a person does"
