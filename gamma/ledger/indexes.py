@@ -70,6 +70,8 @@ def _cell(value: Any) -> Any:
         return value if value.isascii() and "\x00" not in value else _clean(value)
     if kind is bool:
         return int(value)
+    if isinstance(value, str):  # a word of a set: an event is made with the member, and read with its text
+        return _clean(str(value))
     return write(value) if kind is dict or kind is list else value
 
 

@@ -16,6 +16,7 @@ from gamma.events import DecisionMade, EquityMarked, PeakRebased, Recorded
 from gamma.ledger import Ledger, Look, Run, free_bytes, verify
 from gamma.ledger.connections import file_of, open_reader, open_writer
 from gamma.markets import market
+from gamma.reasons import Reason
 from tests.gamma.ledger.facts import T0, closed, day, decision, entry, fill, halted, notice, tick
 
 
@@ -130,6 +131,13 @@ def test_an_execution_is_known_again(ledger: Ledger) -> None:
     assert not ledger.has_fill("x0")
     ledger.append([fill("x0", "g1a-1-0", 1, 80_000, 1)])
     assert ledger.has_fill("x0")
+
+
+def test_a_word_of_a_set_is_kept_as_its_text(url: str, ledger: Ledger) -> None:
+    ledger.append([dataclasses.replace(decision(0), reason=Reason.OK)])
+    ledger.commit()
+    assert rows(url, "SELECT reason FROM decisions") == [("ok",)]
+    assert verify(url).sound
 
 
 def test_a_number_that_is_not_there_breaks_a_rule_and_is_not_stored(ledger: Ledger) -> None:
