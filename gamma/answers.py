@@ -1,5 +1,7 @@
 """What the broker says became of our orders: each answer is recorded once, and acted on. Pure."""
 
+from typing import Any
+
 from gamma import notices
 from gamma.book import owner
 from gamma.events import (
@@ -205,12 +207,7 @@ def _stranger(turn: Turn, fill: Fill) -> None:
     if seen.client_order_id in turn.book.control.foreign_orders:
         return
     turn.record(seen)
-    level = Level.HALTED if seen.ours else Level.REDUCING
-    notice = notices.order_foreign(
-        turn.now, client_order_id=seen.client_order_id, market=fill.market, lots=fill.side * fill.lots
-    )
-    if not turn.halt(_account_halt(turn, level, Reason.POSITION_MISMATCH, seen.client_order_id), notice):
-        turn.tell(notice)
+    _tell_foreign(turn, seen, fill.side * fill.lots, Level.HALTED if seen.ours else Level.REDUCING)
 
 
 def _close_trade(turn: Turn, before: Position, order: Order | None) -> None:
@@ -287,13 +284,24 @@ def on_balance(turn: Turn, event: BalanceCompared) -> None:
 
 
 def on_foreign(turn: Turn, event: ForeignOrderSeen) -> None:
-    """An id of our form that this ledger never issued proves a second daemon: halt."""
-    if event.client_order_id in turn.book.control.foreign_orders:
+    """An id of our form that this ledger never issued: a second daemon, or a ledger older than the orders. Halt."""
+    control, cid = turn.book.control, event.client_order_id
+    known = cid in control.foreign_orders
+    if known and (cid in control.strays or not (event.ours and event.works)):
         return
     turn.record(event)
-    notice = notices.order_foreign(turn.now, client_order_id=event.client_order_id, market=event.market, lots=0)
-    halt = _account_halt(turn, Level.HALTED, Reason.POSITION_MISMATCH, event.client_order_id)
-    if not event.ours or not turn.halt(halt, notice):
-        turn.tell(notice)
+    if not known:
+        _tell_foreign(turn, event, 0, Level.HALTED if event.ours else None)
     if event.ours:
         tend(turn)
+
+
+def _tell_foreign(turn: Turn, seen: ForeignOrderSeen, lots: int, level: Level | None) -> None:
+    """Halt at this level; where that halt stands already, or none is due, the order is told of all the same."""
+    order: dict[str, Any] = {"client_order_id": seen.client_order_id, "market": seen.market, "lots": lots}
+    halting = notices.order_foreign(turn.now, **order, ours=seen.ours)
+    halt = None
+    if level is not None:
+        halt = _account_halt(turn, level, Reason.POSITION_MISMATCH, seen.client_order_id)
+    if halt is None or not turn.halt(halt, halting):
+        turn.tell(notices.order_foreign(turn.now, **order, ours=seen.ours, again=halt is not None))

@@ -22,7 +22,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gamma import notices, requests
 from gamma.assembly import Assembly
 from gamma.bars import Bar
-from gamma.clock import MACHINE, Clock
+from gamma.clock import MACHINE, NS, Clock
 from gamma.desk import Desk
 from gamma.errors import InvariantBroken
 from gamma.events import BootStarted, HaltRequested, Level, ShutDown
@@ -42,6 +42,9 @@ from gamma.turnstile import Turnstile
 WARM_BARS: Final = 400
 COMMIT_BARS: Final = 500
 RETRY_S: Final = 1.0
+_NS_PER_MS: Final = 1_000_000
+# 2020-01-01: 12 digits last until 2051, and with 13 an id is still shorter than any broker allows.
+_EPOCHS_FROM_UTC_NS: Final = 1_577_836_800 * NS
 
 log = structlog.get_logger("gamma.daemon")
 
@@ -141,7 +144,7 @@ class Daemon:
         async with self.turnstile.turn():
             await self.shell.feed(
                 BootStarted(
-                    epoch=self.shell.book.epoch + 1,
+                    epoch=next_epoch(self.shell.book.epoch, self.housekeeping.clock.wall_ns()),
                     config_hash=rules.config_hash,
                     code_hash=self.code_hash,
                     ts_event_utc_ns=self.now(),
@@ -281,6 +284,15 @@ class Daemon:
             with suppress(Exception):
                 async with asyncio.timeout(self.assembly.config.schedule.drain_s):
                     await self.messengers.deliver(final=True)
+
+
+def next_epoch(last: int, wall_utc_ns: int) -> int:
+    """The number of this start: the milliseconds since 2020, and in any case above the last start's.
+
+    It goes into every client order id. A ledger that was restored from a backup does not know what was issued since;
+    time does not come back, so that no id is given a second time.
+    """
+    return max(last + 1, (wall_utc_ns - _EPOCHS_FROM_UTC_NS) // _NS_PER_MS)
 
 
 def _version() -> str:

@@ -447,12 +447,16 @@ class BalanceCompared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignOrderSeen:
-    """The broker holds an order under an id of ours that this ledger never issued, or a stranger's."""
+    """The broker holds an order under an id of ours that this ledger never issued, or a stranger's.
+
+    `works` where it was seen among the orders at work, and not by an execution alone.
+    """
 
     client_order_id: str
     market: str
     ours: bool
     ts_event_utc_ns: int
+    works: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,11 +184,23 @@ def order_late(ts_event_utc_ns: int, *, client_order_id: str, market: str, lots:
     return _warning(ts_event_utc_ns, f"order_late:{client_order_id}", "Late order", text, facts)
 
 
-def order_foreign(ts_event_utc_ns: int, *, client_order_id: str, market: str, lots: int) -> Notice:
-    """An order that this ledger did not issue works at the broker: perhaps a second daemon; `lots` signed."""
+def order_foreign(
+    ts_event_utc_ns: int, *, client_order_id: str, market: str, lots: int, ours: bool, again: bool = False
+) -> Notice:
+    """An order that this ledger did not issue works or was filled at the broker; `lots` signed.
+
+    `ours` when its id has our form. `again` when a halt for such orders stands already: it is one more of them.
+    """
+    make = _warning if again else _critical
     facts = _order(client_order_id, market, lots)
-    text = "The broker shows an order that this ledger did not issue. Halted: is a second daemon running?"
-    return _critical(ts_event_utc_ns, f"order_foreign:{client_order_id}", "Order not ours", text, facts)
+    text = "Somebody traded on this account beside us. Look at the broker's own page."
+    if ours:
+        text = (
+            "An order of our form that this ledger did not issue. Everything is halted. Does a second gamma trade this "
+            "account? Then stop it. Is this ledger a backup that was put back? Then run gamma flatten, which cancels "
+            "such orders, and see docs/faq.md: How do I put a backup back?"
+        )
+    return make(ts_event_utc_ns, f"order_foreign:{client_order_id}", "Order not ours", text, facts)
 
 
 def order_rejected(ts_event_utc_ns: int, *, client_order_id: str, market: str, code: str, cause: str) -> Notice:

@@ -122,10 +122,13 @@ def on_resume(turn: Turn, event: ResumeRequested) -> None:
 
 
 def on_flatten(turn: Turn, event: FlattenRequested) -> None:
-    """Close positions and cancel entries."""
+    """Close positions and cancel entries, and orders of our form that this ledger never issued."""
     for order in list(turn.book.orders.values()):
         if order.intent.kind is OrderKind.ENTRY and event.market in ("", order.intent.market):
             turn.cancel(order, "operator")
+    strays = [cid for cid, market in turn.book.control.strays.items() if event.market in ("", market)]
+    for cid in strays:
+        turn.cancel_stray(cid, turn.book.control.strays[cid])
     held = [p for p in turn.book.positions.values() if p.lots and event.market in ("", p.market)]
     frozen = [p for p in held if turn.book.frozen(p.strategy, p.market)]
     for position in held:
@@ -134,6 +137,8 @@ def on_flatten(turn: Turn, event: FlattenRequested) -> None:
     tend(turn)
     closing = ", ".join(f"{p.lots:+d} {p.market} of {p.strategy}" for p in held if p not in frozen)
     text = f"closing {closing}; entries are cancelled" if closing else "nothing to close; entries are cancelled"
+    if strays:
+        text += f"; so are {len(strays)} order(s) that this ledger never issued"
     if frozen:
         text += f"; {len(frozen)} stay(s) open under a halt that stops exits too: resume first"
     waiting = [c for c, o in turn.book.orders.items() if o.unresolved and o.moves_position]

@@ -69,6 +69,7 @@ def foreign_events(book: Book, open_orders: Sequence[BrokerOrder], prefix: str, 
             market=told.market,
             ours=told.client_order_id.startswith(prefix),
             ts_event_utc_ns=now_utc_ns,
+            works=True,
         )
         for told in open_orders
         if told.client_order_id not in book.orders

@@ -85,6 +85,26 @@ class Turn:
         if order.live and not asked_before:
             self.ask(self._about(order, OrderKind.CANCEL, 0, reason))
 
+    def cancel_stray(self, client_order_id: str, market: str) -> None:
+        """Ask the broker to cancel an order of our form that this ledger never issued."""
+        cid = self.client_order_id()
+        self.ask(
+            Intent(
+                client_order_id=cid,
+                decision_id=f"{OrderKind.CANCEL}:{client_order_id}:{cid}",
+                strategy="",
+                market=market,
+                kind=OrderKind.CANCEL,
+                order_type=OrderType.NONE,
+                side=1,
+                lots=0,
+                reduces=True,
+                subject=client_order_id,
+                reason="never issued",
+                ts_event_utc_ns=self.now,
+            )
+        )
+
     def move_stop(self, order: Order, price_ticks: int, reason: str) -> None:
         """Ask the broker to hold a stop at another price."""
         self.ask(self._about(order, OrderKind.REPLACE, price_ticks, reason))

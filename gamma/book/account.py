@@ -126,8 +126,9 @@ def _balance(book: Book, event: BalanceCompared) -> Book:
 
 
 def _foreign(book: Book, event: ForeignOrderSeen) -> Book:
-    seen = book.control.foreign_orders | {event.client_order_id}
-    return replace(book, control=replace(book.control, foreign_orders=seen))
+    control, cid = book.control, event.client_order_id
+    strays = with_item(control.strays, cid, event.market) if event.ours and event.works else control.strays
+    return replace(book, control=replace(control, foreign_orders=control.foreign_orders | {cid}, strays=strays))
 
 
 def _armed(book: Book, event: Armed) -> Book:

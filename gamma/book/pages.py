@@ -60,6 +60,7 @@ class Control:
     """Who may trade, and what the last comparisons with the broker said.
 
     `mismatches` counts comparisons in a row that differed, by market; `broker_lots` is what the broker holds there.
+    `strays` are orders of our form, seen at work, that this ledger never issued, each with its market.
     """
 
     armed_config_hash: str = ""
@@ -69,6 +70,7 @@ class Control:
     broker_lots: Mapping[str, int] = field(default_factory=dict)
     balance_gap_microusd: int | None = None
     foreign_orders: frozenset[str] = frozenset()
+    strays: Mapping[str, str] = field(default_factory=dict)
     health: HealthSeen | None = None
 
 

@@ -124,9 +124,10 @@ def _balance(_: Book, fact: BalanceCompared) -> Iterator[Wanted]:
         yield Wanted(what="the balance mismatch", keys=("balance_mismatch",))
 
 
-def _foreign(_: Book, fact: ForeignOrderSeen) -> Iterator[Wanted]:
+def _foreign(book: Book, fact: ForeignOrderSeen) -> Iterator[Wanted]:
     cid = fact.client_order_id
-    yield Wanted(what=f"the foreign order {cid}", keys=(f"order_foreign:{cid}",), severity=Severity.CRITICAL)
+    if cid not in book.control.foreign_orders:
+        yield Wanted(what=f"the foreign order {cid}", keys=(f"order_foreign:{cid}",))
 
 
 def _armed(_: Book, __: Armed) -> Iterator[Wanted]:

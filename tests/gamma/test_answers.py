@@ -21,6 +21,7 @@ from gamma.events import (
     PositionsCompared,
 )
 from gamma.guards import Action
+from gamma.notices import Severity
 from gamma.orders import GRAPH
 from gamma.reasons import Reason
 from tests.engine_case import PRICE, Case, Wire, strategy_rules
@@ -502,7 +503,33 @@ def test_each_working_order_that_was_never_issued_is_told() -> None:
     for cid in ("g00-9-9", "g00-9-10"):
         case.do(ForeignOrderSeen(client_order_id=cid, market="MNQ", ours=True, ts_event_utc_ns=case.now))
     assert case.notices == ["order_foreign:g00-9-9", "order_foreign:g00-9-10"]
+    assert [n.severity for n in case.told] == [Severity.CRITICAL, Severity.WARNING]
     assert len(case.book.halts) == 1
+
+
+def test_an_order_that_was_never_issued_and_works_on_after_a_fill_is_kept_in_mind_and_told_once() -> None:
+    case = Case()
+    stray = f"{case.book.client_id_prefix}9-9"
+    case.fill(stray, 1, PRICE)
+    seen = ForeignOrderSeen(client_order_id=stray, market="MNQ", ours=True, ts_event_utc_ns=case.now, works=True)
+    case.do(seen, seen)
+    assert case.book.control.strays == {stray: "MNQ"}
+    assert [f.works for f in case.of(ForeignOrderSeen)] == [False, True]
+    assert case.notices.count(f"order_foreign:{stray}") == 1
+    case.refold()
+
+
+def test_flatten_cancels_what_works_under_an_id_of_ours_that_was_never_issued() -> None:
+    case = Case()
+    stray = f"{case.book.client_id_prefix}9-9"
+    for market, cid in (("MNQ", stray), ("MES", f"{stray}1")):
+        case.do(ForeignOrderSeen(client_order_id=cid, market=market, ours=True, ts_event_utc_ns=case.now, works=True))
+    case.do(ForeignOrderSeen(client_order_id="hers", market="MNQ", ours=False, ts_event_utc_ns=case.now, works=True))
+    assert "1 order(s) that this ledger never issued" in case.flatten("MNQ").text
+    assert [(s.intent.kind, s.intent.subject) for s in case.out] == [(OrderKind.CANCEL, stray)]
+    case.reject(case.sent(OrderKind.CANCEL))
+    assert case.book.orders == {}
+    assert "2 order(s)" in case.flatten().text
 
 
 # --- comparisons -------------------------------------------------------------------------------------------------

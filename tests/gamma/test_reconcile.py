@@ -132,8 +132,8 @@ def test_an_order_that_nobody_here_issued_is_foreign(case: Case) -> None:
         told("", OrderState.ACKED, broker_order_id="b7"),
     ]
     assert foreign_events(case.book, listed, prefix, 7) == [
-        ForeignOrderSeen(client_order_id=f"{prefix}99-0", market="MNQ", ours=True, ts_event_utc_ns=7),
-        ForeignOrderSeen(client_order_id="b7", market="MNQ", ours=False, ts_event_utc_ns=7),
+        ForeignOrderSeen(client_order_id=f"{prefix}99-0", market="MNQ", ours=True, ts_event_utc_ns=7, works=True),
+        ForeignOrderSeen(client_order_id="b7", market="MNQ", ours=False, ts_event_utc_ns=7, works=True),
     ]
 
 
