@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import psycopg
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 PACKAGED: Final = Path("/usr/lib/postgresql")
 USER: Final = "gamma"
@@ -70,6 +70,15 @@ def database(server: URL, name: str, template: str = "template1") -> Iterator[st
             db.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+def leaseholders(db: "psycopg.Connection[tuple[Any, ...]]", url: str) -> list[int]:
+    """The server's processes that hold an advisory lock in a database."""
+    query = (
+        "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE l.locktype = 'advisory' AND l.granted AND d.datname = %s"
+    )
+    return [int(row[0]) for row in db.execute(query, (make_url(url).database,))]
+
+
 @final
 class Server:
     """A running server; `url` names its first database."""
@@ -83,19 +92,23 @@ class Server:
             os.chown(folder, self._as["user"], self._as["group"])
         made = ["initdb", "--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C"]
         self._run(*made, "--no-instructions", f"--pgdata={folder}/cluster")
-        self._process = self._start()
+        self.start()
 
     def restart(self) -> None:
         """Cut every session off as a crash does, and come up again."""
         self.stop()
-        self._process = self._start()
+        self.start()
 
     def stop(self) -> None:
         """End the server as a crash does."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def start(self) -> None:
+        """Come up, and take connections.
+
+        Raises: RuntimeError with the end of its log when it does not.
+        """
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
         # The server ends with whoever started it, even when that is killed.
         dying = ["setpriv", "--pdeathsig=INT"] if shutil.which("setpriv") else []
@@ -116,10 +129,7 @@ class Server:
                 stderr=log,
                 **self._as,
             )
-        self._await(process)
-        return process
-
-    def _await(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
         until = time.monotonic() + START_MAX_S
         while process.poll() is None and time.monotonic() < until:
             with suppress(psycopg.OperationalError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "schedules": ("gamma.chaos.simulation.schedule", "trial"),
     "cuts": ("gamma.chaos.cuts", "cut"),
+    "races": ("gamma.chaos.races", "trial"),
     "config": ("gamma.chaos.config", "trial"),
     "bars": ("gamma.chaos.bars", "trial"),
     "forgeries": ("gamma.chaos.forgeries", "trial"),
