@@ -272,6 +272,7 @@ def _clock(book: Book, symbol: str) -> ClockView:
 def _activity(book: Book, strategy: StrategyRules) -> ActivityView:
     return ActivityView(
         intents=book.intents,
+        orders_today=book.orders_today,
         trades=tuple(t for t in book.trades if t.strategy == strategy.name),
         working=tuple((o.intent.market, o.intent.side * o.left_lots) for o in _entries(book)),
         unresolved=sum(o.unresolved for o in book.orders.values()),

@@ -192,10 +192,12 @@ class PastTrade:
 class ActivityView:
     """What was done lately: today's intents of the account, the strategy's last trades, working orders.
 
+    `intents` are the last of today's, 256 at most, and those of the hour before it; `orders_today` counts them all.
     `working` holds signed (market, lots) of working orders of the whole account that could open risk.
     """
 
     intents: tuple[PastIntent, ...] = ()
+    orders_today: int = 0
     trades: tuple[PastTrade, ...] = ()
     working: tuple[tuple[str, int], ...] = ()
     unresolved: int = 0

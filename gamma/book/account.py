@@ -44,6 +44,7 @@ def _day(book: Book, event: DayStarted) -> Book:
     """Yesterday is closed. The last hour's intents stay: an order may not be repeated across the break either."""
     money, rule = book.money, book.setup.floor_rule
     state = money.floor
+    lately = tuple(i for i in book.intents if i.ts_event_utc_ns > event.ts_event_utc_ns - HOUR_NS)
     if rule is not None and state is not None and money.day:
         state = floor.close_day(rule, state, event.balance_microusd)
     return replace(
@@ -55,7 +56,8 @@ def _day(book: Book, event: DayStarted) -> Book:
             day_balance_microusd=event.balance_microusd,
             day_equity_microusd=event.equity_microusd,
         ),
-        intents=tuple(i for i in book.intents if i.ts_event_utc_ns > event.ts_event_utc_ns - HOUR_NS),
+        intents=lately,
+        orders_today=len(lately),
         orders=kept_orders(book, book.positions, event.ts_event_utc_ns),
     )
 

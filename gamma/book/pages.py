@@ -93,7 +93,8 @@ class Book:
     """The engine's memory.
 
     `slots` holds the last slot that each strategy has decided on, `breaches` what guards found by (strategy,
-    guard), `executions` the ids of the last fills, so that none is booked twice.
+    guard), `executions` the ids of the last fills, so that none is booked twice, `intents` the last orders of the day;
+    `orders_today` counts them all.
     """
 
     setup: Setup
@@ -110,6 +111,7 @@ class Book:
     executions: tuple[str, ...] = ()
     control: Control = field(default_factory=Control)
     intents: tuple[PastIntent, ...] = ()
+    orders_today: int = 0
     trades: tuple[PastTrade, ...] = ()
     marks: Mapping[str, Mark] = field(default_factory=dict)
     sessions: Mapping[str, SessionOpened] = field(default_factory=dict)

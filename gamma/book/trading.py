@@ -90,9 +90,12 @@ def _intended(book: Book, event: OrderIntended) -> Book:
         ts_cancel = event.ts_event_utc_ns if intent.kind is OrderKind.CANCEL else subject.ts_cancel_utc_ns
         orders[intent.subject] = replace(subject, asked=subject.asked + 1, cancels=cancels, ts_cancel_utc_ns=ts_cancel)
     # A stop that an exit rule moves along is replaced once a bar at most: that is no churning.
-    if intent.kind is not OrderKind.REPLACE:
+    counts = intent.kind is not OrderKind.REPLACE
+    if counts:
         past = (*past, _past(intent, cancels))[-INTENTS_KEPT:]
-    return replace(book, orders=orders, sequence=book.sequence + 1, intents=past)
+    return replace(
+        book, orders=orders, sequence=book.sequence + 1, intents=past, orders_today=book.orders_today + counts
+    )
 
 
 def _past(intent: Intent, cancels: int) -> PastIntent:

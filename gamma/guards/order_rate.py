@@ -5,11 +5,14 @@ from typing import Annotated, ClassVar, Self, final
 
 from pydantic import BaseModel, Field, model_validator
 
+from gamma.book.trading import INTENTS_KEPT
 from gamma.guards import NS_PER_S, Action, Scope, Trip, Verdict, denied, missing, passed
 from gamma.reasons import Fact, Reason
 from gamma.views import OrderView, View
 
 Count = Annotated[int, Field(gt=0)]
+# Of more orders than the book keeps in mind it cannot be told how many fell into the last minute.
+PerMinute = Annotated[int, Field(gt=0, le=INTENTS_KEPT)]
 
 
 @final
@@ -34,9 +37,9 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         "cancels_max": 20,
     }
 
-    minute_max: Count
+    minute_max: PerMinute
     day_max: Count
-    exits_minute_max: Count
+    exits_minute_max: PerMinute
     exits_day_max: Count
     cancels_max: Count
 
@@ -51,7 +54,7 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             return self._exit(view, order)
         if gap := missing(view, self.needs):
             return denied(Reason.INPUT_MISSING, {"input": gap})
-        if _orders_in_minute(view) >= self.minute_max or len(view.activity.intents) >= self.day_max:
+        if _orders_in_minute(view) >= self.minute_max or _orders_in_day(view) >= self.day_max:
             return denied(Reason.ORDER_RATE, self.reading(view), self._trip(view))
         if _cancels_most(view) > self.cancels_max:
             return denied(Reason.ORDER_RATE, self.reading(view), self._trip(view))
@@ -60,7 +63,7 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     def watch(self, view: View) -> Trip | None:
         over = (
             _orders_in_minute(view) > self.minute_max
-            or len(view.activity.intents) > self.day_max
+            or _orders_in_day(view) > self.day_max
             or _cancels_most(view) > self.cancels_max
         )
         return self._trip(view) if over else None
@@ -70,7 +73,7 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             "limit": self.minute_max,
             "now": _orders_in_minute(view),
             "day_limit": self.day_max,
-            "day_now": len(view.activity.intents),
+            "day_now": _orders_in_day(view),
             "cancels_limit": self.cancels_max,
             "cancels_now": _cancels_most(view),
         }
@@ -78,12 +81,12 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     def leeway(self, view: View) -> float:
         return 1 - max(
             _orders_in_minute(view) / self.minute_max,
-            len(view.activity.intents) / self.day_max,
+            _orders_in_day(view) / self.day_max,
             _cancels_most(view) / self.cancels_max,
         )
 
     def _exit(self, view: View, order: OrderView) -> Verdict:
-        in_minute, in_day = _orders_in_minute(view), len(view.activity.intents)
+        in_minute, in_day = _orders_in_minute(view), _orders_in_day(view)
         if in_minute >= self.exits_minute_max or in_day >= self.exits_day_max:
             return denied(Reason.ORDER_RATE, self.reading(view), self._trip(view))
         return passed(order, self.reading(view))
@@ -96,6 +99,11 @@ def _orders_in_minute(view: View) -> int:
     """Orders of the last 60 s; one stamped after now counts, for then a clock has jumped."""
     since = view.clock.ts_event_utc_ns - 60 * NS_PER_S
     return sum(past.ts_event_utc_ns > since for past in view.activity.intents)
+
+
+def _orders_in_day(view: View) -> int:
+    """All of today's; a view that does not count them, as older ones do not, has them one by one."""
+    return max(view.activity.orders_today, len(view.activity.intents))
 
 
 def _cancels_most(view: View) -> int:

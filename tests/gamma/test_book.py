@@ -8,6 +8,7 @@ from gamma.book import durable, fold, open_book, owner
 from gamma.book.trading import EXECUTIONS_KEPT, INTENTS_KEPT, PAST_TRADES_KEPT, TRADES_KEPT
 from gamma.errors import InvariantBroken
 from gamma.events import (
+    DayStarted,
     ExitWanted,
     Fill,
     OrderAbsent,
@@ -114,6 +115,20 @@ def test_what_is_kept_of_the_past_is_bounded() -> None:
     assert len(book.executions) <= EXECUTIONS_KEPT
     # The orders of the last trade, and of none before it.
     assert len(book.orders) == 3
+
+
+def test_the_orders_of_a_day_are_counted_beyond_what_is_kept_of_them() -> None:
+    case = Case()
+    case.enter()
+    [entry] = case.of(OrderIntended)
+    book = replace(case.book, orders={}, intents=(), orders_today=0)
+    hour_ns = 3_600_000_000_000
+    for n in range(300):
+        intent = replace(entry.intent, client_order_id=f"i{n}", ts_event_utc_ns=case.now + n * hour_ns)
+        book = fold(book, replace(entry, intent=intent, bracket=()))
+    assert (book.orders_today, len(book.intents)) == (300, INTENTS_KEPT)
+    day = DayStarted(date="d", balance_microusd=0, equity_microusd=0, ts_event_utc_ns=case.now + 299 * hour_ns)
+    assert fold(book, day).orders_today == len(fold(book, day).intents) == 1
 
 
 def test_a_trade_without_a_risk_has_no_r() -> None:

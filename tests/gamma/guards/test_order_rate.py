@@ -36,6 +36,18 @@ def test_orders_older_than_a_minute_count_for_the_day_only() -> None:
     assert GUARD(_after(100, age_s=60), example_order()).lots == 0
 
 
+def test_a_day_has_more_orders_than_are_kept_in_mind() -> None:
+    guard = OrderRate(minute_max=10, day_max=1_000, exits_minute_max=20, exits_day_max=1_200, cancels_max=20)
+    kept = _after(256, age_s=60).activity.intents
+    for count, lots in ((999, 4), (1_000, 0)):
+        assert guard(example_view(activity={"intents": kept, "orders_today": count}), example_order()).lots == lots
+
+
+def test_a_minute_has_no_more_orders_than_are_kept_in_mind() -> None:
+    with pytest.raises(ValidationError, match="exits_minute_max"):
+        OrderRate(minute_max=10, day_max=100, exits_minute_max=257, exits_day_max=300, cancels_max=20)
+
+
 def test_an_order_stamped_after_now_counts_as_recent() -> None:
     assert GUARD(_after(10, age_s=-30), example_order()).lots == 0
 
