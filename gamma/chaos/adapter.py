@@ -1,6 +1,5 @@
 """`ChaosBroker`: an adapter to the fake broker, with the care that a real one needs."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +60,7 @@ class ChaosBroker:
         self._ids: dict[str, str] = {}
         self._client_ids: dict[str, str] = {}
         self._traded: dict[str, str] = {}
-        self._ended_s: dict[str, float] = {}
+        self._complete: set[str] = set()
         self._lots: dict[str, dict[str, int]] = {}
 
     @classmethod
@@ -250,6 +249,8 @@ class ChaosBroker:
     def _told(self, row: Mapping[str, Any]) -> BrokerOrder:
         order = order_of(row, self._markets)
         self._note(order.client_order_id, order.broker_order_id, order.market)
+        if order.state in _ENDS and whole(row.get("fills_as_of_ns", 0)) >= order.ts_event_utc_ns:
+            self._complete.add(order.broker_order_id)
         return order
 
     def _note(self, client_order_id: str, order_id: str, market: str) -> None:
@@ -277,10 +278,8 @@ class ChaosBroker:
             return order
         order_id, state = order.broker_order_id, order.state
         if state in _ENDS:
-            now_s = asyncio.get_running_loop().time()
-            settled = now_s - self._ended_s.setdefault(order_id, now_s) > self._quirks.lag_s
             await self._count(order_id)
-            state = state if settled else OrderState.ACKED
+            state = state if order_id in self._complete else OrderState.ACKED
         filled = sum(self._lots.get(order_id, {}).values())
         if state is OrderState.ACKED and filled:
             state = OrderState.PARTIAL

@@ -76,6 +76,7 @@ class Exchange:
     def handle(self, method: str, path: str, query: str, body: bytes, now_utc_ns: int) -> Answer:
         """Answer a request: status, headers, body."""
         self.floor.advance(now_utc_ns)
+        self.screen.now_utc_ns = now_utc_ns
         params = dict(parse_qsl(query)) if query else {}
         given = [params.get(name, "0") for name in _NUMBERS]
         if not all(text.isdecimal() and len(text) < 20 for text in given):

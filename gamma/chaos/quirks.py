@@ -41,7 +41,7 @@ class Quirks:
     newest first. What ended more than `history_s` ago is on no list; what is new shows on lists, positions and
     balance up to `lag_s` late. `single_odd`: a list of one is its item, and an empty list the text "null".
     `fills_repeat`: fills come twice and in any order. `counts`: how an order tells what was filled: by its status
-    too, by a number alone, or not at all.
+    too, by a number alone, or not at all: then it tells up to when its fills are on the list.
 
     `cancel_s`: how long a cancel takes, 0 for at once; `too_late` what is answered when it comes too late.
 

@@ -18,6 +18,7 @@ class Screen:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self.quirks = floor.quirks
+        self.now_utc_ns = 0
 
     def listed(self, order: Order, now_utc_ns: int) -> bool:
         """Whether lists show the order: not before it shows, and not long after it has ended."""
@@ -40,6 +41,8 @@ class Screen:
         }
         if self.quirks.counts != "none":
             told["filled"] = order.filled
+        else:  # up to when all that was filled is on the list of fills
+            told["fills_as_of_ns"] = self.now_utc_ns - round(self.quirks.lag_s * SECOND_NS)
         if order.reason:
             told["reason"] = order.reason
         if order.parent is not None:
