@@ -208,6 +208,7 @@ class Daemon:
         while not stopping.is_set():
             async with self.turnstile.turn():
                 self.ts_event_utc_ns = max(self.ts_event_utc_ns, bar.ts_close_utc_ns)
+                await self.housekeeping.see_clock()
                 if await self.housekeeping.ask_broker(lambda: self.desk.bar(bar)):
                     self.housekeeping.hear_bar()
                     if times != MAX or self._at_risk() or self.desk.bars % COMMIT_BARS == 0:
@@ -225,6 +226,7 @@ class Daemon:
         """Take signals from outside as they come; they count from when they are taken up."""
         async for heard in stream.signals():
             async with self.turnstile.turn():
+                await self.housekeeping.see_clock()
                 await self.shell.feed(replace(heard, ts_event_utc_ns=self.now()))
                 self.ledger.commit()
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Final
 
 from gamma.decision import ApprovedOrder, Decision, decide
 from gamma.events import DecisionMade, Intent, OrderKind, OrderType, SignalMade
@@ -13,6 +14,9 @@ from gamma.turn import Turn
 from gamma.upkeep import tend
 from gamma.views import View
 from gamma.vigil import trip
+
+# Two clocks so far apart: which of them is right is for a person to say, and until then no order is made by either.
+CLOCK_OFF_MAX_S: Final = 5.0
 
 
 def on_signal(turn: Turn, signal: SignalMade) -> None:
@@ -63,6 +67,9 @@ def _standing(turn: Turn, strategy: StrategyRules, signal: SignalMade) -> Reason
         return Reason.HALTED
     if book.unresolved(symbol):
         return Reason.UNRESOLVED
+    health = book.control.health
+    if health is not None and not abs(health.clock_offset_s) <= CLOCK_OFF_MAX_S:
+        return Reason.STALE_DATA
     position = book.position(strategy.name, symbol)
     working = bool(turn.strategy_orders((strategy.name, symbol)))
     if position.exit_reason or (not strategy.adds and (position.lots or working)):

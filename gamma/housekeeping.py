@@ -16,6 +16,7 @@ from gamma import notices, requests
 from gamma.clock import NS, Clock, Steady
 from gamma.config import Config
 from gamma.effects import Answer
+from gamma.entries import CLOCK_OFF_MAX_S
 from gamma.errors import Transient
 from gamma.events import (
     AckRequested,
@@ -38,6 +39,7 @@ DISK_MIN_BYTES: Final = 1 << 30
 DELIVER_S: Final = 5.0
 CLOCK_LOOK_S: Final = 5.0
 CLOCK_SET_S: Final = 1.0
+CLOCK_TOLD_S: Final = 1.0
 PING_S: Final = 60.0
 SILENCE_MAX_S: Final = 60.0
 
@@ -74,6 +76,7 @@ class Housekeeping:
         self.time = Steady(clock)
         self._broker_heard_s = 0.0
         self._broker_silent = False
+        self._clock_off = 0
         self._deaf = False
         self._bar_every_s = math.inf
         self._bar_heard_s = 0.0
@@ -235,20 +238,34 @@ class Housekeeping:
         The strategies look at a bar in the turn in which it comes, so that one age serves both loops: how
         long the next bar is overdue.
         """
-        overdue_s = self._overdue_s()
+        overdue_s, offset_s = self._overdue_s(), self.time.offset_s()
         switched = self.kill_switch.exists()
+        self._tell_clock(offset_s)
         await self.shell.feed(
             HealthSeen(
                 broker_age_s=self._broker_silence_s(),
                 data_age_s=overdue_s,
                 strategy_age_s=overdue_s,
-                clock_offset_s=self.time.offset_s(),
+                clock_offset_s=offset_s,
                 kill_switch=switched,
                 ts_event_utc_ns=self.shell.now(),
             )
         )
         if switched and not any(_is_off(h.reason, h.level) for h in self.shell.book.halts.values()):
             await self._halt("kill_switch", f"the kill switch {self.kill_switch} is on", Level.HALTED)
+
+    async def see_clock(self) -> None:
+        """Before anything is decided: when the clock was set since the guards heard of it last, they hear of it now."""
+        health = self.shell.book.control.health
+        if health is not None and abs(self.time.offset_s() - health.clock_offset_s) > CLOCK_SET_S:
+            await self.see_health()
+
+    def _tell_clock(self, offset_s: float) -> None:
+        """Tell once that the clock is off, once more when that stops entries, and again after it was right."""
+        off = sum(abs(offset_s) > limit_s for limit_s in (CLOCK_TOLD_S, CLOCK_OFF_MAX_S))
+        if off > self._clock_off:
+            self._tell(notices.clock_off(self.shell.now(), offset_s=round(offset_s, 3), entries_stopped=off > 1))
+        self._clock_off = off
 
     def _broker_silence_s(self) -> float:
         return self.time.elapsed_s() - self._broker_heard_s if self._broker_silent else 0.0

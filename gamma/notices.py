@@ -247,7 +247,8 @@ def job_missed(ts_event_utc_ns: int, *, job: str, cause: str) -> Notice:
 
 def clock_off(ts_event_utc_ns: int, *, offset_s: float, entries_stopped: bool) -> Notice:
     """The wall clock left the monotonic one or the broker's."""
-    text = "The clock is off: no new orders." if entries_stopped else "The clock is off; trading goes on."
+    text = "The wall clock was set, or runs wrong; deadlines are reckoned without it. "
+    text += "No new orders: put the clock right, or restart gamma." if entries_stopped else "Trading goes on."
     return _warning(ts_event_utc_ns, "clock_off", "Clock off", text, {"offset_s": offset_s})
 
 

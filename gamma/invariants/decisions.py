@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from gamma.book import Book
+from gamma.entries import CLOCK_OFF_MAX_S
 from gamma.events import DecisionMade, Intent, OrderKind
 from gamma.reasons import Fact, Reason
 from gamma.views import View
@@ -67,6 +68,8 @@ def _inputs(made: DecisionMade) -> Iterator[str]:
     view = made.view
     if not math.isfinite(view.signal.price_points) and not math.isfinite(view.market.price_points):
         yield "no price was known"
+    if abs(view.clock.clock_offset_s) > CLOCK_OFF_MAX_S:
+        yield f"the clock was off by {view.clock.clock_offset_s:g} s"
     for step in made.steps:
         look = _LOOKS.get(step.name)
         if look is not None and not look(view, step.facts):
