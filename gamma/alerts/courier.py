@@ -103,11 +103,11 @@ class Courier:
     async def _repeat(self) -> None:
         if self._monotonic_s() < self._repeat_s:
             return
+        self._repeat_s = self._monotonic_s() + REPEAT_PAUSE_S
         groups = _groups(self._outbox.repeats(self._clock_ns()))
         for message in _messages(groups, self._sign, 1, again=True):
             answer = await self._sender.send(message)
             if answer.outcome is not Outcome.SENT:
-                self._repeat_s = self._monotonic_s() + REPEAT_PAUSE_S
                 return
             self._outbox.delivered(message.ids, self._clock_ns())
 

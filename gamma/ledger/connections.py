@@ -5,6 +5,7 @@ import shutil
 import socket
 import sqlite3
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,6 +78,9 @@ def open_writer(url: str) -> Connection:
     Raises: ConfigInvalid when it cannot be opened or a pragma does not hold; LedgerFailed when the disk or the
     machine refuses for now; Corrupt when it is damaged.
     """
+    path = file_of(url)
+    if path is not None:
+        url = make_url(url).set(database=str(path.absolute())).render_as_string(hide_password=False)
     return _connect(url, _WRITER_PRAGMAS if make_url(url).get_backend_name() == "sqlite" else {})
 
 
@@ -98,6 +102,16 @@ def _quoted(path: Path) -> str:
 
 
 def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connection:
+    engine = _engine(url, tuple(pragmas.items()), read_only)
+    try:
+        return engine.connect()
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _refused(engine.url.render_as_string(), file_of(url), cause(error)) from error
+
+
+@lru_cache(maxsize=8)
+def _engine(url: str, pragmas: tuple[tuple[str, tuple[str, object]], ...], read_only: bool) -> Engine:
+    """It keeps no connection, but what it compiled: a daemon that starts again in this process need not do so again."""
     sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"isolation_level": None} if sqlite else _server_arguments(url)
     engine: Engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
@@ -107,7 +121,7 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
     def _set(raw: Any, _: object) -> None:
         if sqlite:
             raw.execute("PRAGMA schema_version")  # SQLite opens the file only when it is first asked something
-        for name, (value, held) in pragmas.items():
+        for name, (value, held) in pragmas:
             raw.execute(f"PRAGMA {name} = {value}")
             got = raw.execute(f"PRAGMA {name}").fetchone()[0]
             if got != held and not (in_memory and name == "journal_mode"):
@@ -117,10 +131,7 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
             for name, value in settings.items():
                 raw.execute(f"SET {name} = {value}")
 
-    try:
-        return engine.connect()
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise _refused(engine.url.render_as_string(), file_of(url), cause(error)) from error
+    return engine
 
 
 def _server_arguments(url: str) -> dict[str, Any]:

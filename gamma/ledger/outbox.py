@@ -32,12 +32,21 @@ class Outbox:
     def __init__(self, db: Connection, change: Callable[[Update], None]) -> None:
         self._db = db
         self._change = change
+        self._empty = False
+
+    def noted(self) -> None:
+        """A notice was put here."""
+        self._empty = False
 
     def due(self, now_utc_ns: int, limit: int) -> tuple[Alert, ...]:
         """What is to be sent now, the gravest first, then the oldest."""
+        if self._empty:  # it is asked every few seconds, and most often there is nothing
+            return ()
         waiting = (alerts.c.delivered_utc_ns.is_(None), alerts.c.dropped_utc_ns.is_(None))
         when = alerts.c.next_attempt_utc_ns
-        return self._read(*waiting, or_(when <= now_utc_ns, when > now_utc_ns + POSTPONED_MAX_NS), limit=limit)
+        found = self._read(*waiting, or_(when <= now_utc_ns, when > now_utc_ns + POSTPONED_MAX_NS), limit=limit)
+        self._empty = not found and self._db.execute(select(alerts.c.seq).where(*waiting).limit(1)).first() is None
+        return found
 
     def repeats(self, now_utc_ns: int, limit: int = 100) -> tuple[Alert, ...]:
         """CRITICAL notices that were delivered ten minutes ago or more, and that nobody has acknowledged."""

@@ -99,6 +99,8 @@ class Ledger:
         the database fails, or failed before.
         """
         self._append([*facts, *ticks, *notices])
+        if notices:
+            self.outbox.noted()
 
     def register(self, record: Run | Look) -> None:
         """Add a run, or a look at test data, and commit.

@@ -73,8 +73,8 @@ class Plan:
     quirks: str
     faults: frozenset[Fault]
     deaths: tuple[int, ...] = ()
-    share: float = 0.25
-    minutes: int = 6
+    share: float = 0.15
+    minutes: int = 4
 
     def without(self, fault: Fault) -> "Plan":
         """The same schedule, in which this cannot go wrong."""
@@ -94,8 +94,8 @@ def plan(seed: int, quirks: Sequence[str]) -> Plan:
         quirks=quirks[rng.randrange(len(quirks))],
         faults=faults,
         deaths=tuple(_death(rng) for _ in range(crashes)),
-        share=rng.choice((0.1, 0.25, 0.5)),
-        minutes=rng.randint(3, 7),
+        share=rng.choice((0.05, 0.15, 0.3)),
+        minutes=rng.randint(2, 5),
     )
 
 

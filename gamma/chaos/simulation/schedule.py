@@ -3,6 +3,7 @@
 At the end nothing may be wrong: every order once, every fill once, everything flat, known and told.
 """
 
+import atexit
 import gc
 import logging
 import random
@@ -365,22 +366,24 @@ def _quiet() -> None:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    memory = Path("/dev/shm")  # noqa: S108  (made with mkdtemp, by its owner alone)
-    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=memory if memory.is_dir() else None))
+    template, folder = _places()
+    folder.mkdir()
     try:
-        shutil.copyfile(_template(), folder / "gamma.db")
+        shutil.copyfile(template, folder / "gamma.db")
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=1)
-def _template() -> Path:
-    """A ledger in which nothing has happened yet; its tables need not be made each time."""
-    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-new-"))
-    path = folder / "gamma.db"
+def _places() -> tuple[Path, Path]:
+    """A ledger in which nothing has happened yet, and the one folder in which all schedules of this process run."""
+    memory = Path("/dev/shm")  # noqa: S108  (made with mkdtemp, by its owner alone)
+    home = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=memory if memory.is_dir() else None))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    path = home / "new.db"
     Ledger.open(f"sqlite:///{path}", account=setting.ACCOUNT, mode="paper", clock_ns=lambda: START_UTC_NS).close()
-    return path
+    return path, home / "schedule"
 
 
 def trial(seed: int) -> Trial:

@@ -42,13 +42,13 @@ class Move:
 @lru_cache(maxsize=8)
 def moves(seed: int, symbol: str) -> tuple[Move, ...]:
     """Every move of one market, from the history on."""
-    rng = random.Random(f"moves {seed} {symbol}")
+    draw = random.Random(f"moves {seed} {symbol}").random
     price, step = _BEGIN[symbol]
     made = []
     for n in range((HISTORY_BARS + BARS_MAX) * MOVES):
-        before, price = price, max(4, price + rng.randint(-step, step))
+        before, price = price, max(4, price + int(draw() * (2 * step + 1)) - step)
         ts = START_UTC_NS + ((n + 1) * MOVE_S - HISTORY_BARS * BAR_S) * NS
-        made.append(Move(ts, min(before, price) - rng.randint(0, 1), max(before, price) + rng.randint(0, 1), price))
+        made.append(Move(ts, min(before, price) - int(draw() * 2), max(before, price) + int(draw() * 2), price))
     return tuple(made)
 
 
