@@ -69,6 +69,9 @@ def hold(url: str) -> tuple[Lease, Connection]:
     lease: Lease = Unshared() if path is None else FileLease(path)
     try:
         db = open_writer(url)
+        if isinstance(lease, FileLease) and path is not None:
+            lease.guard(path, path.with_name(path.name + "-wal"))
+            lease.check()
     except BaseException:
         lease.close()
         raise
@@ -89,6 +92,7 @@ class FileLease:
 
     def __init__(self, path: Path) -> None:
         self._path = _lock_of(path)
+        self._guarded: dict[Path, tuple[int, int] | None] = {}
         try:
             self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         except OSError as error:
@@ -108,6 +112,10 @@ class FileLease:
                 self._file.close()
             raise _refused(self._path, error) from error
 
+    def guard(self, *paths: Path) -> None:
+        """See to these files as well from now on: what is written to one that has lost its name is gone with us."""
+        self._guarded |= dict.fromkeys(paths)
+
     def check(self) -> None:
         """See that the locked file is still the one of that name: another process would lock what lies there now."""
         mine = os.fstat(self._file.fileno())
@@ -117,10 +125,34 @@ class FileLease:
             raise InvariantBroken(f"I11: the lease of the account is lost: {error}") from error
         if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
             raise InvariantBroken(f"I11: the lease of the account is lost: somebody replaced {self._path}")
+        for path, seen in self._guarded.items():
+            self._guarded[path] = _still(path, seen)
 
     def close(self) -> None:
         """Let another process in."""
         self._file.close()
+
+
+def _still(path: Path, seen: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Which file has this name, now as when it was first seen; SQLite makes the WAL only when it needs it.
+
+    Raises: InvariantBroken where it is another one, or none any more.
+    """
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        if seen is None:
+            return None
+        raise InvariantBroken(
+            f"I6: {path} was deleted while the ledger was open; put it back, and start again"
+        ) from None
+    except OSError as error:
+        raise InvariantBroken(f"I6: {path} cannot be found any more: {error}") from error
+    if seen is not None and seen != (there.st_dev, there.st_ino):
+        raise InvariantBroken(
+            f"I6: {path} was replaced while the ledger was open; stop gamma before a ledger is put back"
+        )
+    return there.st_dev, there.st_ino
 
 
 def _refused(name: Path, error: OSError) -> GammaError:

@@ -318,3 +318,26 @@ def test_a_ledger_in_memory_is_for_replays(tmp_path: Path) -> None:
     assert len(list(ledger.facts())) == len(day())
     ledger.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["gamma.db", "gamma.db-wal"])
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_ledger_whose_file_is_taken_away_takes_nothing_more(tmp_path: Path, name: str, how: str) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/gamma.db", account="DU1234", mode="paper")
+    ledger.append(day()[:3])
+    ledger.commit()
+    path = tmp_path / name
+    content = path.read_bytes()
+    path.rename(tmp_path / "elsewhere")
+    if how == "replaced":
+        path.write_bytes(content)
+    told = f"I6: .*{name} was {how} while the ledger was open"
+    with closing(ledger):
+        with pytest.raises(InvariantBroken, match=told):
+            ledger.check_lease()
+        ledger.append(day()[3:6])
+        with pytest.raises(InvariantBroken, match=told):
+            ledger.commit()
+        (tmp_path / "elsewhere").rename(path)
+    report = verify(f"sqlite:///{tmp_path}/gamma.db")
+    assert (report.events, report.problems) == (3, ())
