@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.assembly import assemble, paper_state_path
 from gamma.chaos import Trial
-from gamma.chaos.lives import PACED, config_of, live
+from gamma.chaos.lives import PACED, config_of, live, tape_of
 from gamma.chaos.power import Act, Did, Recording, surviving
 from gamma.chaos.vfs import heard
 from gamma.config import Config
@@ -148,8 +148,10 @@ def agreed(config: Config, promise: Promise) -> Iterator[str]:
         held = Counter[str]()
         for row in reader.positions():
             held[row["market"]] += row["lots"]
+        decided = {(row["strategy"], row["slot_utc_ns"]) for row in reader.ticks(all_of)}
     truth = asyncio.run(_truth(config, list(orders)))
     yield from (f"I6: {cid} was sent without an intent" for cid in {*promise.placed, *truth.working} - orders.keys())
+    yield from _passed_over(config, decided)
     yield from _states(orders, truth.orders)
     yield from _executions(fills, truth.fills)
     if {market: lots for market, lots in held.items() if lots} != truth.positions:
@@ -180,6 +182,16 @@ async def _truth(config: Config, ids: Sequence[str]) -> _Truth:
     )
     await broker.close()
     return told
+
+
+def _passed_over(config: Config, decided: Collection[tuple[str, int]]) -> Iterator[str]:
+    """Bars between a strategy's first and last slot on which it did not decide."""
+    tape = tape_of(config.feed.seed)
+    for strategy in config.strategies:
+        slots = {slot for name, slot in decided if name == strategy.name}
+        first, last = min(slots, default=0), max(slots, default=0)
+        came = {bar.ts_close_utc_ns for bar in tape.traded if bar.market == strategy.market}
+        yield from (f"{strategy.name} did not decide on {s}" for s in came - slots if first <= s <= last)
 
 
 def _states(orders: Mapping[str, Mapping[str, Any]], truth: Sequence[BrokerOrder]) -> Iterator[str]:

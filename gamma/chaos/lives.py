@@ -70,7 +70,8 @@ class Tape:
 
 
 @lru_cache(maxsize=2)
-def _tape(seed: int) -> Tape:
+def tape_of(seed: int) -> Tape:
+    """The bars of the simulated market of this seed, from the first session on."""
     assembly = assemble(config_of(Path(), seed), state_path=None)
     feed = assembly.feed
     traded = tuple(islice(feed.bars(assembly.start_utc_ns), TAPE_BARS))
@@ -91,7 +92,7 @@ def live(config: Config, bars: int, times: float, marked: Marked = lambda _: Non
         )
         with closing(opened) as ledger:
             marked("commit {} {}".format(*ledger.head))
-            assembly = assemble(config, state_path=paper_state_path(config), feed=_tape(config.feed.seed))
+            assembly = assemble(config, state_path=paper_state_path(config), feed=tape_of(config.feed.seed))
             watched: Any = Overheard(assembly.broker, marked)
             kept: Any = Acknowledged(ledger, marked)
             await Daemon(replace(assembly, broker=watched), kept).run(times, bars_max=bars)

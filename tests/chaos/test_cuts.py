@@ -28,17 +28,17 @@ def recorded_anew() -> Iterator[None]:
     recorded.cache_clear()
 
 
-def broken(seeds: Sequence[int]) -> list[str]:
-    return [f"{seed}: {text}" for seed in seeds for text in cut(seed).violations]
+def broken(seeds: Sequence[int]) -> Iterator[str]:
+    return (f"{seed}: {text}" for seed in seeds for text in cut(seed).violations)
 
 
 def test_no_cut_loses_what_was_promised() -> None:
-    assert broken(range(24)) == []
+    assert list(broken(range(16))) == []
 
 
 @pytest.mark.slow
 def test_no_cut_of_several_sessions_loses_what_was_promised() -> None:
-    assert broken([session * SHARED + n for session in range(1, 5) for n in range(50)]) == []
+    assert list(broken([session * SHARED + n for session in range(1, 5) for n in range(50)])) == []
 
 
 def test_the_session_that_is_cut_has_all_that_a_disk_is_told() -> None:
@@ -55,7 +55,7 @@ def test_the_session_that_is_cut_has_all_that_a_disk_is_told() -> None:
 @pytest.mark.parametrize(("name", "held"), [("OFF", 0), ("NORMAL", 1)])
 def test_a_ledger_that_syncs_less_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, held: int) -> None:
     monkeypatch.setitem(connections._WRITER_PRAGMAS, "synchronous", (name, held))
-    assert any("was acknowledged, and is gone" in text for text in broken(range(12)))
+    assert any("was acknowledged, and is gone" in text for text in broken(range(60)))
 
 
 def test_a_daemon_that_sends_before_it_commits_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,18 @@ def test_a_daemon_that_sends_before_it_commits_is_caught(monkeypatch: pytest.Mon
         keep(shell, effects, durable=False)
 
     monkeypatch.setattr(Shell, "_keep", later)
-    assert any("was sent without an intent" in text for text in broken(range(24)))
+    assert any("was sent without an intent" in text for text in broken(range(60)))
+
+
+def test_a_daemon_that_passes_over_a_bar_at_its_start_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    last_tick = Ledger.last_tick
+
+    def later(ledger: Ledger, strategy: str) -> int | None:
+        tick = last_tick(ledger, strategy)
+        return tick and tick + 300_000_000_000
+
+    monkeypatch.setattr(Ledger, "last_tick", later)
+    assert any("did not decide on" in text for text in broken(range(60)))
 
 
 def test_the_same_seed_makes_the_same_cut() -> None:
