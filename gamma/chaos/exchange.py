@@ -10,6 +10,7 @@ GET    /fills  /positions  /account
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, final
 from urllib.parse import parse_qsl
@@ -37,10 +38,18 @@ class Exchange:
     def __init__(
         self, quirks: Quirks, markets: Mapping[str, Contract], seed: int = 1, *, start_microusd: int = 100_000_000_000
     ) -> None:
-        self.quirks = quirks
         self.floor = Floor(quirks, markets, seed, start_microusd)
         self.screen = Screen(self.floor)
         self.refuse_next: list[str] = []
+
+    @property
+    def quirks(self) -> Quirks:
+        """The ways of the broker as they are now; `calm` takes chance out of them."""
+        return self.floor.quirks
+
+    def calm(self) -> None:
+        """From now on no order is refused, filled in parts or told of in an unknown word by chance."""
+        self.floor.quirks = replace(self.quirks, reject_frac=0.0, partial_frac=0.0, odd_status_frac=0.0)
 
     @property
     def log(self) -> list[Record]:

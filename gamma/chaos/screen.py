@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, final
 
 from gamma.chaos.matching import SECOND_NS, Floor, Order, Shown
-from gamma.chaos.quirks import ODD
+from gamma.chaos.quirks import ODD, Quirks
 
 MICRO: Final = Decimal(1_000_000)
 
@@ -17,8 +17,12 @@ class Screen:
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
-        self.quirks = floor.quirks
         self.now_utc_ns = 0
+
+    @property
+    def quirks(self) -> Quirks:
+        """The ways of the broker, which may change."""
+        return self.floor.quirks
 
     def listed(self, order: Order, now_utc_ns: int) -> bool:
         """Whether lists show the order: not before it shows, and not long after it has ended."""

@@ -172,6 +172,13 @@ def test_a_refused_order_never_trades() -> None:
         assert booth.exchange.working() == []
 
 
+def test_calm_is_calm_at_once() -> None:
+    booth = Booth(FOREVER, reject_frac=1.0, odd_status_frac=1.0, partial_frac=1.0)
+    booth.exchange.calm()
+    booth.place("a", lots=5)
+    assert booth.ask("GET", "/orders", "status=all")[1]["orders"][0]["status"] == "filled"
+
+
 def test_what_ended_long_ago_is_on_no_list() -> None:
     booth = Booth(NEVER_RECEIPT)
     booth.place("a", type="limit", price="10")
