@@ -20,6 +20,7 @@ from gamma.chaos import postgresql
 from gamma.ledger import Reader, verify
 
 ROUNDS: Final = 2
+FAILED: Final = 1
 REFUSED: Final = 78
 _WAIT_MAX_S: Final = 90.0
 _POLL_S: Final = 0.02
@@ -154,12 +155,14 @@ class Contest:
         self.crashes += 1
         if not _await(lambda: winner.ended is not None):
             self.found.append("it goes on without its lease")
+        elif winner.ended != FAILED or "nothing is sent that is not recorded" not in winner.wrong:
+            self.found.append(f"without its lease it ended with {winner.ended}: {winner.wrong}")
 
     def _recorded(self) -> Iterator[str]:
         yield from verify(self.url).problems
         with closing(Reader.open(self.url)) as reader:
             epochs = [row["epoch"] for row in reader.boots()]
-        if epochs != list(range(1, ROUNDS + 1)):
+        if len(epochs) != ROUNDS or epochs != sorted(set(epochs)):
             yield f"{ROUNDS} daemons came to trade, and the ledger tells of epochs {epochs}"
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gamma.errors import ConfigInvalid, GammaError
+from gamma.errors import ConfigInvalid, GammaError, LedgerFailed
 from gamma.ledger.faults import cause, typed
 from gamma.mends import mend, of_machine
 
@@ -46,6 +46,7 @@ _WRITER_SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "0",
 }
 _NAME_LEN_MAX: Final = 63
+_PASSING: Final = ("starting up", "shutting down", "not yet accepting", "in recovery mode", "too many", "slots are")
 
 
 def file_of(url: str) -> Path | None:
@@ -152,4 +153,11 @@ def _refused(shown: str, path: Path | None, below: Exception) -> GammaError:
                 return ConfigInvalid(f"database: {shown} cannot be opened: {mend(error)}")
     if code and code not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB):
         return typed(below)
+    if hasattr(below, "sqlstate") and not _answered(str(below)):
+        return LedgerFailed(f"database: {shown} cannot be reached: {below}")
     return ConfigInvalid(f"database: {shown} cannot be opened: {below}")
+
+
+def _answered(text: str) -> bool:
+    """Whether the server said no for good: no such user, no such database. No state comes with a refused connection."""
+    return "FATAL:" in text and not any(word in text for word in _PASSING)

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 from sqlalchemy import Connection, Update, case, or_, select, update
 
 from gamma.codec import decode_facts
+from gamma.ledger.faults import reading
 from gamma.ledger.tables import alerts
 from gamma.notices import Notice, Severity
 
@@ -77,7 +78,9 @@ class Outbox:
         return found
 
     def _read(self, *where: Any, limit: int) -> tuple[Alert, ...]:
-        found = self._db.execute(select(alerts).where(*where).order_by(_RANK, alerts.c.seq).limit(limit))
+        with reading():
+            query = select(alerts).where(*where).order_by(_RANK, alerts.c.seq).limit(limit)
+            found = self._db.execute(query).fetchall()
         return tuple(
             Alert(
                 id=row.seq,

@@ -91,8 +91,9 @@ def test_a_session_that_the_server_ended_takes_its_open_transaction_with_it(
         for act in (first.check_lease, first.commit, lambda: first.append([decision(10)])):
             with pytest.raises(Corrupt, match="restart"):
                 act()
-        with pytest.raises(LedgerFailed):
-            first.has_fill("x0")
+        for ask in (lambda: first.has_fill("x0"), lambda: first.outbox.due(0, 1), lambda: list(first.facts())):
+            with pytest.raises(LedgerFailed):
+                ask()
         second.append([decision(11)])
     first.close()
     with Reader.open(server_url) as reader:

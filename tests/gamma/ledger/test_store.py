@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from sqlalchemy import URL
 
 from gamma.book import Setup, fold, open_book
 from gamma.errors import AlreadyRecorded, ConfigInvalid, Corrupt, InvariantBroken, LedgerFailed
@@ -279,6 +280,18 @@ def test_another_schema_is_refused_with_what_to_do(file_url: str, file_ledger: L
         )
     with pytest.raises(ConfigInvalid, match=r"gamma db upgrade|newer than this gamma|no ledger is in it"):
         Ledger.open(file_url, account="DU1234", mode="paper")
+
+
+def test_a_server_that_is_down_may_be_up_at_the_next_start(tmp_path: Path) -> None:
+    with pytest.raises(LedgerFailed, match="cannot be reached"):
+        Ledger.open(f"postgresql+psycopg://gamma@/gamma?host={tmp_path}", account="DU1234", mode="paper")
+
+
+@pytest.mark.parametrize(("user", "database"), [("nobody_here", "postgres"), ("", "nothing_here")])
+def test_a_server_that_knows_no_such_name_is_asked_for_the_wrong_one(server: URL, user: str, database: str) -> None:
+    wrong = server.set(username=user or server.username, database=database).render_as_string(hide_password=False)
+    with pytest.raises(ConfigInvalid, match=r"cannot be opened.*does not exist"):
+        Ledger.open(wrong, account="DU1234", mode="paper")
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
