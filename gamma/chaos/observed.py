@@ -1,6 +1,10 @@
 """What an observer at the fake broker writes down: the truth that gamma's ledger is held against."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +89,18 @@ class Executed:
 
 
 Record = Received | Doubled | Repeated | Refused | Repriced | Canceled | Executed
+_KINDS: Final = {kind.__name__: kind for kind in (Received, Doubled, Repeated, Refused, Repriced, Canceled, Executed)}
+
+
+def read(path: Path) -> list[Record]:
+    """What the broker's server wrote down so far, as JSON lines; a line that is not whole yet is left out."""
+    whole = path.read_text().rpartition("\n")[0]
+    return [_record(json.loads(line)) for line in whole.splitlines()]
+
+
+def _record(told: Mapping[str, Any]) -> Record:
+    values = {name: value for name, value in told.items() if name != "record"}
+    if "legs" in values:
+        values["legs"] = tuple((symbol, ratio) for symbol, ratio in values["legs"])
+    made: Record = _KINDS[told["record"]](**values)
+    return made

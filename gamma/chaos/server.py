@@ -76,10 +76,20 @@ class Prices:
 
 @final
 class Server:
-    """Serves one exchange; `pace` is how fast its time goes, `lose_frac` the share of writes that get no answer."""
+    """Serves one exchange; `pace` is how fast its time goes, `lose_frac` the share of writes that get no answer.
+
+    Its calendar begins at `begin_utc_ns`, or now.
+    """
 
     def __init__(
-        self, exchange: Exchange, prices: Prices, *, log: TextIO, pace: float = 1.0, lose_frac: float = 0.0
+        self,
+        exchange: Exchange,
+        prices: Prices,
+        *,
+        log: TextIO,
+        pace: float = 1.0,
+        lose_frac: float = 0.0,
+        begin_utc_ns: int = 0,
     ) -> None:
         self.exchange = exchange
         self.prices = prices
@@ -87,7 +97,7 @@ class Server:
         self._pace = pace
         self._lose_frac = lose_frac
         self._chance = random.Random("network")
-        self._begin_ns = time.time_ns()
+        self._begin_ns = begin_utc_ns or time.time_ns()
         self._steady_ns = time.monotonic_ns()
         self._written = 0
         self._open: set[asyncio.StreamWriter] = set()
@@ -172,7 +182,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     contracts = contracts_of(TABLE)
     exchange = Exchange(SETS[given.quirks], contracts, given.seed, start_microusd=round(given.capital_usd * MICRO))
     with given.log.open("w") as log:
-        server = Server(exchange, Prices(contracts, given.seed), log=log, pace=given.pace, lose_frac=given.lose_frac)
+        server = Server(
+            exchange,
+            Prices(contracts, given.seed),
+            log=log,
+            pace=given.pace,
+            lose_frac=given.lose_frac,
+            begin_utc_ns=given.begin_utc_ns,
+        )
         asyncio.run(_until_told(server, given.port))
 
 
@@ -191,6 +208,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--log", type=Path, required=True, help="what the observer writes down, as JSON lines")
     parser.add_argument("--capital-usd", type=float, default=50_000.0)
     parser.add_argument("--pace", type=float, default=1.0, help="how fast the broker's time goes")
+    parser.add_argument("--begin-utc-ns", type=int, default=0, help="when its calendar begins; 0 for now")
     parser.add_argument("--lose-frac", type=float, default=0.0, help="share of writes that get no answer")
     return parser
 

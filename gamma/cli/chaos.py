@@ -1,10 +1,13 @@
 """`gamma chaos`: crash it, cut its power, lose its answers, a great many times; and see that nothing is wrong."""
 
 import json
+import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -22,6 +25,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "schedules": ("gamma.chaos.simulation.schedule", "trial"),
     "cuts": ("gamma.chaos.cuts", "cut"),
     "races": ("gamma.chaos.races", "trial"),
+    "kill": ("gamma.chaos.kill.chain", "trial"),
     "config": ("gamma.chaos.config", "trial"),
     "bars": ("gamma.chaos.bars", "trial"),
     "forgeries": ("gamma.chaos.forgeries", "trial"),
@@ -42,6 +46,9 @@ def chaos(
     replay: Annotated[
         int | None, typer.Option("--replay", min=0, help="Show one schedule step by step.", metavar="SEED")
     ] = None,
+    kill: Annotated[
+        bool, typer.Option("--kill", help="Kill the installed daemon -n times while it trades over HTTP: --kind kill.")
+    ] = False,
     kind: Annotated[str, typer.Option(help=f"What to try: {', '.join(KINDS)}.", metavar="KIND")] = "schedules",
     n: Annotated[int, typer.Option("-n", min=1, help="How many trials.", metavar="N")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="The first trial's seed; the next has the next number.")] = 1,
@@ -52,11 +59,18 @@ def chaos(
 
     Example: gamma chaos --schedules 2000 --jobs 2
     """
+    from gamma.chaos import AT_A_TIME, trials
+
     if replay is not None:
         raise typer.Exit(_replay(replay))
-    one = _trial(kind)
-    seeds = range(seed, seed + (schedules or n))
-    raise typer.Exit(_run(one, kind, seeds, jobs, quiet=as_json))
+    kind, count = ("kill" if kill else kind), schedules or n
+    one, at_a_time = _trial(kind), AT_A_TIME
+    if kind == "kill":  # a trial is a chain of kills
+        one, count = _chains(one, count)
+        at_a_time = 1
+    raise typer.Exit(
+        _run(trials(one, range(seed, seed + count), jobs, at_a_time=at_a_time), kind, count, quiet=as_json)
+    )
 
 
 def _replay(seed: int) -> int:
@@ -87,14 +101,22 @@ def _trial(kind: str) -> "Callable[[int], Trial]":
     return found
 
 
-def _run(one: "Callable[[int], Trial]", kind: str, seeds: range, jobs: int, *, quiet: bool) -> int:
-    from gamma.chaos import trials
+def _chains(one: "Callable[..., Trial]", kills: int) -> "tuple[Callable[[int], Trial], int]":
+    """As many chains as so many kills need, each as long as the others."""
+    from gamma.chaos.kill.chain import KILLS
 
+    count = math.ceil(kills / KILLS)
+    return partial(one, kills=math.ceil(kills / count)), count
+
+
+def _run(made: "Iterable[Trial]", kind: str, count: int, *, quiet: bool) -> int:
     began, crashes, points, broken = time.monotonic(), 0, 0, 0
+    ways: Counter[str] = Counter()
     with _progress(quiet=quiet) as progress:
-        task = progress.add_task(kind, total=len(seeds), told="")
-        for done, trial in enumerate(trials(one, seeds, jobs), 1):
+        task = progress.add_task(kind, total=count, told="")
+        for done, trial in enumerate(made, 1):
             crashes, points = crashes + trial.crashes, points + trial.crash_points
+            ways.update(trial.counts)
             if trial.violations:
                 broken += 1
                 if broken <= SHOWN_MAX:
@@ -102,7 +124,9 @@ def _run(one: "Callable[[int], Trial]", kind: str, seeds: range, jobs: int, *, q
             a_second = done / max(1e-9, time.monotonic() - began)
             told = f"{a_second:.1f}/s, {crashes:,} crashes, {points:,} crash points, {broken} violations"
             progress.update(task, completed=done, told=told)
-    totals = {"schedules": len(seeds), "crashes": crashes, "crash_points": points, "violations": broken}
+    if not quiet:
+        _show_ways(ways)
+    totals = {"schedules": count, "crashes": crashes, "crash_points": points, "violations": broken}
     typer.echo(json.dumps(totals | {"seconds": round(time.monotonic() - began, 1)}))
     return INVARIANT if broken else 0
 
@@ -112,6 +136,12 @@ def _show(trial: "Trial") -> None:
     out.print(f"[bold red]seed {trial.seed}[/]: {len(trial.violations)} violation(s)", soft_wrap=True)
     for text in trial.violations[:SHOWN_MAX]:
         out.print(f"  {text}", soft_wrap=True, markup=False)
+
+
+def _show_ways(ways: Mapping[str, int]) -> None:
+    out = Console(stderr=True, highlight=False)
+    for way, times in sorted(ways.items()):
+        out.print(f"{times:>8,}  {way}", markup=False)
 
 
 def _progress(*, quiet: bool) -> Progress:

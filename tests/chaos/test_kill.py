@@ -1,6 +1,6 @@
-"""kill -9 of the shipped daemon, at any moment, again and again.
+"""kill -9 of the shipped daemon, at any moment, again and again: at the paper broker, and over loopback HTTP.
 
-GAMMA_KILLS sets how often; 50 is the figure of the project's promise, 12 fits a CI run.
+GAMMA_KILLS sets how often; 12 fits a CI run. `gamma chaos --kill -n 1000` does it a thousand times.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gamma.chaos.kill.chain import chain
 from gamma.events import BootStarted, OrderIntended, TradeClosed
 from gamma.feeds.sim import SimFeed
 from tests.chaos.truth import violations
@@ -60,3 +61,11 @@ def test_after_any_number_of_kills_the_ledger_is_what_the_broker_says(tmp_path: 
     assert len(facts(tmp_path, OrderIntended)) > KILLS
     assert len(facts(tmp_path, TradeClosed)) > KILLS
     assert gamma(tmp_path, "db", "verify").returncode == 0
+
+
+@pytest.mark.slow
+def test_over_http_nothing_is_doubled_and_nothing_lost_wherever_it_is_killed() -> None:
+    outcome = chain(seed=20260302, kills=KILLS)
+    assert outcome.violations == []
+    assert outcome.kills == KILLS
+    assert outcome.points > KILLS

@@ -13,14 +13,18 @@ from gamma.chaos.observed import Doubled, Executed, Received, Record, Repeated
 _ENDS: Final = ("absent", "canceled", "expired", "filled", "rejected")
 
 
-def at_the_end(log: Sequence[Record], ledger: Path, caps: Mapping[str, int]) -> list[str]:
-    """Everything that is wrong when all is at rest; `caps` are the most lots that a market's strategies may hold."""
+def at_the_end(log: Sequence[Record], ledger: Path, caps: Mapping[str, int], *, told: bool = True) -> list[str]:
+    """Everything that is wrong when all is at rest; `caps` are the most lots that a market's strategies may hold.
+
+    With `told`, every alert must have gone out.
+    """
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
         return [
             *_orders(log, db),
             *_executions(log, db),
             *_exposure(log, caps),
             *_rest(log, db),
+            *(_untold(db) if told else ()),
         ]
 
 
@@ -77,7 +81,7 @@ def _exposure(log: Sequence[Record], caps: Mapping[str, int]) -> Iterator[str]:
 
 
 def _rest(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
-    """I4 and the target: nothing is held at the broker, nothing in the ledger; no order is open, nobody waits."""
+    """I4 and the target: nothing is held at the broker, nothing in the ledger; no order is open."""
     theirs: dict[str, int] = defaultdict(int)
     for done in log:
         if isinstance(done, Executed):
@@ -89,6 +93,10 @@ def _rest(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
         elif theirs[market]:
             yield f"target: {theirs[market]:+d} {market} is left"
     yield from _ended(db)
+
+
+def _untold(db: sqlite3.Connection) -> Iterator[str]:
+    """I9: every alert was told."""
     waiting = db.execute(
         "SELECT COUNT(*) FROM alerts WHERE delivered_utc_ns IS NULL AND dropped_utc_ns IS NULL"
     ).fetchone()[0]

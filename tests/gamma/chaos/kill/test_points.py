@@ -1,0 +1,73 @@
+"""A process that kills itself where it is told to: exactly before or after a write, or a part of a request."""
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gamma.chaos.kill.chain import death
+from gamma.chaos.kill.lives import died_at
+from gamma.chaos.kill.points import SENDS, WRITES
+from tests.gamma.chaos.test_server import recorded, serving
+
+WRITER = """
+from gamma.chaos.kill.points import arm
+from sqlalchemy import create_engine, text
+arm({point!r}, 1)
+with create_engine("sqlite:///t.db", isolation_level="AUTOCOMMIT").connect() as db:
+    db.execute(text("CREATE TABLE t (n)"))
+    for statement in ("BEGIN", "INSERT INTO t VALUES (1)", "COMMIT"):
+        db.exec_driver_sql(statement)
+"""
+SENDER = """
+import asyncio
+from gamma.chaos.kill.points import arm
+from gamma.wire import Wire
+arm({point!r}, 1)
+body = {{"client_order_id": "g-1-1", "market": "MNQ", "side": "buy", "lots": 1, "type": "market", "price": None}}
+asyncio.run(Wire("http://127.0.0.1:{port}").write("POST", "/orders", body | {{"bracket": []}}))
+"""
+
+
+def die(folder: Path, code: str) -> tuple[str, int]:
+    log = folder / "log"
+    with log.open("wb") as out:
+        done = subprocess.run([sys.executable, "-c", code], cwd=folder, stdout=out, stderr=out, check=False)
+    assert done.returncode == -signal.SIGKILL, log.read_text()
+    return died_at(log)
+
+
+@pytest.mark.parametrize(
+    ("point", "passed", "kept"), [("after CREATE", 2, 0), ("before COMMIT", 7, 0), ("after COMMIT", 8, 1)]
+)
+def test_a_process_dies_exactly_before_or_after_a_write(tmp_path: Path, point: str, passed: int, kept: int) -> None:
+    assert die(tmp_path, WRITER.format(point=point)) == (point, passed)
+    with closing(sqlite3.connect(tmp_path / "t.db")) as db:
+        assert db.execute("SELECT COUNT(*) FROM t").fetchone() == (kept,)
+
+
+@pytest.mark.parametrize(
+    ("point", "arrives"), [("POST half sent", False), ("after POST was sent", True), ("after POST was answered", True)]
+)
+def test_what_was_sent_whole_arrives_though_its_sender_is_dead(tmp_path: Path, point: str, arrives: bool) -> None:
+    log = tmp_path / "observed.jsonl"
+    with serving(log) as port:
+        assert die(tmp_path, SENDER.format(point=point, port=port))[0] == point
+        while arrives and not recorded(log):
+            time.sleep(0.01)
+    assert bool(recorded(log)) is arrives
+
+
+def test_deaths_are_drawn_at_every_point_and_in_every_way() -> None:
+    rng = random.Random(1)
+    drawn = [death(rng) for _ in range(4_000)]
+    assert {d.point for d in drawn} == {"", *WRITES, *SENDS}
+    assert {(d.forked, d.starting) for d in drawn if not d.point} == {
+        (a, b) for a in (True, False) for b in (True, False)
+    }
