@@ -78,9 +78,15 @@ def write_config(
     return path
 
 
+def ledger_in(folder: Path) -> str:
+    """Where this folder's ledger is: on the server that a file names, or else a file itself."""
+    named = folder / "database.url"
+    return named.read_text() if named.exists() else f"sqlite:///{folder}/gamma.db"
+
+
 def config_in(folder: Path) -> Config:
     """The config, with its files in the folder, wherever this process runs."""
-    given = {"gamma.database": f"sqlite:///{folder}/gamma.db", "paths.kill_switch": f"{folder}/gamma.kill"}
+    given = {"gamma.database": ledger_in(folder), "paths.kill_switch": f"{folder}/gamma.kill"}
     return load(folder / "config.toml", {}, given)
 
 
@@ -138,7 +144,7 @@ def gamma(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def facts(folder: Path, *kinds: type) -> list[Any]:
     """All that stands in the ledger, or all of some kinds."""
-    with Reader.open(f"sqlite:///{folder}/gamma.db") as reader:
+    with Reader.open(ledger_in(folder)) as reader:
         return [f for _, f in reader.events(limit=10**9) if not kinds or isinstance(f, kinds)]
 
 

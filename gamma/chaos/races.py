@@ -56,7 +56,8 @@ class Stable:
 
     def __init__(self, hold: str = "") -> None:
         command = [sys.executable, "-m", "gamma.chaos.races", *([hold] if hold else [])]
-        self._process = Popen(command, stdin=PIPE, stdout=PIPE, text=True)
+        # In a session of its own: Ctrl-C ends whoever asks, and then it finds its input closed and tidies up.
+        self._process = Popen(command, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
 
     def race(self, seed: int, database: str, *, daemons: bool = False) -> Trial:
         """Run one race there, of contenders or of daemons.

@@ -188,14 +188,16 @@ class Ledger:
             if not self._lost:
                 self.commit()
         finally:
-            with suppress(SQLAlchemyError):  # a session that the server ended has nothing left to close
-                self._db.close()
-            self._lease.close()
+            self._let_go()
 
     def abandon(self) -> None:
         """Let go as a process does that dies: what was not committed is gone."""
         if not self._db.closed:
             self._lose(InterruptedError("abandoned"))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(SQLAlchemyError):  # a session that the server ended has nothing left to close
             self._db.close()
         self._lease.close()
 

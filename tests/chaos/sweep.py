@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gamma.assembly import assemble, paper_state_path
+from gamma.assembly import assemble
 from gamma.bars import Bar
 from gamma.daemon import Daemon
 from gamma.ledger import Ledger
@@ -111,7 +111,7 @@ def run(
     async def work() -> None:
         ledger = Ledger.open(config.gamma.database, account="paper", mode="paper")
         try:
-            assembly = assemble(config, state_path=paper_state_path(config), feed=feed)
+            assembly = assemble(config, state_path=folder / "gamma.paper.db", feed=feed)
             watched = replace(assembly, broker=points.watch(assembly.broker, BROKER), start_utc_ns=0)
             daemon = Daemon(watched, points.watch(ledger, STORE))
             await daemon.run(times)

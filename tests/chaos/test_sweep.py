@@ -1,21 +1,25 @@
 """Crashes and lost answers at every point of a short session; after the next start all of it must hold."""
 
 import math
+import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, make_url
 
+from gamma.chaos.postgresql import database
 from gamma.events import OrderIntended, OrderState, ShutDown, TradeClosed
 from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader
 from tests.chaos.sweep import Crash, Points, run, walk
 from tests.chaos.truth import violations
-from tests.daemon_case import facts, write_config
+from tests.daemon_case import facts, ledger_in, write_config
 
 FEED = walk(seed=46)
 SLOTS = [bar.ts_close_utc_ns for bar in FEED.traded]
@@ -43,8 +47,25 @@ def fresh(tmp_path: Path) -> Iterator[Fresh]:
     shutil.rmtree(root)
 
 
+@pytest.fixture
+def fresh_on_server(server: URL, fresh: Fresh) -> Iterator[Fresh]:
+    """The same, with the ledger on a server."""
+    numbers = count()
+    with ExitStack() as made:
+        template = made.enter_context(database(server, f"gamma_sweep_{os.getpid()}"))
+        Ledger.open(template, account="paper", mode="paper").close()
+
+        def copy() -> Path:
+            folder, name = fresh(), f"gamma_sweep_{os.getpid()}_{next(numbers)}"
+            url = made.enter_context(database(server, name, str(make_url(template).database)))
+            (folder / "database.url").write_text(url)
+            return folder
+
+        yield copy
+
+
 def unresolved(folder: Path) -> list[str]:
-    with Reader.open(f"sqlite:///{folder}/gamma.db") as reader:
+    with Reader.open(ledger_in(folder)) as reader:
         open_states = (OrderState.PENDING, OrderState.UNKNOWN, OrderState.QUARANTINED)
         return [o["id"] for o in reader.orders(open_only=True) if o["state"] in open_states]
 
@@ -83,6 +104,11 @@ def test_it_may_die_here_and_there_and_the_next_start_puts_it_right(fresh: Fresh
 @pytest.mark.parametrize("times", SPEEDS.values(), ids=SPEEDS)
 def test_it_may_die_before_any_call_and_the_next_start_puts_it_right(fresh: Fresh, times: float) -> None:
     die_at_each(fresh, times, stride=1)
+
+
+@pytest.mark.slow
+def test_it_may_die_with_its_ledger_on_a_server(fresh_on_server: Fresh) -> None:
+    die_at_each(fresh_on_server, math.inf, stride=23)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from gamma.events import DecisionMade, Fill, OrderFilled, OrderIntended, OrderKi
 from gamma.invariants.patrol import examine
 from gamma.ledger.reader import Reader, Wanted
 from gamma.ports import BrokerOrder
-from tests.daemon_case import config_in, facts
+from tests.daemon_case import config_in, facts, ledger_in
 
 
 def violations(folder: Path, slots: Sequence[int] = ()) -> list[str]:
@@ -45,7 +45,7 @@ def _orders(recorded: Sequence[Any], placed: Sequence[str]) -> Iterator[str]:
 
 def _states(folder: Path, orders: Sequence[BrokerOrder]) -> Iterator[str]:
     """What the ledger knows of each order of the broker's is what became of it."""
-    with Reader.open(f"sqlite:///{folder}/gamma.db") as reader:
+    with Reader.open(ledger_in(folder)) as reader:
         known = {o["id"]: o["state"] for o in reader.orders(Wanted(limit=10**9))}
     for order in orders:
         state = known.get(order.client_order_id)

@@ -66,6 +66,19 @@ def test_tables_that_no_account_has_yet_are_no_damage(empty_url: str) -> None:
     assert verify(empty_url).sound
 
 
+def test_a_writer_checks_its_own_ledger_piece_by_piece_whether_or_not_something_is_open(ledger: Ledger) -> None:
+    ledger.append(day(), [notice()], [tick(0)])
+    seen: list[int] = []
+    reached, problems = ledger.check(None, 7, lambda seq, ts, kept: seen.append(seq))  # noqa: ARG005
+    ledger.commit()
+    while reached.seq < ledger.head[0]:
+        reached, more = ledger.check(reached, 7, lambda seq, ts, kept: seen.append(seq))  # noqa: ARG005
+        problems += more
+    assert problems == []
+    assert (reached.seq, reached.sha256.hex()) == ledger.head
+    assert seen == list(range(1, ledger.head[0] + 1))
+
+
 HASH = "its hash is not that of its columns"
 FIRST = "SELECT sha256 FROM events WHERE seq = 1"
 MOVED = "UPDATE events SET seq = 99 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; UPDATE events SET seq = 3"
