@@ -27,7 +27,8 @@ from gamma.ports import Broker, BrokerOrder
 
 # So many cuts are made in one recorded session; the next ones have a session of their own.
 SHARED: Final = 250
-LIVES_BARS: Final = ((3, 9), (8, 40), (20, 150))
+# The longest life has a commit a bar, so that the WAL grows until SQLite takes it over into the database.
+LIVES_BARS: Final = ((3, 9), (8, 30), (110, 130))
 TAIL_BARS: Final = (1, 12)
 MEMORY: Final = Path("/dev/shm")  # noqa: S108  (a disk in memory, where there is one; what lies there is not secret)
 BROKER_FILES: Final = "gamma.paper.db"
@@ -56,7 +57,8 @@ def cut(seed: int) -> Trial:
             try:
                 acts = _start(folder, session, rng)
                 if last:
-                    violations += agreed(config_of(folder, session), Promise.of([*past, *acts]))
+                    sent = Promise.of([*past, *acts])
+                    violations += agreed(config_of(folder, session), sent, every_row=rng.random() < 0.25)
             except Exception as error:  # noqa: BLE001  (whatever it is, the daemon did not get over the cut)
                 violations.append(f"the next start failed: {type(error).__name__}: {error}")
                 break
@@ -71,8 +73,9 @@ def recorded(session: int) -> list[Act]:
         recording = Recording(folder)
         config = config_of(folder, session)
         with heard(folder, recording):
-            for fewest, most in LIVES_BARS:
-                live(config, rng.randint(fewest, most), rng.choice((PACED, float("inf"))), recording.mark)
+            for bars in LIVES_BARS:
+                times = PACED if bars is LIVES_BARS[-1] else rng.choice((PACED, float("inf")))
+                live(config, rng.randint(*bars), times, recording.mark)
     return recording.acts
 
 
@@ -114,16 +117,15 @@ class Promise:
 
 
 def kept(folder: Path, promise: Promise) -> Iterator[str]:
-    """What is missing of what was acknowledged or sent before the cut, read before the daemon starts again."""
-    url = f"sqlite:///{folder}/gamma.db"
+    """What is missing of what was acknowledged or sent before the cut, read before the daemon starts again.
+
+    Whether the ledger is whole the daemon sees for itself, and does not start where it is not.
+    """
     try:
-        problems = verify(url).problems
+        Reader.open(f"sqlite:///{folder}/gamma.db").close()
     except (GammaError, SQLAlchemyError) as error:
         if promise.seq >= 0:
             yield f"I8: the ledger was opened, and is gone: {error}"
-        return
-    yield from (f"I8: {problem}" for problem in problems)
-    if any(problem.startswith("file:") for problem in problems):
         return
     with closing(sqlite3.connect(f"file:{folder}/gamma.db?mode=ro", uri=True)) as db:
         found = db.execute("SELECT lower(hex(sha256)) FROM events WHERE seq = ?", (promise.seq,)).fetchone()
@@ -136,12 +138,12 @@ def kept(folder: Path, promise: Promise) -> Iterator[str]:
     yield from (f"I6: a {kind} of {cid} was sent without an intent" for kind, cid in promise.asked - asked)
 
 
-def agreed(config: Config, promise: Promise) -> Iterator[str]:
-    """How ledger and broker differ after a start and a clean stop, and what was sent twice."""
-    url = config.gamma.database
-    yield from (f"I8: {problem}" for problem in verify(url).problems)
+def agreed(config: Config, promise: Promise, *, every_row: bool = True) -> Iterator[str]:
+    """How ledger and broker differ after a start and a clean stop, what was sent twice, and what is not sound."""
+    if every_row:
+        yield from (f"I8: {problem}" for problem in verify(config.gamma.database).problems)
     yield from (f"I1: {cid} was sent {n} times" for cid, n in Counter(promise.placed).items() if n > 1)
-    with closing(Reader.open(url)) as reader:
+    with closing(Reader.open(config.gamma.database)) as reader:
         all_of = Wanted(limit=1_000_000_000)
         orders = {order["id"]: order for order in reader.orders(all_of)}
         fills = {row["id"]: row for row in reader.fills(all_of)}

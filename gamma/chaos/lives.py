@@ -1,6 +1,7 @@
 """Lives of a daemon: one start after the other on the same files, each up to a clean stop or its end."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -98,8 +99,11 @@ def live(config: Config, bars: int, times: float, marked: Marked = lambda _: Non
             await Daemon(replace(assembly, broker=watched), kept).run(times, bars_max=bars)
         marked("commit {} {}".format(*ledger.head))
 
-    with capture_logs():
-        asyncio.run(work())
+    try:
+        with capture_logs():
+            asyncio.run(work())
+    finally:
+        gc.unfreeze()  # a daemon keeps what it has at its start for good; here many live in one process
 
 
 @final
