@@ -74,7 +74,7 @@ class Plan:
     faults: frozenset[Fault]
     deaths: tuple[int, ...] = ()
     share: float = 0.15
-    minutes: int = 4
+    minutes: int = 3
 
     def without(self, fault: Fault) -> "Plan":
         """The same schedule, in which this cannot go wrong."""
@@ -95,7 +95,7 @@ def plan(seed: int, quirks: Sequence[str]) -> Plan:
         faults=faults,
         deaths=tuple(_death(rng) for _ in range(crashes)),
         share=rng.choice((0.05, 0.15, 0.3)),
-        minutes=rng.randint(2, 5),
+        minutes=rng.randint(1, 4),
     )
 
 

@@ -44,7 +44,7 @@ from gamma.ledger import Ledger
 from gamma.messengers import Messengers
 from gamma.wire import Wire
 
-TAIL_MAX_S: Final = 3_600
+TAIL_MAX_S: Final = 2_400
 LIVES_MAX: Final = 40
 ECHO_S: Final = 60  # a request from before the tail may fail as long after
 SKEWS_S: Final = (-3600, -30, -2, 2, 30, 3600)
@@ -276,9 +276,7 @@ class Schedule:
         if Fault.CLOCK not in self.plan.faults:
             return
         for _ in range(self.rng.randint(1, 2)):
-            self._set_clock(
-                self.rng.uniform(20, self.plan.minutes * 60), self.rng.choice((-3600, -30, -2, 2, 30, 3600))
-            )
+            self._set_clock(self.rng.uniform(20, self.plan.minutes * 60), self.rng.choice(SKEWS_S))
         self.time.at(self.tail_utc_ns, lambda: setattr(self.time, "skew", 0))
 
     def _set_clock(self, after_s: float, skew_s: int) -> None:

@@ -18,11 +18,11 @@ from gamma.markets import Kind, Market, market
 
 # 10:00 in New York on a Tuesday.
 START_UTC_NS: Final = 1_772_550_000 * NS
-MOVE_S: Final = 15
-BAR_S: Final = 60
+MOVE_S: Final = 5
+BAR_S: Final = 20
 MOVES: Final = BAR_S // MOVE_S
 HISTORY_BARS: Final = 30
-BARS_MAX: Final = 100
+BARS_MAX: Final = 140
 MISSING_SHARE: Final = 0.15
 # First price and largest step of a move [ticks].
 _BEGIN: Final[Mapping[str, tuple[int, int]]] = {"MNQ": (80_000, 12), "MES": (24_000, 6), "XSP": (60, 2)}
