@@ -50,6 +50,9 @@ class Ledger:
         mark = "?" if db.dialect.name == "sqlite" else "%s"
         self._inserts = {t.name: _insert(t.name, ("seq", *columns(t)), mark) for t in tables.INDEXES}
         self._inserts["events"] = _insert("events", tuple(c.name for c in tables.events.columns), mark)
+        self._last_tick_sql = f"SELECT MAX(slot_utc_ns) FROM ticks WHERE strategy = {mark}"  # noqa: S608  (our own)
+        fill = f"account = {mark} AND execution_id = {mark}"
+        self._has_fill_sql = f"SELECT COUNT(*) FROM fills WHERE {fill}"  # noqa: S608  (our own)
         self._update_head = f"UPDATE head SET seq = {mark}, sha256 = {mark} WHERE id = 1"  # noqa: S608  (our own)
         self._seq, self._sha256 = _head(db)
         self.outbox = Outbox(db, self._change)
@@ -161,18 +164,20 @@ class Ledger:
 
     def last_tick(self, strategy: str) -> int | None:
         """The last slot that the strategy has decided on."""
-        ticks = tables.ticks.c
-        with reading():
-            query = select(func.max(ticks.slot_utc_ns)).where(ticks.strategy == strategy)
-            last: int | None = self._db.execute(query).scalar()
+        last: int | None = self._one(self._last_tick_sql, (strategy,))[0]
         return last
 
     def has_fill(self, execution_id: str) -> bool:
         """Whether the execution is booked."""
-        fills = tables.fills.c
-        query = select(fills.seq).where(fills.account == self.account, fills.execution_id == execution_id)
-        with reading():
-            return self._db.execute(query).first() is not None
+        return bool(self._one(self._has_fill_sql, (self.account, execution_id))[0])
+
+    def _one(self, query: str, parameters: tuple[object, ...]) -> tuple[Any, ...]:
+        """One row of an answer that is wanted at every bar, without the detour of building the question."""
+        try:
+            row: tuple[Any, ...] = self._raw.execute(query, parameters).fetchone()
+        except self._faults as error:
+            raise typed(error) from error
+        return row
 
     def check(self, after: Reached | None, events_max: int, look: Onlooker) -> tuple[Reached, list[str]]:
         """Check the next events after those, of the chain's beginning on for None; `look` sees each of them.

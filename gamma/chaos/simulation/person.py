@@ -87,6 +87,8 @@ class Person:
                     )
                 )
                 return
+        if not book.halts and not book.positions and book.orders:  # entries at a price that nobody trades at
+            self._put(FlattenRequested(command_id=self._id(), actor="person", market="", ts_event_utc_ns=now))
         for halt_id in book.halts:
             self._put(ResumeRequested(command_id=self._id(), actor="person", halt_id=halt_id, ts_event_utc_ns=now))
 

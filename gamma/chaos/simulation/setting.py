@@ -59,7 +59,7 @@ def _config(multi_leg: bool) -> Config:
         {
             "account": {"name": ACCOUNT, "starting_capital_usd": 1_000_000},
             "alerts": {"paper": {"discord_critical": HOOK, "discord_routine": HOOK}},
-            "schedule": {"reconcile_s": 20, "heartbeat_s": 15, "listen_s": 5},
+            "schedule": {"reconcile_s": 20, "heartbeat_s": 30, "listen_s": 15},
             "brokers": {"chaos": {}},
             "strategies": strategies,
             "sizers": {"fixed": {"lots": LOTS}},

@@ -26,7 +26,8 @@ class Tap:
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Run one statement, and die before it or after it."""
         verb = sql.split(maxsplit=1)[0]
-        if verb == "ROLLBACK":  # what a dying process leaves open is rolled back by whoever opens the file next
+        # A read changes nothing, and what a dying process leaves open is rolled back by whoever opens the file next.
+        if verb in ("SELECT", "ROLLBACK"):
             return self._raw.execute(sql, parameters)
         self._points.touch(f"before {verb}")
         if self._fails():
