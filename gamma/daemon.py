@@ -266,6 +266,7 @@ class Daemon:
         """Tell of a failure as far as the ledger still takes it; a broken invariant halts until a person looks."""
         cause = f"{type(error).__name__}: {error}"
         log.error("failed", cause=cause, bars=self.desk.bars)
+        recorded = False
         with suppress(Exception):  # the ledger may be what failed
             if isinstance(error, InvariantBroken):
                 halt = HaltRequested(
@@ -279,6 +280,11 @@ class Daemon:
                 await self.shell.feed(halt)
             self.ledger.append([], [notices.stopped(self.now(), cause=cause, clean=False)])
             self.ledger.commit()
+            recorded = True
+        if not recorded and self.messengers is not None:
+            with suppress(Exception):
+                async with asyncio.timeout(self.assembly.config.schedule.drain_s):
+                    await self.messengers.cry(notices.unrecorded(self.now(), cause=str(error)))
 
     async def _deliver(self) -> None:
         """Send what waits in the outbox, for there is no later time; what does not arrive waits for the next start."""

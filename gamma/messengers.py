@@ -9,6 +9,7 @@ from gamma.alerts import Courier, Discord, Sign, address, ping
 from gamma.clock import MACHINE, NS, Clock, Steady
 from gamma.config import Config
 from gamma.ledger import Ledger
+from gamma.notices import Notice
 
 log = structlog.get_logger("gamma.messengers")
 
@@ -48,6 +49,10 @@ class Messengers:
     async def deliver(self, *, final: bool = False) -> None:
         """Send what waits in the outbox; `final` when there is no later time."""
         await self._courier.drain(final=final)
+
+    async def cry(self, notice: Notice) -> None:
+        """Send a notice that the ledger cannot take."""
+        await self._courier.cry(notice)
 
     async def ping(self) -> None:
         """Say that all is well, where somebody listens for it. Call it only while that is so."""

@@ -79,6 +79,11 @@ def stopped(ts_event_utc_ns: int, *, cause: str, clean: bool) -> Notice:
     return _warning(ts_event_utc_ns, "stopped_unclean", "Stopped", f"Stopped without draining: {cause}.")
 
 
+def unrecorded(ts_event_utc_ns: int, *, cause: str) -> Notice:
+    """The daemon stops because nothing can be recorded, this notice neither: it goes past the outbox."""
+    return _critical(ts_event_utc_ns, "unrecorded", "Ledger failed", f"Stopped, for nothing can be recorded: {cause}.")
+
+
 def armed(ts_event_utc_ns: int, *, loss_max_usd: float, until_utc_ns: int) -> Notice:
     """A person armed live trading for this session."""
     facts: dict[str, Fact] = {"loss_max_usd": loss_max_usd, "until_utc_ns": until_utc_ns}

@@ -92,6 +92,12 @@ class Courier:
             if final or self._monotonic_s() >= self._digest_s:
                 await self._send(waiting, Severity.INFO, 1)
 
+    async def cry(self, notice: Notice) -> None:
+        """Send a notice past the outbox, once: where the ledger takes nothing more, nothing can wait in it."""
+        answer = await self._sender.send(compose([Group(ids=(), newest=notice)], self._sign))
+        if answer.outcome is not Outcome.SENT:
+            log.error("alert_dropped", key=notice.key, error=answer.error)
+
     async def _send(self, waiting: Sequence[Queued], severity: Severity, singles_max: int) -> None:
         groups = _groups(queued for queued in waiting if queued.notice.severity is severity)
         for message in _messages(groups, self._sign, singles_max):

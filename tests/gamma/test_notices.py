@@ -123,6 +123,7 @@ def test_each_wording_has_a_title_a_text_and_a_key() -> None:
         notices.started_safe(TS, unclean_boots=3),
         notices.stopped(TS, cause="SIGTERM", clean=True),
         notices.stopped(TS, cause="deadline", clean=False),
+        notices.unrecorded(TS, cause="database or disk is full"),
         notices.armed(TS, loss_max_usd=500.0, until_utc_ns=TS),
         notices.resumed(TS, scope="account", actor="anna", reason="daily_loss"),
         notices.halted(TS, scope="account", actor="anna", reason="operator"),
@@ -144,7 +145,7 @@ def test_each_wording_has_a_title_a_text_and_a_key() -> None:
         notices.filled(TS, execution_id="x", market="MES", lots=2, price_points=6012.25),
     ]
     assert all(notice.key and notice.title and notice.text and notice.ts_event_utc_ns == TS for notice in said)
-    assert "gamma resolve g1-1-7 --as filled|absent" in said[10].text
+    assert "gamma resolve g1-1-7 --as filled|absent" in said[11].text
 
 
 def test_the_summary_draws_the_equity_of_the_day() -> None:

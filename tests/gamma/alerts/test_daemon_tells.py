@@ -1,12 +1,15 @@
 """The daemon itself, on its paper broker, with Discord on loopback."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gamma.cli.run import _run
 from gamma.cli.setting import configured
+from gamma.errors import LedgerFailed
 from gamma.ledger import Ledger
 from tests.gamma.alerts.post_office import TOKEN, Server, reply
 
@@ -54,3 +57,17 @@ def test_what_could_not_be_told_lies_in_the_ledger_for_the_next_start(
     traded(server, monkeypatch)
     names = [field["name"] for field in server.bodies[-1]["embeds"][0]["fields"]]
     assert names == ["Started x 2", "Stopped x 2"]
+
+
+@pytest.mark.slow
+def test_that_nothing_can_be_recorded_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    traded(Server(), monkeypatch)
+    server = Server()
+    with closing(sqlite3.connect("gamma.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerFailed):
+            traded(server, monkeypatch)
+    (embed,) = server.bodies[-1]["embeds"]
+    assert embed["title"] == "CRITICAL: Ledger failed"
+    assert embed["description"].startswith("Stopped, for nothing can be recorded: ")
+    assert "another program keeps it locked: end that one" in embed["description"]
