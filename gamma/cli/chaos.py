@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Where a trial of each kind is made: module, and function from a seed to a `Trial`.
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "schedules": ("gamma.chaos.simulation.schedule", "trial"),
+    "sweep": ("gamma.chaos.simulation.sweep", "trial"),
     "cuts": ("gamma.chaos.cuts", "cut"),
     "races": ("gamma.chaos.races", "trial"),
     "kill": ("gamma.chaos.kill.chain", "trial"),

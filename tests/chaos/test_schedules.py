@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
-from gamma.chaos import trials
 from gamma.chaos.quirks import SETS
+from gamma.chaos.simulation import sweep
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.schedule import run, trial
 
-SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "200"))
+SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "2000"))
+PARTS = 10
 # What schedules have found once: each broke something until gamma was mended.
 FOUND = {
     "exits of two strategies that net to nothing, at a broker that holds them to the position": Plan(
@@ -44,9 +45,18 @@ def test_what_was_found_once_is_not_found_again(found: Plan) -> None:
 
 
 @pytest.mark.slow
-def test_schedules_of_everything_that_can_go_wrong_break_nothing() -> None:
-    broken = {t.seed: t.violations for t in trials(trial, range(1, SCHEDULES + 1)) if t.violations}
+@pytest.mark.parametrize("part", range(PARTS))
+def test_schedules_of_everything_that_can_go_wrong_break_nothing(part: int) -> None:
+    broken = {seed: found for seed in range(1 + part, SCHEDULES + 1, PARTS) if (found := trial(seed).violations)}
     assert broken == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETS)
+def test_a_session_may_die_at_any_point(name: str) -> None:
+    deaths = [number for number, (quirks, _) in enumerate(sweep.points(), 1) if quirks == name]
+    assert len(deaths) > 300
+    assert {number: found for number in deaths if (found := sweep.trial(number).violations)} == {}
 
 
 def trace(seed: int) -> list[str]:

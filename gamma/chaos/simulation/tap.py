@@ -8,12 +8,13 @@ from typing import Any, Final, final
 
 from gamma.chaos.simulation.network import Points
 
-_TRANSACTION: Final = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+# What lies between them is not on disk: to die there is to die before the commit.
+_POINTS: Final = ("BEGIN", "COMMIT")
 
 
 @final
 class Tap:
-    """A database connection of which each begin, write and commit is a point at which it can end."""
+    """A database connection that can fail at any statement, and whose process can die around each begin and commit."""
 
     def __init__(self, raw: Any, points: Points, fails: Callable[[], bool]) -> None:
         self._raw = raw
@@ -29,13 +30,14 @@ class Tap:
         # A read changes nothing, and what a dying process leaves open is rolled back by whoever opens the file next.
         if verb in ("SELECT", "ROLLBACK"):
             return self._raw.execute(sql, parameters)
-        self._points.touch(f"before {verb}")
+        if verb in _POINTS:
+            self._points.touch(f"before {verb}")
         if self._fails():
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
         done = self._raw.execute(sql, parameters)
-        if verb in _TRANSACTION:
+        if verb in _POINTS:
             self._points.touch(f"after {verb}")
         return done
 
