@@ -1,13 +1,11 @@
 """The book against plain bookkeeping: legal facts in any order, and sums kept lot by lot beside it.
 
 No engine here: a fact that the ledger may hold is folded in as it comes, of any strategy and market, in a real
-ledger file; and the model counts each lot by itself.
+ledger; and the model counts each lot by itself.
 """
 
-import tempfile
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -118,10 +116,8 @@ class Bookkeeping(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
         self.now = T0
-        url = f"sqlite:///{self.folder.name}/gamma.db"
-        self.ledger = Ledger.open(url, account="DU1", mode="paper", clock_ns=lambda: self.now)
+        self.ledger = Ledger.open("sqlite://", account="DU1", mode="paper", clock_ns=lambda: self.now)
         self.book: Book = open_book(SETUP)
         self.retold: Book = self.book
         self.lots: defaultdict[str, Lots] = defaultdict(Lots)
@@ -439,13 +435,11 @@ class Bookkeeping(RuleBasedStateMachine):
         assert durable(self.retold) == durable(self.book)
 
     def teardown(self) -> None:
-        """The ledger on disk tells the very book that is in memory."""
+        """The ledger tells the very book that is in memory."""
         self.ledger.commit()
         again = recover(SETUP, RULES, self.ledger)
         assert repr(durable(again)) == repr(durable(self.book))
         self.ledger.close()
-        assert Path(self.folder.name, "gamma.db").exists()
-        self.folder.cleanup()
 
 
 TestBookkeeping = Bookkeeping.TestCase
