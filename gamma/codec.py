@@ -61,6 +61,19 @@ def decode(cls: type[T], text: str) -> T:
     return record
 
 
+def rebuild(cls: type[T], tree: object) -> T:
+    """The record that `plain` made this tree of.
+
+    Raises: Corrupt when it is no such tree; the message names the class.
+    """
+    try:
+        hint: Any = cls
+        record: T = _decoder(hint)(tree)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Corrupt(f"{cls.__name__} cannot be made of {str(tree)[:80]!r}: {error}") from error
+    return record
+
+
 def decode_facts(text: str) -> dict[str, Fact]:
     """Facts by name, as they stand in a step, a halt or a notice.
 

@@ -18,6 +18,7 @@ from gamma.events import (
     DayStarted,
     DecisionMade,
     EquityMarked,
+    ExitWanted,
     OrderAbsent,
     OrderAccepted,
     OrderCanceled,
@@ -41,6 +42,8 @@ from gamma.notices import Notice
 from gamma.rules import Rules
 
 VIOLATIONS_MAX: Final = 100
+# A step of these alone changes no position and no money, and moves orders as the fold lets them.
+_ROUTINE: Final = frozenset({EquityMarked, OrderAccepted, OrderReplaced, OrderCanceled, OrderMissed, ExitWanted})
 _Answer: TypeAlias = (
     OrderAccepted
     | OrderRejected
@@ -60,7 +63,7 @@ class _Step:
     seq: int = 0
     ts_recorded_utc_ns: int = 0
     stage: int = 0
-    moved: bool = False
+    routine: bool = True
     decisions: dict[str, DecisionMade] = field(default_factory=dict)
     entered: set[str] = field(default_factory=set)
     strangers: set[str] = field(default_factory=set)
@@ -115,7 +118,7 @@ class Audit:
     def settle(self) -> None:
         """The step is whole: look at what only the end of it can tell."""
         step, self._step = self._step, _Step()
-        if not step.moved:
+        if step.routine and not step.wanted:
             return
         self._tell("I9", (f"{what} was told to nobody" for what in alerts.untold(step.wanted, step.notices)), step.seq)
         self._count(I9=len(step.wanted))
@@ -142,7 +145,7 @@ class Audit:
 
     def _fact(self, fact: Any) -> None:
         step = self._step
-        step.moved = step.moved or type(fact) is not EquityMarked
+        step.routine = step.routine and type(fact) in _ROUTINE
         look = self._looks.get(type(fact))
         if look is not None:
             look(fact)

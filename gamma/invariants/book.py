@@ -1,7 +1,7 @@
 """The book by itself: what must hold of it after every event. Pure, and quick enough for each of them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gamma.book import Book
 from gamma.events import OrderKind, OrderState
@@ -28,9 +28,8 @@ def of_book(book: Book) -> list[Violation]:
     return found
 
 
-def epoch_and_number(book: Book, client_order_id: str) -> tuple[int, int] | None:
+def epoch_and_number(prefix: str, client_order_id: str) -> tuple[int, int] | None:
     """Which start of the daemon gave an id, and as its how-manieth; None where it is no id of this account."""
-    prefix = book.client_id_prefix
     epoch, _, number = client_order_id.removeprefix(prefix).rstrip("st").partition("-")
     if not client_order_id.startswith(prefix) or not (epoch.isdecimal() and number.isdecimal()):
         return None
@@ -42,19 +41,18 @@ def _misfiled(key: tuple[str, str]) -> Violation:
 
 
 def _orders(book: Book) -> Iterator[Violation]:
+    prefix = book.client_id_prefix
     for cid, order in book.orders.items():
         if cid != order.intent.client_order_id:
             yield Violation(invariant="I1", text=f"{order.intent.client_order_id} is filed as {cid}")
-        given = epoch_and_number(book, cid)
+        given = epoch_and_number(prefix, cid)
         if given is None:
             yield Violation(invariant="I1", text=f"{cid} is no id that this account gives")
         elif given[0] > book.epoch or (given[0] == book.epoch and given[1] >= book.sequence):
             yield Violation(invariant="I11", text=f"{cid} is of no start of this daemon; the last is {book.epoch}")
         yield from _life(order)
-    entries = Counter(o.intent.decision_id for o in book.orders.values() if o.intent.kind is OrderKind.ENTRY)
-    for decision, times in entries.items():
-        if times > 1:
-            yield Violation(invariant="I1", text=f"decision {decision} opened {times} orders")
+    for decision in _twice([o.intent.decision_id for o in book.orders.values() if o.intent.kind is OrderKind.ENTRY]):
+        yield Violation(invariant="I1", text=f"decision {decision} opened two orders")
 
 
 def _life(order: Order) -> Iterator[Violation]:
@@ -76,12 +74,15 @@ def _life(order: Order) -> Iterator[Violation]:
 
 
 def _executions(book: Book) -> Iterator[Violation]:
-    booked = Counter(book.executions)
-    for execution in (e for e, times in booked.items() if times > 1):
+    for execution in _twice(book.executions):
         yield Violation(invariant="I3", text=f"execution {execution} was booked twice")
-    of_orders = Counter(e for order in book.orders.values() for e in order.execution_ids)
-    for execution in (e for e, times in of_orders.items() if times > 1):
+    for execution in _twice([e for order in book.orders.values() for e in order.execution_ids]):
         yield Violation(invariant="I3", text=f"execution {execution} is on two orders")
+
+
+def _twice(ids: Sequence[str]) -> list[str]:
+    """Those that come more than once; to see that there are none is quick."""
+    return [] if len(set(ids)) == len(ids) else [one for one, times in Counter(ids).items() if times > 1]
 
 
 def _position(book: Book, position: Position) -> Iterator[Violation]:

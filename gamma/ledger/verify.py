@@ -10,7 +10,7 @@ from typing import Any, Final, final
 from sqlalchemy import Connection, CursorResult, Table, select
 from sqlalchemy.exc import DBAPIError
 
-from gamma.codec import decode, plain
+from gamma.codec import plain, rebuild
 from gamma.errors import ConfigInvalid, Corrupt
 from gamma.ledger import chain, schema, tables
 from gamma.ledger.connections import open_reader
@@ -165,24 +165,34 @@ class _Check:
             self._tell(f"events {missing}: missing")
         elif chain.link(before, row[:5]) != bytes(row[5]):
             self._tell(f"events {seq}: its hash is not that of its columns and of the row before")
-        for name, wanted in self._made(seq, kind, payload):
+        tree = self._tree(seq, payload)
+        if tree is None:
+            return
+        for name, wanted in self._made(seq, kind, tree):
             self.problems += self._indexes[name].match(seq, wanted)
         if self._look is not None and kind in KEPT:
             with suppress(Corrupt):  # told already
-                self._look(seq, row[2], decode(KEPT[kind], payload))
+                self._look(seq, row[2], rebuild(KEPT[kind], tree))
 
-    def _made(self, seq: int, kind: str, payload: str) -> Rows:
+    def _tree(self, seq: int, payload: str) -> Any:
         try:
-            return index_rows(kind, _loads(payload), self._context)
+            return _loads(payload)
+        except ValueError as error:
+            self._tell(f"events {seq}: its payload cannot be read: {error}")
+            return None
+
+    def _made(self, seq: int, kind: str, tree: Any) -> Rows:
+        try:
+            return index_rows(kind, tree, self._context)
         except KeyError:  # written before a field was added: its default stands in for it
-            return self._made_anew(seq, kind, payload)
-        except (ValueError, TypeError, AttributeError) as error:
+            return self._made_anew(seq, kind, tree)
+        except (TypeError, AttributeError) as error:
             self._tell(f"events {seq}: its payload cannot be read: {error}")
             return []
 
-    def _made_anew(self, seq: int, kind: str, payload: str) -> Rows:
+    def _made_anew(self, seq: int, kind: str, tree: Any) -> Rows:
         try:
-            return index_rows(kind, plain(decode(KEPT[kind], payload)), self._context)
+            return index_rows(kind, plain(rebuild(KEPT[kind], tree)), self._context)
         except (KeyError, Corrupt) as error:
             self._tell(f"events {seq}: its payload cannot be read: {error}")
             return []
