@@ -238,10 +238,13 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
             long_minis += max(0, intent.side) * lots * market.mini_equivalent
             short_minis += max(0, -intent.side) * lots * market.mini_equivalent
     lots_held = book.lots(symbol)
+    others = [p.lots for (name, held), p in book.positions.items() if held == symbol and name != strategy.name]
     return PositionView(
         lots=lots_held,
         working_long_lots=sum(n for i, n in working if i.market == symbol and i.side > 0),
         working_short_lots=sum(n for i, n in working if i.market == symbol and i.side < 0),
+        others_long_lots=sum(max(0, lots) for lots in others),
+        others_short_lots=sum(max(0, -lots) for lots in others),
         value_usd=_margin_usd(book, symbol, lots_held),
         market_value_usd=market_value,
         family_value_usd=family_value,

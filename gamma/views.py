@@ -129,6 +129,8 @@ class LiquidityView:
 class PositionView:
     """Exposure before the order. Signed lots: + long or YES, - short or NO.
 
+    `lots` are the account's, net; `others_long_lots` and `others_short_lots` what other strategies hold in the market,
+    each side by itself and never below 0: theirs may end before this strategy's does.
     `value_usd`, `market_value_usd` and `family_value_usd` are what positions tie up, in this market and in
     its family. `family_long_minis` and `family_short_minis` are lots of the family in e-minis, held and
     working, each side by itself and never below 0.
@@ -137,6 +139,8 @@ class PositionView:
     lots: Num = 0
     working_long_lots: Num = 0
     working_short_lots: Num = 0
+    others_long_lots: Num = 0
+    others_short_lots: Num = 0
     value_usd: Num = 0.0
     market_value_usd: Num = 0.0
     family_value_usd: Num = 0.0

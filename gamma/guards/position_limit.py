@@ -18,10 +18,11 @@ _EXACT: Final = 1e-6
 class PositionLimit(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Deny an entry after which the position could pass its limit, by market in lots and by family in e-minis.
 
-        side * position + working on that side + order    <= lots_max[market]     [lots]
+        side * position + others against it + working on that side + order  <= lots_max[market]  [lots]
         family on that side + order * mini_equivalent     <= min(minis_max, the profile's most)    [e-minis]
 
-    Ten micros are one e-mini of their family; what works on the other side does not make room.
+    Ten micros are one e-mini of their family. What works on the other side does not make room, nor does what
+    other strategies hold there: theirs may end first.
     """
 
     id: ClassVar[str] = "G5"
@@ -50,7 +51,9 @@ class PositionLimit(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         if gap := missing(view, self.needs):
             return denied(Reason.INPUT_MISSING, {"input": gap})
         held, long = view.position, order.side > 0
-        lots = order.side * held.lots + (held.working_long_lots if long else held.working_short_lots) + order.lots
+        working = held.working_long_lots if long else held.working_short_lots
+        against = held.others_short_lots if long else held.others_long_lots
+        lots = order.side * held.lots + against + working + order.lots
         family_minis = held.family_long_minis if long else held.family_short_minis
         minis = family_minis + order.lots * view.market.mini_equivalent
         facts: dict[str, Fact] = {**self.reading(view), "now": float(lots), "minis": float(minis)}

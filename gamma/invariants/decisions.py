@@ -42,7 +42,7 @@ def over(book: Book, made: DecisionMade, intent: Intent) -> Iterator[str]:
     facts, market = limits["position_limit"], book.market(intent.market)
     working = [o for o in book.orders.values() if o.intent.kind is OrderKind.ENTRY and o.intent.side == side]
     in_market = sum(o.left_lots for o in working if o.intent.market == intent.market)
-    could_be = side * book.lots(intent.market) + in_market + lots
+    could_be = _on_side(book, intent) + in_market + lots
     if not could_be <= _number(facts, "limit"):
         yield f"with {cid} {intent.market} could come to {could_be} lots, above position_limit"
     held = [(book.market(p.market), max(0, side * p.lots)) for p in book.positions.values()]
@@ -51,6 +51,12 @@ def over(book: Book, made: DecisionMade, intent: Intent) -> Iterator[str]:
     fits = all(minis <= _number(facts, name) + _EXACT for name in ("minis_max", "profile_minis_max"))
     if market.mini_equivalent and not fits:
         yield f"with {cid} {market.family} could come to {minis:g} e-minis, above position_limit"
+
+
+def _on_side(book: Book, intent: Intent) -> int:
+    """Lots on the order's side, at worst: what other strategies hold against it may end first."""
+    held = [(who, intent.side * p.lots) for (who, market), p in book.positions.items() if market == intent.market]
+    return sum(lots if who == intent.strategy else max(0, lots) for who, lots in held)
 
 
 def _own(made: DecisionMade) -> Iterator[str]:

@@ -260,6 +260,15 @@ def test_exposure_counts_the_whole_family_with_what_works() -> None:
     assert seen(case).activity.working == (("MES", -2),)
 
 
+def test_each_strategy_knows_what_others_hold_against_it() -> None:
+    case = Case(strategy_rules("alpha", lots=2), strategy_rules("beta", lots=3))
+    case.enter()
+    case.enter(-1, lots=3, strategy="beta")
+    alpha, beta = seen(case, "alpha").position, seen(case, "beta").position
+    assert (alpha.lots, alpha.others_long_lots, alpha.others_short_lots) == (-1, 0, 3)
+    assert (beta.lots, beta.others_long_lots, beta.others_short_lots) == (-1, 2, 0)
+
+
 def test_a_market_of_another_family_does_not_count() -> None:
     other = replace(MES, family="other")
     markets: dict[str, Market] = {"MNQ": MNQ, "MES": other}

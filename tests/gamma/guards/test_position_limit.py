@@ -35,6 +35,20 @@ def test_a_short_position_counts_for_sells() -> None:
     assert TEN_MINIS(view, example_order(side=-1, lots=3)).lots == 0
 
 
+def test_what_another_strategy_holds_on_the_other_side_makes_no_room() -> None:
+    guard = PositionLimit(lots_max={"micro": 6}, minis_max=10)
+    # Another strategy is 5 short, and may get out first: then 7 long would be held.
+    hedged = example_view(position={"lots": -5, "others_short_lots": 5})
+    assert guard(hedged, example_order(lots=6)).lots == 6
+    assert guard(hedged, example_order(lots=7)).lots == 0
+    # The strategy's own 5 short are closed by the first 5 that it buys.
+    own = example_view(position={"lots": -5})
+    assert guard(own, example_order(lots=11)).lots == 11
+    assert guard(own, example_order(lots=12)).lots == 0
+    short = example_view(position={"lots": 5, "others_long_lots": 5})
+    assert guard(short, example_order(lots=7, side=-1)).lots == 0
+
+
 def test_event_contracts_are_limited_to_500_and_are_no_minis() -> None:
     market = {"kind": Kind.EVENT, "mini_equivalent": 0.0}
     position = {"lots": 450, "family_long_minis": 5.0}
