@@ -18,7 +18,7 @@ from gamma.chaos.kill import setting
 from gamma.chaos.kill.lives import KILLED, Death, died_at, installed, outlive
 from gamma.chaos.kill.nursery import Nursery
 from gamma.chaos.kill.person import Person
-from gamma.chaos.kill.points import SENDS, WRITES
+from gamma.chaos.kill.points import CREATIONS, FILES, SENDS, WRITES
 from gamma.chaos.observed import read
 from gamma.chaos.quirks import SETS
 from gamma.chaos.simulation import judge
@@ -30,6 +30,21 @@ _INSTALLED_SHARE: Final = 0.25
 _POINT_SHARE: Final = 2 / 3  # of those that are forked
 _STARTING_SHARE: Final = 0.4  # of those that are killed from outside
 _WAIT_FOR_POINT_S: Final = 2.0
+_OFTEN: Final = {
+    "CREATE": 110,
+    "INSERT": 250,
+    "SAVEPOINT": 70,
+    "RELEASE": 70,
+    "BEGIN": 30,
+    "UPDATE": 30,
+    "COMMIT": 30,
+    "GET": 70,
+    "POST": 8,
+    "DELETE": 3,
+    "PUT": 2,
+    "written": 400,
+    "synced": 30,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,17 +85,22 @@ def chain(seed: int, kills: int = KILLS) -> Outcome:
     return outcome
 
 
-def death(rng: random.Random) -> Death:
-    """How the next life ends."""
+def death(rng: random.Random, *, first: bool) -> Death:
+    """How the next life ends; only the first one makes the ledger's tables."""
     forked = rng.random() >= _INSTALLED_SHARE
     if forked and rng.random() < _POINT_SHARE:
-        point = rng.choice(rng.choice((WRITES, SENDS)))
-        rare = point in SENDS and "GET" not in point
-        nth = rng.randint(1, 3 if rare else 40)
-        return Death(forked=True, starting=False, after_s=_WAIT_FOR_POINT_S, point=point, nth=nth)
+        point = rng.choice(rng.choice((CREATIONS if first else WRITES, FILES, SENDS)))
+        return Death(
+            forked=True, starting=False, after_s=_WAIT_FOR_POINT_S, point=point, nth=rng.randint(1, often(point))
+        )
     starting = rng.random() < _STARTING_SHARE
     after_s = rng.uniform(0.0, (0.6 if forked else 1.8) if starting else 0.8)
     return Death(forked=forked, starting=starting, after_s=after_s)
+
+
+def often(point: str) -> int:
+    """How often a life passes the point in about a second of trading."""
+    return next(times for word, times in _OFTEN.items() if word in point)
 
 
 @final
@@ -96,7 +116,7 @@ class _Chain:
 
     def kill(self, number: int, nursery: Nursery) -> None:
         """One life, and its end."""
-        planned = death(self._rng)
+        planned = death(self._rng, first=number == 0)
         log = self._folder / f"life-{number:03d}.log"
         self._person.lift()
         if planned.forked:

@@ -6,6 +6,7 @@ One line of JSON on stdin is one life, and one line on stdout its exit code. It 
 the folder that it runs in, and throws that away.
 """
 
+import gc
 import json
 import os
 import signal
@@ -120,6 +121,8 @@ def _import_all() -> None:
     _entry_point()
     config = load(Path(setting.CONFIG), {})
     assemble(config, state_path=paper_state_path(config))
+    gc.collect()
+    gc.freeze()  # what is here for good need not be looked through by every child
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 
 from gamma import requests
 from gamma.chaos.kill import setting
 from gamma.chaos.observed import Received, Record
+from gamma.errors import GammaError
 from gamma.events import Command, FlattenRequested, HaltRequested, Level, OrderState, ResolveRequested, ResumeRequested
 from gamma.ledger.reader import Reader, Wanted
 
@@ -27,10 +29,10 @@ class Person:
 
     def lift(self) -> None:
         """Lift what halts, that the next life may trade."""
-        if self._ledger.exists():
-            with Reader.open(f"sqlite:///{self._ledger}") as reader:
-                for halt in reader.standing_halts():
-                    self._resume(halt["halt_id"])
+        # There may be no ledger yet, or one that its first start did not finish.
+        with suppress(GammaError), Reader.open(f"sqlite:///{self._ledger}") as reader:
+            for halt in reader.standing_halts():
+                self._resume(halt["halt_id"])
 
     def halt(self) -> None:
         """Take no new risk from here on."""

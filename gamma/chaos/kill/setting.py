@@ -21,10 +21,10 @@ START: Final = "2026-03-02"
 # The broker's calendar is behind ours, so that none of its times is of our future: ours stands still between two lives.
 BROKER_BEGIN_UTC_NS: Final = 1_767_225_600_000_000_000
 STRATEGIES: Final[Mapping[str, tuple[str, str, str]]] = {
-    "swing": ("MNQ", "stop_ticks = 40, target_ticks = 60", "{ break_even_r = 0.3, trail_from_r = 0.6, time_bars = 6 }"),
+    "swing": ("MNQ", "stop_ticks = 120, target_ticks = 180", "{ trail_from_r = 0.0, trail_atr = 4.0, time_bars = 6 }"),
     "scalp": ("MNQ", "limit = true", "{ time_bars = 2 }"),
     "index": ("MES", "stop_ticks = 24, target_ticks = 30, limit = true", "{ break_even_r = 0.5, time_bars = 4 }"),
-    "small": ("M2K", "stop_ticks = 30", "{ trail_from_r = 0.3, time_bars = 3 }"),
+    "small": ("M2K", "stop_ticks = 300", "{ trail_from_r = 0.0, trail_atr = 15.0, time_bars = 4 }"),
 }
 _HEAD: Final = """
 [gamma]

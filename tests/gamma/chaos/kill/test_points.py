@@ -13,7 +13,7 @@ import pytest
 
 from gamma.chaos.kill.chain import death
 from gamma.chaos.kill.lives import died_at
-from gamma.chaos.kill.points import SENDS, WRITES
+from gamma.chaos.kill.points import CREATIONS, FILES, SENDS, WRITES
 from tests.gamma.chaos.test_server import recorded, serving
 
 WRITER = """
@@ -22,8 +22,10 @@ from sqlalchemy import create_engine, text
 arm({point!r}, 1)
 with create_engine("sqlite:///t.db", isolation_level="AUTOCOMMIT").connect() as db:
     db.execute(text("CREATE TABLE t (n)"))
-    for statement in ("BEGIN", "INSERT INTO t VALUES (1)", "COMMIT"):
-        db.exec_driver_sql(statement)
+    raw = db.connection.dbapi_connection
+    raw.execute("BEGIN")
+    db.exec_driver_sql("INSERT INTO t VALUES (1)")
+    raw.execute("COMMIT")
 """
 SENDER = """
 import asyncio
@@ -52,6 +54,13 @@ def test_a_process_dies_exactly_before_or_after_a_write(tmp_path: Path, point: s
         assert db.execute("SELECT COUNT(*) FROM t").fetchone() == (kept,)
 
 
+@pytest.mark.parametrize("point", FILES)
+def test_a_process_dies_in_the_middle_of_a_commit(tmp_path: Path, point: str) -> None:
+    assert die(tmp_path, WRITER.format(point=point))[0] == point
+    with closing(sqlite3.connect(tmp_path / "t.db")) as db:
+        assert db.execute("SELECT name FROM sqlite_schema").fetchall() == []
+
+
 @pytest.mark.parametrize(
     ("point", "arrives"), [("POST half sent", False), ("after POST was sent", True), ("after POST was answered", True)]
 )
@@ -66,8 +75,8 @@ def test_what_was_sent_whole_arrives_though_its_sender_is_dead(tmp_path: Path, p
 
 def test_deaths_are_drawn_at_every_point_and_in_every_way() -> None:
     rng = random.Random(1)
-    drawn = [death(rng) for _ in range(4_000)]
-    assert {d.point for d in drawn} == {"", *WRITES, *SENDS}
-    assert {(d.forked, d.starting) for d in drawn if not d.point} == {
-        (a, b) for a in (True, False) for b in (True, False)
-    }
+    first, later = ([death(rng, first=first) for _ in range(3_000)] for first in (True, False))
+    assert {d.point for d in later} == {"", *WRITES, *FILES, *SENDS}
+    assert {d.point for d in first} == {"", *CREATIONS, *FILES, *SENDS}
+    ways = {(d.forked, d.starting) for d in later if not d.point}
+    assert ways == {(a, b) for a in (True, False) for b in (True, False)}
