@@ -52,6 +52,8 @@ def cut(seed: int) -> Trial:
         with folder_for("cuts") as folder:
             for name, content in surviving(done, rng, BROKER_FILES if broker_runs_on else "").items():
                 (folder / name).write_bytes(content)
+            if rng.random() < 0.25:  # the index of the WAL is never synced: after a cut anything may be in it
+                (folder / "gamma.db-shm").write_bytes(rng.randbytes(32_768))
             past += (act for act in done if act.did is Did.MARK)
             violations += kept(folder, Promise.of(past))
             try:
