@@ -7,7 +7,8 @@ from gamma.bars import Bar
 from gamma.book import Book, fold
 from gamma.errors import ConfigInvalid
 from gamma.events import BarClosed, SessionOpened, SignalMade
-from gamma.guards import inert
+from gamma.feeds import Feed, LiveFeed
+from gamma.guards import Guard, Punctual, inert
 from gamma.outlook import look
 from gamma.rules import StrategyRules
 
@@ -17,7 +18,8 @@ PROBE_BARS: Final = 60
 def prove_guards(assembly: Assembly, book: Book) -> None:
     """Let every guard look at a scratch book that has seen some bars and a session of its market.
 
-    Raises: ConfigInvalid, which names the guard, the strategy and the inputs that are not there.
+    Raises: ConfigInvalid, which names the guard, the strategy and the inputs that are not there, or the bars that
+        are too long for a guard that must act in time.
     """
     for strategy in assembly.rules.strategies.values():
         view = look(_probe(assembly, book, strategy), assembly.rules, strategy, _signal(strategy))
@@ -27,6 +29,17 @@ def prove_guards(assembly: Assembly, book: Book) -> None:
                     f"[guards.{name}] of strategy {strategy.name} is inert: it needs {', '.join(gaps)}, which "
                     "this account, broker or feed does not give; supply it, or take the guard out of `guards`"
                 )
+            _prove_in_time(assembly.feed, name, guard, strategy.name)
+
+
+def _prove_in_time(feed: Feed, name: str, guard: Guard, strategy: str) -> None:
+    """On a live feed time goes on between bars; on any other nobody looks before the next one."""
+    if isinstance(guard, Punctual) and not isinstance(feed, LiveFeed) and feed.bar_s > guard.looks_every_max_s:
+        raise ConfigInvalid(
+            f"[guards.{name}] of strategy {strategy} would be too late: it must look every "
+            f"{guard.looks_every_max_s:g} s, and a bar of the feed is {feed.bar_s} s long; give shorter bars, or the "
+            "guard more time"
+        )
 
 
 def _probe(assembly: Assembly, book: Book, strategy: StrategyRules) -> Book:

@@ -120,6 +120,14 @@ class Leeway(Protocol):
     def leeway(self, view: View) -> float: ...
 
 
+@runtime_checkable
+class Punctual(Protocol):
+    """A guard that must act before a moment, and so must be asked at least once in so long [s]."""
+
+    @property
+    def looks_every_max_s(self) -> float: ...
+
+
 def passed(order: OrderView, facts: Mapping[str, Fact] | None = None) -> Verdict:
     """The whole order goes through."""
     return Verdict(lots=order.lots, facts=facts or {})

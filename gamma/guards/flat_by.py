@@ -21,7 +21,8 @@ class FlatBy(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         still not flat: close, halt, page     to T [s] <= verify_before_s
 
     T = min(the profile's time, the calendar's close - a margin): on a full day 16:59 New York. An unknown
-    position is not flat.
+    position is not flat. Where time is that of the bars (a file, the simulator), none may be longer than
+    `flat_before_s`: else no bar need end in time, and gamma does not start.
     """
 
     id: ClassVar[str] = "G23"
@@ -41,6 +42,11 @@ class FlatBy(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         if not self.cancel_before_s > self.flat_before_s > self.verify_before_s:
             raise ValueError("cancel_before_s must be above flat_before_s, and that above verify_before_s")
         return self
+
+    @property
+    def looks_every_max_s(self) -> float:
+        """The last stretch in which a position can be closed in time [s]."""
+        return self.flat_before_s
 
     def __call__(self, view: View, order: OrderView) -> Verdict:
         if not view.control.calendar_agrees:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gamma.effects import Tick
+from gamma.errors import ConfigInvalid
 from gamma.events import (
     DayStarted,
     DecisionMade,
@@ -127,6 +128,15 @@ def test_each_quarter_of_an_hour_is_decided_on_once_and_each_day_begins_once(liv
     assert [slot for slot in slots if slot in set(expected)] == slots
     assert len(slots) == len(set(slots))
     assert [f.date for f in told if isinstance(f, DayStarted)] == list(SESSIONS)
+
+
+def test_bars_too_long_to_be_flat_in_time_are_refused(tmp_path: Path) -> None:
+    guard = GUARDS.replace("= 900", "= 899")
+    write_config(tmp_path, guards=("safety_halt", "flat_by"), more=f"{guard}\n")
+    path = tmp_path / "config.toml"
+    path.write_text(path.read_text().replace("seed = 1\n", "seed = 1\nbar_s = 900\n"))
+    with pytest.raises(ConfigInvalid, match=r"\[guards.flat_by\] of strategy mnq would be too late: .* every 899 s"):
+        trade(tmp_path, bars=1)
 
 
 @pytest.mark.slow
