@@ -271,7 +271,7 @@ def ill_formed(bars: Sequence[Bar]) -> Iterator[str]:
     """What is wrong with bars that were let through."""
     for bar in bars:
         prices = (bar.open_points, bar.high_points, bar.low_points, bar.close_points)
-        if not all(0 < price < math.inf for price in prices):
+        if not all(0 < price <= 1e9 for price in prices):
             yield f"a price that is none: {bar}"
         if not max(prices) == bar.high_points >= bar.low_points == min(prices):
             yield f"prices out of order: {bar}"

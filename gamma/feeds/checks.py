@@ -15,6 +15,9 @@ UNKNOWN_NS: Final = int(np.iinfo(np.int64).min)
 EARLIEST_NS: Final = 315_532_800 * NS  # 1980-01-01
 LATEST_NS: Final = 4_102_444_800 * NS  # 2100-01-01
 OFF_TICK: Final = 1e-4
+# Beyond these a price is no whole number of ticks any more that arithmetic is exact in.
+PRICE_MIN_POINTS: Final = 1e-6
+PRICE_MAX_POINTS: Final = 1e9
 PRICE_FIELDS: Final = ("open", "high", "low", "close")
 
 
@@ -98,10 +101,17 @@ class Columns:
 
 
 def _held(column: pl.Series, row: int) -> object:
-    try:
-        return column[row]
-    except (ValueError, OverflowError, pl.exceptions.PanicException):
-        return column.to_physical()[row]  # a day that Python's calendar does not reach
+    """The value as it is written; of a moment that no calendar reaches, its number."""
+    number = column.to_physical()[row]
+    if column.dtype.is_temporal() and number is not None:
+        a_day = 1 if column.dtype == pl.Date else {"ms": 1, "us": 10**3, "ns": 10**6}[_unit(column.dtype)] * 86_400_000
+        if not 0 <= number <= LATEST_NS // NS // 86_400 * a_day:
+            return number
+    return column[row]
+
+
+def _unit(dtype: pl.DataType) -> str:
+    return dtype.time_unit if isinstance(dtype, pl.Datetime) else "ns"
 
 
 def check(columns: Columns) -> tuple[NDArray[np.int64], list[BadRow]]:
@@ -128,6 +138,8 @@ def _faults(columns: Columns) -> list[tuple[str, str, NDArray[np.bool_]]]:
     for name in PRICE_FIELDS:
         faults.append((name, "is no finite price", ~np.isfinite(prices[name])))
         faults.append((name, "is not above 0", ~(prices[name] > 0)))
+        faults.append((name, "is too small to be a price", prices[name] < PRICE_MIN_POINTS))
+        faults.append((name, "is too large to be a price", prices[name] > PRICE_MAX_POINTS))
     for name, column in columns.optional.items():
         faults.append((name, "is no number", columns.unreadable[name] | np.isinf(column)))
         faults.append((name, "is negative", column < 0))

@@ -78,6 +78,13 @@ def test_a_moment_beyond_all_calendars_is_named(tmp_path: Path, column: pl.Serie
     assert f"{path}, row " in refused(path, Wanted(skip_bad=True, timezone="America/New_York"))
 
 
+@pytest.mark.parametrize(("price", "said"), [("1e300", "is too large to be a price"), ("1e-300", "is too small")])
+def test_a_price_that_no_tick_can_count_is_named(csv_file: Write, price: str, said: str) -> None:
+    path = csv_file(f"{T}{PRICES}", f"{T + 60},{price},{price},{price},{price},1", f"{T + 120}{PRICES}")
+    assert f"{path}, line 3, field open: '{price}' {said}" in refused(path)
+    assert len(load_bars(path, "MNQ", SKIP_BAD).series) == 2
+
+
 def test_a_time_that_the_clocks_leap_over_is_none(csv_file: Write, tmp_path: Path) -> None:
     """On 2026-03-08 New York goes from 01:59:59 to 03:00:00."""
     times = ["2026-03-08 01:58:00", "2026-03-08 01:59:00", "2026-03-08 02:30:00", "2026-03-08 03:00:00"]
