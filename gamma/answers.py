@@ -34,9 +34,11 @@ from gamma.vigil import watch
 
 
 def on_accepted(turn: Turn, event: OrderAccepted) -> None:
-    """The broker has the order; one that was taken for absent is adopted and cancelled."""
+    """The broker has the order, or tells its own name of it; one that was taken for absent is adopted and cancelled."""
     order = turn.book.orders.get(event.client_order_id)
-    if order is None or order.live or (order.ended and order.state is not OrderState.ABSENT):
+    if order is None or (order.ended and order.state is not OrderState.ABSENT):
+        return
+    if order.live and (order.broker_order_id or not event.broker_order_id):
         return
     turn.record(event)
     _adopt(turn, order)
@@ -108,15 +110,41 @@ def on_lost(turn: Turn, event: OrderLost) -> None:
 def on_missed(turn: Turn, event: OrderMissed) -> None:
     """Absence needs proof: one final look, or enough complete looks, far enough apart, after the quiet window."""
     order = turn.book.orders.get(event.client_order_id)
+    if order is not None and order.live and not event.final:
+        _unlisted(turn, event)
     if order is None or order.state not in (OrderState.UNKNOWN, OrderState.QUARANTINED):
         return
     turn.record(event)
     can = turn.rules.capabilities
-    looks = _spaced(turn.book.orders[event.client_order_id].misses_utc_ns, round(can.absence_spacing_s * 1e9))
+    looks = _looks(turn, event.client_order_id)
     waited_s = (turn.now - order.intent.ts_event_utc_ns) / 1e9
     if event.final or (looks >= can.absence_listings and waited_s >= can.quiet_window_s):
         turn.record(OrderAbsent(client_order_id=event.client_order_id, actor="reconcile", ts_event_utc_ns=turn.now))
         tend(turn)
+
+
+def _unlisted(turn: Turn, event: OrderMissed) -> None:
+    """An order that works is shown no more: after some such looks a person is told, once, and it stays as it is."""
+    enough = turn.rules.capabilities.absence_listings
+    if _looks(turn, event.client_order_id) >= enough:
+        return
+    turn.record(event)
+    if _looks(turn, event.client_order_id) >= enough:
+        intent = turn.book.orders[event.client_order_id].intent
+        turn.tell(
+            notices.order_unlisted(
+                turn.now,
+                client_order_id=intent.client_order_id,
+                market=intent.market,
+                lots=intent.side * intent.lots,
+            )
+        )
+
+
+def _looks(turn: Turn, client_order_id: str) -> int:
+    """How many complete looks, far enough apart, did not show the order."""
+    spacing_ns = round(turn.rules.capabilities.absence_spacing_s * 1e9)
+    return _spaced(turn.book.orders[client_order_id].misses_utc_ns, spacing_ns)
 
 
 def _spaced(times_utc_ns: tuple[int, ...], spacing_ns: int) -> int:

@@ -333,7 +333,7 @@ class OrderLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderMissed:
-    """A complete listing of the broker's did not show an unknown order; `final` when that is proof."""
+    """A complete look at the broker's did not show an order; `final` when that is proof of an unknown one's absence."""
 
     client_order_id: str
     final: bool

@@ -189,6 +189,16 @@ def order_late(ts_event_utc_ns: int, *, client_order_id: str, market: str, lots:
     return _warning(ts_event_utc_ns, f"order_late:{client_order_id}", "Late order", text, facts)
 
 
+def order_unlisted(ts_event_utc_ns: int, *, client_order_id: str, market: str, lots: int) -> Notice:
+    """An order that works is neither on the broker's lists nor known there by its own id; `lots` signed."""
+    facts = _order(client_order_id, market, lots)
+    text = (
+        "It should work, and the broker does not tell of it any more. It counts as working. Look at the broker's own "
+        f"page; when it is over: gamma resolve {client_order_id} --as absent"
+    )
+    return _warning(ts_event_utc_ns, f"order_unlisted:{client_order_id}", "Order not listed", text, facts)
+
+
 def order_foreign(
     ts_event_utc_ns: int, *, client_order_id: str, market: str, lots: int, ours: bool, again: bool = False
 ) -> Notice:

@@ -14,6 +14,7 @@ from gamma.events import (
     ModelFailed,
     OrderAbsent,
     OrderAccepted,
+    OrderCanceled,
     OrderKind,
     OrderState,
     PeakRebased,
@@ -151,6 +152,11 @@ def on_resolve(turn: Turn, event: ResolveRequested) -> None:
     """A person says what became of an order."""
     cid = event.client_order_id
     order = turn.book.orders.get(cid)
+    if order is not None and order.live and order.misses_utc_ns and event.outcome == "absent":
+        turn.record(OrderCanceled(client_order_id=cid, ts_event_utc_ns=turn.now))
+        tend(turn)
+        turn.answer(event.command_id, True, f"{cid}, which the broker does not list, is over")
+        return
     if order is None or order.state not in (OrderState.UNKNOWN, OrderState.QUARANTINED):
         turn.answer(event.command_id, False, f"{cid} is no unresolved order")
         return

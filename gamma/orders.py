@@ -112,6 +112,7 @@ def fill_order(order: Order, fill: Fill, ts_utc_ns: int = 0) -> Order:
         late=order.late or order.state in (OrderState.ABSENT, OrderState.REJECTED),
         filled_lots=filled,
         execution_ids=order.execution_ids | {fill.execution_id},
+        misses_utc_ns=(),
     )
 
 

@@ -4,7 +4,8 @@ Fills come first, always: an order is only called over when every execution that
 it is booked. What a listing does not show is never read as cancelled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from gamma.book import Book
 from gamma.events import (
@@ -21,6 +22,8 @@ from gamma.events import (
 )
 from gamma.orders import Order
 from gamma.ports import BrokerOrder, Found, Lookup, NotListed
+
+NS: Final = 1_000_000_000
 
 
 def order_events(book: Book, seen: Sequence[BrokerOrder], now_utc_ns: int) -> list[Event]:
@@ -61,6 +64,26 @@ def lookup_events(book: Book, lookups: Mapping[str, Lookup], now_utc_ns: int) ->
     return events
 
 
+def unlisted_events(book: Book, unlisted: Collection[str], now_utc_ns: int, quiet_window_s: float) -> list[Event]:
+    """Working orders that a complete look did not show, though they were sent long enough ago to be shown.
+
+    It says nothing of what became of them. The stop and target of an entry need not be there before it has traded.
+    """
+    looked_for = (book.orders[cid] for cid in book.orders if cid in unlisted)
+    return [
+        OrderMissed(client_order_id=order.intent.client_order_id, final=False, ts_event_utc_ns=now_utc_ns)
+        for order in looked_for
+        if order.live
+        and now_utc_ns - order.intent.ts_event_utc_ns >= quiet_window_s * NS
+        and (not order.intent.parent or _has_traded(book, order.intent.parent))
+    ]
+
+
+def _has_traded(book: Book, client_order_id: str) -> bool:
+    order = book.orders.get(client_order_id)
+    return order is None or order.filled_lots > 0
+
+
 def foreign_events(book: Book, open_orders: Sequence[BrokerOrder], prefix: str, now_utc_ns: int) -> list[Event]:
     """Working orders that this ledger did not issue; one under an id of our form proves a second daemon."""
     return [
@@ -97,11 +120,13 @@ def _told(order: Order, told: BrokerOrder, now_utc_ns: int) -> list[Event]:
     if told.state is OrderState.REJECTED:
         return [OrderRejected(client_order_id=cid, code="rejected", text="by the broker", ts_event_utc_ns=now_utc_ns)]
     events: list[Event] = []
-    if not order.live:
+    ends = told.state in (OrderState.CANCELED, OrderState.EXPIRED) and complete
+    unnamed = told.broker_order_id and not order.broker_order_id and not ends
+    if not order.live or unnamed:
         events.append(
             OrderAccepted(client_order_id=cid, broker_order_id=told.broker_order_id, ts_event_utc_ns=now_utc_ns)
         )
-    if told.state in (OrderState.CANCELED, OrderState.EXPIRED) and complete:
+    if ends:
         expired = told.state is OrderState.EXPIRED
         events.append(OrderCanceled(client_order_id=cid, expired=expired, ts_event_utc_ns=now_utc_ns))
     elif order.intent.kind is OrderKind.STOP and told.price_ticks != order.price_ticks:

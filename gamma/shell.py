@@ -33,7 +33,7 @@ from gamma.events import (
 )
 from gamma.notices import Notice
 from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Rejected
-from gamma.reconcile import believable, foreign_events, lookup_events, order_events, position_events
+from gamma.reconcile import believable, foreign_events, lookup_events, order_events, position_events, unlisted_events
 from gamma.rules import Rules
 
 T = TypeVar("T")
@@ -193,10 +193,13 @@ class Shell:
             self._marker = page.marker
 
     async def _ask_live(self) -> None:
-        live = [cid for cid, o in self.book.orders.items() if o.live]
+        live = {cid: o.broker_order_id for cid, o in self.book.orders.items() if o.live}
         if live:
             told = await self._hear(self.broker.orders(live))
             await self.feed(*order_events(self.book, told, self.now()))
+            unlisted = live.keys() - {order.client_order_id for order in told}
+            quiet_s = self.rules.capabilities.quiet_window_s
+            await self.feed(*unlisted_events(self.book, unlisted, self.now(), quiet_s))
 
     async def _carry_out(self, sending: Send | Ask) -> list[Event]:
         intent = sending.intent
@@ -212,8 +215,10 @@ class Shell:
 
     async def _subject(self, intent: Intent) -> list[Event]:
         """After a cancel or replace the order itself is asked; its fills come with the next poll, first."""
+        order = self.book.orders.get(intent.subject)
+        known_as = order.broker_order_id if order is not None else ""
         try:
-            told = await self._hear(self.broker.orders([intent.subject]))
+            told = await self._hear(self.broker.orders({intent.subject: known_as}))
         except Transient:  # the poll asks again
             return []
         return order_events(self.book, told, self.now())

@@ -181,10 +181,10 @@ class PaperBroker:
         order = self._current().orders.get(client_order_id)
         return NotListed(final=True) if order is None else Found(order=order.told())
 
-    async def orders(self, client_order_ids: Sequence[str]) -> Sequence[BrokerOrder]:
+    async def orders(self, wanted: Mapping[str, str]) -> Sequence[BrokerOrder]:
         """Those of the named orders that are known."""
         known = self._current().orders
-        return [known[i].told() for i in client_order_ids if i in known]
+        return [known[i].told() for i in wanted if i in known]
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """What works, in the order in which it came."""

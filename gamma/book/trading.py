@@ -140,8 +140,10 @@ def _accepted(book: Book, event: OrderAccepted) -> Book:
         return book
     if not order.moves_position:
         return replace(book, orders=without(book.orders, event.client_order_id))
-    named = replace(order, broker_order_id=event.broker_order_id)
-    return _move(book, named, OrderState.ACKED, event.ts_event_utc_ns)
+    # Of an order that works it is the broker's name for it that is news.
+    named = replace(order, broker_order_id=event.broker_order_id or order.broker_order_id, misses_utc_ns=())
+    state = order.state if order.live else OrderState.ACKED
+    return _move(book, named, state, event.ts_event_utc_ns)
 
 
 def _rejected(book: Book, event: OrderRejected) -> Book:

@@ -143,17 +143,17 @@ class ChaosBroker:
     async def find(self, client_order_id: str) -> Lookup:
         """Look for an order; not to see it proves nothing by itself."""
         try:
-            found = await self.orders([client_order_id])
+            found = await self.orders({client_order_id: ""})
         except Transient as error:
             return Inconclusive(text=str(error))
         return Found(order=found[0]) if found else NotListed(final=False)
 
-    async def orders(self, client_order_ids: Sequence[str]) -> Sequence[BrokerOrder]:
-        """Those of the named orders that the broker tells of: by its own name where we know it, else on its lists."""
+    async def orders(self, wanted: Mapping[str, str]) -> Sequence[BrokerOrder]:
+        """Those of the named orders that the broker tells of: by its own name where it is known, else on its lists."""
         found, unnamed = [], []
-        for client_order_id in client_order_ids:
-            order_id = self._ids.get(client_order_id)
-            if order_id is None:
+        for client_order_id, known_as in wanted.items():
+            order_id = self._ids.get(client_order_id, known_as)
+            if not order_id:
                 unnamed.append(client_order_id)
             elif (order := await self._one(f"/orders/{order_id}")) is not None:
                 if order.broker_order_id != order_id:

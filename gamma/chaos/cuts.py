@@ -179,7 +179,7 @@ async def _truth(config: Config, ids: Sequence[str]) -> _Truth:
         fills += page.fills
         page = await broker.fills_since(page.marker)
     told = _Truth(
-        orders=await broker.orders(ids),
+        orders=await broker.orders(dict.fromkeys(ids, "")),
         working={order.client_order_id for order in await broker.open_orders()},
         fills=fills,
         positions=dict(await broker.positions()),

@@ -121,7 +121,7 @@ async def _ask(broker: "Broker", book: "Book") -> "Seen":
             break
         marker = page.marker
     return Seen(
-        orders=await broker.orders([cid for cid, order in book.orders.items() if order.live]),
+        orders=await broker.orders({cid: order.broker_order_id for cid, order in book.orders.items() if order.live}),
         open_orders=await broker.open_orders(),
         fills=fills,
         positions=await broker.positions(),

@@ -132,6 +132,7 @@ def test_each_wording_has_a_title_a_text_and_a_key() -> None:
         notices.order_unknown(TS, **order, cause="timeout"),  # type: ignore[arg-type]
         notices.order_quarantined(TS, **order),  # type: ignore[arg-type]
         notices.order_late(TS, **order),  # type: ignore[arg-type]
+        notices.order_unlisted(TS, **order),  # type: ignore[arg-type]
         notices.order_foreign(TS, ours=True, **order),  # type: ignore[arg-type]
         notices.order_rejected(TS, client_order_id="g1-1-7", market="MNQ", code="E1", cause="margin"),
         notices.balance_mismatch(TS, book_usd=1.0, broker_usd=2.0),

@@ -38,7 +38,7 @@ def test_an_empty_account_is_told_as_empty(stall: Stall) -> None:
     assert stall.fills() == []
     assert stall.run(stall.broker.positions()) == {}
     assert stall.run(stall.broker.open_orders()) == []
-    assert stall.run(stall.broker.orders(["g-1-1"])) == []
+    assert stall.run(stall.broker.orders({"g-1-1": ""})) == []
 
 
 def test_a_market_order_fills_and_is_told_with_its_money(stall: Stall) -> None:
