@@ -1,4 +1,4 @@
-"""Make the pages of sizers, guards and reasons from the code, so that they cannot say anything else.
+"""Make the pages of sizers, guards, reasons and invariants from the code, so that they cannot say anything else.
 
 python docs/make_pages.py
 """
@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from gamma import plugins, reasons
 from gamma.complaints import toml
+from gamma.invariants import INVARIANTS
 from gamma.plugins import GUARDS, OURS, SIZERS
 from gamma.reasons import Reason
 
 DOCS: Final = Path(__file__).parent
 MADE: Final = "<!-- Made from the code by `python docs/make_pages.py`; do not edit. -->"
-PART: Final = re.compile(r"(<!-- made: limits -->\n).*?(<!-- end -->)", re.DOTALL)
+PART: Final = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CAPS: Final = ("_cap", "_buffer")
 LEFT_OUT: Final = ("Shapes:", "Raises:")
 BOUNDS: Final = (("exclusiveMinimum", ">"), ("minimum", ">="), ("exclusiveMaximum", "<"), ("maximum", "<="))
@@ -51,13 +52,24 @@ ledger, in `--json` and in alerts.
 
 def pages() -> dict[str, str]:
     """Every made page by its name, as it should be."""
-    recommended = (DOCS / "recommended.md").read_text(encoding="utf-8")
     return {
         "sizers.md": _sizers(),
         "guards.md": _guards(),
         "reasons.md": _reasons(),
-        "recommended.md": PART.sub(lambda part: f"{part[1]}\n{_limits()}\n{part[2]}", recommended),
+        "recommended.md": _with_part("recommended.md", _limits()),
+        "reliability.md": _with_part("reliability.md", _invariants()),
     }
+
+
+def _with_part(name: str, made: str) -> str:
+    """A page that is written by hand but for one part."""
+    written = (DOCS / name).read_text(encoding="utf-8")
+    return PART.sub(lambda part: f"{part[1]}\n{made}\n{part[3]}", written)
+
+
+def _invariants() -> str:
+    rows = [f"| {i.name} | {i.holds} | {i.checked_by} |" for i in INVARIANTS]
+    return "\n".join(["| | what must hold | where that is looked at |", "|---|---|---|", *rows, ""])
 
 
 def main() -> None:

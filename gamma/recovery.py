@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from gamma.book import Book, Setup, fold, open_book
-from gamma.errors import ConfigInvalid
-from gamma.events import DecisionMade
+from gamma.errors import ConfigInvalid, InvariantBroken
+from gamma.events import DecisionMade, Recorded
 from gamma.ledger import Ledger
 from gamma.rules import Rules
 
@@ -12,11 +12,12 @@ from gamma.rules import Rules
 def recover(setup: Setup, rules: Rules, ledger: Ledger) -> Book:
     """Fold every fact that the ledger holds; of decisions the last slot is enough, which the ticks tell.
 
-    Raises: ConfigInvalid when a position's strategy is no longer in the config: nobody would manage it.
+    Raises: InvariantBroken when the facts could not have happened; ConfigInvalid when a position's strategy is no
+        longer in the config: nobody would manage it.
     """
     book, ts_last = open_book(setup), 0
     for fact in ledger.facts(without={DecisionMade}):
-        book = fold(book, fact)
+        book = _folded(book, fact)
         ts_last = max(ts_last, fact.ts_event_utc_ns)
     slots = {name: slot for name in rules.strategies if (slot := ledger.last_tick(name)) is not None}
     book = replace(book, slots=slots, ts_event_utc_ns=ts_last)
@@ -25,3 +26,11 @@ def recover(setup: Setup, rules: Rules, ledger: Ledger) -> Book:
         held = ", ".join(f"{p.lots:+d} {p.market} of {p.strategy}" for p in orphans)
         raise ConfigInvalid(f"open: {held}; keep that strategy in the config until its position is closed")
     return book
+
+
+def _folded(book: Book, fact: Recorded) -> Book:
+    try:
+        return fold(book, fact)
+    except InvariantBroken as error:
+        mend = "nothing is traded until it is mended: run gamma doctor, which lists all that is wrong and what to do"
+        raise InvariantBroken(f"{error}; {mend}") from error

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, final
 
 from gamma.book import Book, Setup, durable, fold, open_book
 from gamma.effects import Tick
-from gamma.errors import InvariantBroken
+from gamma.errors import GammaError, InvariantBroken
 from gamma.events import (
     BootStarted,
     DayStarted,
@@ -97,7 +97,6 @@ class Audit:
             DecisionMade: self._decision,
             OrderIntended: self._intended,
             OrderFilled: self._filled,
-            TradeClosed: self._trade,
         }
 
     def take(self, seq: int, ts_recorded_utc_ns: int, record: object) -> None:
@@ -152,11 +151,18 @@ class Audit:
         elif isinstance(fact, _Answer):
             self._answer(fact)
         step.wanted += alerts.wanted(self.book, fact)
+        before = self.book
         try:
-            self.book = fold(self.book, fact)
+            self.book = fold(before, fact)
         except InvariantBroken as error:
             name, _, text = str(error).partition(": ")
             self._tell(name if name in NAMES else "I7", [text or name])
+        except (GammaError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            self._tell("I13", [f"{type(fact).__name__} cannot be folded: {type(error).__name__}: {error}"])
+        if self.book is not before and isinstance(fact, OrderFilled):
+            self._sums.fill(fact.fill)
+        elif isinstance(fact, TradeClosed):
+            self._sums.trade(fact.trade)
 
     def _boot(self, fact: BootStarted) -> None:
         self._count(I11=1)
@@ -217,10 +223,6 @@ class Audit:
             return
         if fill.client_order_id not in self.book.orders:
             self._step.strangers.add(fill.client_order_id or fill.execution_id)
-        self._sums.fill(fill)
-
-    def _trade(self, fact: TradeClosed) -> None:
-        self._sums.trade(fact.trade)
 
     # --- ticks --------------------------------------------------------------------------------------
 

@@ -203,6 +203,7 @@ def test_a_sound_history_breaks_nothing() -> None:
         ("I10", seen(control__kill_switch=True)),
         ("I11", lambda history: history.append((99, CASE.of(BootStarted)[-1]))),
         ("I12", facts_of_step("order_rate", limit=0)),
+        ("I13", again(OrderFilled, 3, fill__execution_id="y1", fill__market="NOWHERE")),
         ("I14", again(Tick)),
         ("I14", dropped(Tick)),
         ("I14", changed(DecisionMade, 1, slot_utc_ns=0)),
