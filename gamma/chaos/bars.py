@@ -54,6 +54,7 @@ _COLUMNS: Final = ("ts", "open", "high", "low", "close", "volume", "spread", "sy
 _PLACE: Final = re.compile(r"bars\.(csv|parquet)|time zone|^MNQ: |^XAU_USD: |^SPX: |^KXBTC-1: ")
 _PYTHON: Final = re.compile(r"Traceback|<class|object at 0x|NoneType|\('\w+',|\{'\w+':")
 _LINE_MAX: Final = 1_000
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files that are made by the hundred thousand wait for no disk
 
 Row = list[Any]
 
@@ -252,7 +253,7 @@ def read(given: Given) -> list[Bar]:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=_MEMORY if _MEMORY.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

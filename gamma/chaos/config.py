@@ -32,6 +32,7 @@ CANARY: Final = "k4n4ryk4n4ryk4n4ryk4n4ryk4n4ryk4n4ry"
 _MARK: Final = "k4n4ry"
 _SECRET_KEYS: Final = ("discord_critical", "discord_routine", "dead_man_url", "secret", "token", "database")
 _LINE_MAX: Final = 1_000
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files that are made by the hundred thousand wait for no disk
 _LINES_MAX: Final = 60
 _PLACE: Final = re.compile(r"\[[^\]]+\]|line \d+|end of document|env GAMMA__|credential |^config\b|config\.toml")
 _PYTHON: Final = re.compile(
@@ -184,7 +185,7 @@ def started(given: Given) -> Config:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=_MEMORY if _MEMORY.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "config.toml").touch(mode=0o600)
     return folder

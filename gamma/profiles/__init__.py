@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final, Generic, Literal, TypeVar, final
 
@@ -130,7 +131,7 @@ def load_profile(name: str, overrides: Mapping[str, object] | None = None) -> Pr
     """
     if name not in profile_names():
         raise ConfigInvalid(f"[account] profile {name!r} does not exist; known: {', '.join(profile_names())}")
-    rules = tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    rules = dict(_shipped(name))
     for field, value in (overrides or {}).items():
         rules[field] = _overridden(name, rules, field, value)
     try:
@@ -142,6 +143,11 @@ def load_profile(name: str, overrides: Mapping[str, object] | None = None) -> Pr
         raise ConfigInvalid(
             f"[account.overrides] {field} = {shown((overrides or {}).get(field))}: {first['msg'].lower()}"
         ) from None
+
+
+@cache
+def _shipped(name: str) -> Mapping[str, object]:
+    return tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def stale(profile: Profile, on_date: date, max_age_days: int = VERIFIED_AGE_MAX_DAYS) -> tuple[str, ...]:
