@@ -33,20 +33,33 @@ MACHINE: Final = Machine()
 class Steady:
     """The wall clock as it was at the start, carried on by the monotonic one.
 
-    A deadline that is reckoned in it neither comes early nor late when somebody sets the clock.
+    A deadline that is reckoned in it neither comes early nor late when somebody sets the clock. Where the wall clock
+    was wrong at the start, it stands still until what is known to be past is past by that clock too.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._wall, self._monotonic = clock.wall_ns(), clock.monotonic_ns()
+        self._past_ns = 0
+
+    def know_past(self, ts_utc_ns: int) -> None:
+        """Take note of a time that is past: that of something that has happened."""
+        self._past_ns = max(self._past_ns, ts_utc_ns)
 
     def now_ns(self) -> int:
         """Time since 1970, UTC [ns], as the wall clock would tell it had nobody touched it."""
+        return max(self._past_ns, self._carried_ns())
+
+    def _carried_ns(self) -> int:
         return self._wall + self._clock.monotonic_ns() - self._monotonic
 
     def elapsed_s(self) -> float:
         """How long it has run [s]."""
         return (self._clock.monotonic_ns() - self._monotonic) / NS
+
+    def set_s(self) -> float:
+        """By how much somebody has set the wall clock since the start [s]."""
+        return (self._clock.wall_ns() - self._carried_ns()) / NS
 
     def offset_s(self) -> float:
         """How far the wall clock is ahead of it [s]."""

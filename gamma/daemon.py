@@ -121,6 +121,12 @@ class Daemon:
             self.ts_event_utc_ns = max(self.ts_event_utc_ns, self.housekeeping.time.now_ns())
         return self.ts_event_utc_ns
 
+    def _know_past(self, ts_utc_ns: int) -> None:
+        """Something happened then; a clock that is behind it is wrong, and its guards hear of that."""
+        self.ts_event_utc_ns = max(self.ts_event_utc_ns, ts_utc_ns)
+        if self.live:
+            self.housekeeping.time.know_past(ts_utc_ns)
+
     def stop(self) -> None:
         """Ask for a clean stop: the bar in hand is finished, then the book is closed."""
         self.turnstile.stopping.set()
@@ -137,7 +143,7 @@ class Daemon:
         """Up to the first bar; gives the time after which bars are wanted."""
         refuse(self.housekeeping.patrol.whole(self.assembly.config.gamma.database, self.shell.book))
         rules, worked = self.assembly.rules, self._worked()
-        self.ts_event_utc_ns = max(self.shell.book.ts_event_utc_ns, *worked.values())
+        self._know_past(max(self.shell.book.ts_event_utc_ns, *worked.values()))
         await self.assembly.broker.connect()
         for market, until_utc_ns in worked.items():
             self.desk.warm_up(market, self._history(market, until_utc_ns), until_utc_ns)
@@ -207,7 +213,7 @@ class Daemon:
         stopping = self.turnstile.stopping
         while not stopping.is_set():
             async with self.turnstile.turn():
-                self.ts_event_utc_ns = max(self.ts_event_utc_ns, bar.ts_close_utc_ns)
+                self._know_past(bar.ts_close_utc_ns)
                 await self.housekeeping.see_clock()
                 if await self.housekeeping.ask_broker(lambda: self.desk.bar(bar)):
                     self.housekeeping.hear_bar()

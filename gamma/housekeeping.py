@@ -118,16 +118,16 @@ class Housekeeping:
 
         Set back by an hour, it would otherwise do nothing for that hour.
         """
-        seen_s = self.time.offset_s()
+        seen_s = self.time.set_s()
         while True:
             await asyncio.sleep(CLOCK_LOOK_S)
-            offset_s = self.time.offset_s()
-            if abs(offset_s - seen_s) > CLOCK_SET_S:
-                log.warning("clock_set", moved_s=round(offset_s - seen_s, 1))
+            set_s = self.time.set_s()
+            if abs(set_s - seen_s) > CLOCK_SET_S:
+                log.warning("clock_set", moved_s=round(set_s - seen_s, 1))
                 now = datetime.fromtimestamp(self.clock.wall_ns() / NS, UTC)
                 for job in schedule.get_jobs():
                     job.modify(next_run_time=now)
-            seen_s = offset_s
+            seen_s = set_s
 
     def _missed(self, event: JobEvent) -> None:
         self.missed += 1
