@@ -28,6 +28,14 @@ FOUND = {
     "the wall clock was set back, and no job ran for an hour": Plan(
         seed=52, quirks="open_only", faults=frozenset({Fault.CLOCK}), share=0.1, minutes=1
     ),
+    "it started while the wall clock was an hour behind, and took an old bar for a new one": Plan(
+        seed=48,
+        quirks="forever",
+        faults=frozenset({Fault.CLOCK, Fault.CRASH, Fault.DISK, Fault.LATE, Fault.OUTAGE}),
+        deaths=(130, 8),
+        share=0.05,
+        minutes=5,
+    ),
 }
 
 

@@ -66,7 +66,7 @@ class Plan:
     """A schedule before it runs: all that chance decides, but for what the faults themselves draw.
 
     `deaths` are the points of I/O at which each life of the daemon ends, in their order; `share` is the
-    part of all requests that the network's faults hit.
+    part of all writes that the network's faults hit; of the reads it is less.
     """
 
     seed: int

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from gamma.chaos.observed import Doubled, Executed, Received, Record, Repeated
+from gamma.chaos.simulation import fates
+from gamma.markets import MICRO, market
 
 # What the ledger says last of an order that has come to its end.
 _ENDS: Final = ("absent", "canceled", "expired", "filled", "rejected")
@@ -25,6 +27,10 @@ def at_the_end(log: Sequence[Record], ledger: Path, caps: Mapping[str, int], *, 
             *_exposure(log, caps),
             *_rest(log, db),
             *(_untold(db) if told else ()),
+            *_money(log, db),
+            *fates.differ(log, db),
+            *fates.presumed_dead(log, db),
+            *fates.refused(log, db),
         ]
 
 
@@ -87,11 +93,12 @@ def _rest(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
         if isinstance(done, Executed):
             theirs[done.market] += done.side * done.lots
     ours = dict(db.execute("SELECT market, SUM(side * lots) FROM fills GROUP BY market"))
-    for market in sorted(theirs.keys() | ours.keys()):
-        if theirs.get(market, 0) != ours.get(market, 0):
-            yield f"I4: the broker holds {theirs.get(market, 0):+d} {market}, and the ledger {ours.get(market, 0):+d}"
-        elif theirs[market]:
-            yield f"target: {theirs[market]:+d} {market} is left"
+    for symbol in sorted(theirs.keys() | ours.keys()):
+        held, booked = theirs.get(symbol, 0), ours.get(symbol, 0)
+        if held != booked:
+            yield f"I4: the broker holds {held:+d} {symbol}, and the ledger {booked:+d}"
+        elif held:
+            yield f"target: {held:+d} {symbol} is left"
     yield from _ended(db)
 
 
@@ -102,6 +109,18 @@ def _untold(db: sqlite3.Connection) -> Iterator[str]:
     ).fetchone()[0]
     if waiting:
         yield f"I9: {waiting} alerts were never told"
+
+
+def _money(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
+    """I4: what the round trips of the ledger made is what the executions made, now that nothing is held."""
+    theirs = sum(
+        -done.side * done.lots * done.price_ticks * market(done.market).tick_value_microusd - done.fee_microusd
+        for done in log
+        if isinstance(done, Executed)
+    )
+    ours = db.execute("SELECT COALESCE(SUM(pnl_microusd), 0) FROM trades").fetchone()[0]
+    if theirs != ours:
+        yield f"I4: the executions made {theirs / MICRO:+.2f} usd, and the ledger's trades {ours / MICRO:+.2f}"
 
 
 def _ended(db: sqlite3.Connection) -> Iterator[str]:

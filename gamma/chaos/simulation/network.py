@@ -13,6 +13,9 @@ from gamma.clock import NS
 
 LATE_MAX_S: Final = 30.0
 SLOW_MAX_S: Final = 12.0
+# A read that fails says nothing, a write that fails may have done something. A start takes half a dozen reads
+# in a row: where they fail as often as writes the daemon hardly ever comes to trade.
+READS_FAIL: Final = 0.2
 LATENCY_MAX_S: Final = 0.08
 
 Served = tuple[int, Mapping[str, str], bytes]
@@ -51,7 +54,7 @@ class Points:
 
 @final
 class Network(httpx.AsyncBaseTransport):
-    """Carries requests to the server, or not, or late; `sending` is told of each that leaves.
+    """Carries requests to the server, or not, or late; `leaving` is told of each that leaves.
 
     Faults are drawn in the order of the requests, so that the same seed gives the same ones.
     """
@@ -65,10 +68,12 @@ class Network(httpx.AsyncBaseTransport):
         *,
         faulty: Callable[[], bool],
         rng: random.Random,
+        leaving: Callable[[str, str, bytes], None] = lambda *_: None,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._time = time
         self._points = points
+        self._leaving = leaving
         self._server = server
         self._faulty = faulty
         self._rng = rng
@@ -81,10 +86,11 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, with what may become of it."""
         target, method = request.url.raw_path.decode(), request.method
-        fault = self._draw()
+        fault = self._draw(method)
         told = f"{method} {target}" + (f": {fault}" if fault else "")
         self._told(told)
         self._points.touch(f"before {method} {target} is sent")
+        self._leaving(method, target, request.content)
         if fault is Fault.REFUSED:
             raise httpx.ConnectError("refused")
         await asyncio.sleep(self._rng.uniform(0.0, LATENCY_MAX_S))
@@ -128,7 +134,7 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ReadError("reset")
         await asyncio.Event().wait()
 
-    def _draw(self) -> Fault | None:
+    def _draw(self, method: str) -> Fault | None:
         """What goes wrong with the next request."""
         if not self._faulty():
             return None
@@ -136,6 +142,7 @@ class Network(httpx.AsyncBaseTransport):
             return Fault.LOST_REQUEST
         if self._outages and self._rng.random() < 0.02:
             self._out_until = self._time.now + round(self._rng.uniform(5.0, 90.0) * NS)
-        if not self._faults or self._rng.random() >= self._share:
+        share = self._share * (READS_FAIL if method == "GET" else 1.0)
+        if not self._faults or self._rng.random() >= share:
             return None
         return self._rng.choice(self._faults)

@@ -21,9 +21,12 @@ from gamma.events import (
     ResolveRequested,
     ResumeRequested,
 )
+from gamma.reasons import Reason
 
 LOOK_S: Final = 10.0
 ACTS_MAX: Final = 3
+RELENT_S: Final = (15.0, 75.0)
+RELENT_FRAC: Final = 0.7
 
 
 @final
@@ -41,6 +44,7 @@ class Person:
         self._count = 0
         self._tail_utc_ns = 0
         self._watching: asyncio.Task[None] | None = None
+        self._daemon: Daemon | None = None
 
     def begin(self, tail_utc_ns: int) -> None:
         """Choose when to meddle."""
@@ -53,6 +57,7 @@ class Person:
 
     def watch(self, daemon: Daemon, exchange: Any, on_disk: OnDisk) -> None:
         """Stay beside this daemon until it is at rest, and stop it then."""
+        self._daemon = daemon
         self._watching = asyncio.get_running_loop().create_task(self._stay(daemon, exchange, on_disk))
 
     async def _stay(self, daemon: Daemon, exchange: Any, on_disk: OnDisk) -> None:
@@ -88,9 +93,9 @@ class Person:
                 )
                 return
         if not book.halts and not book.positions and book.orders:  # entries at a price that nobody trades at
-            self._put(FlattenRequested(command_id=self._id(), actor="person", market="", ts_event_utc_ns=now))
+            self._flatten()
         for halt_id in book.halts:
-            self._put(ResumeRequested(command_id=self._id(), actor="person", halt_id=halt_id, ts_event_utc_ns=now))
+            self._resume(halt_id)
 
     def _meddle(self) -> None:
         now = self._time.wall_ns()
@@ -101,7 +106,7 @@ class Person:
         elif act == "switch off":
             self._kill_switch.unlink(missing_ok=True)
         elif act == "flatten":
-            self._put(FlattenRequested(command_id=self._id(), actor="person", market="", ts_event_utc_ns=now))
+            self._flatten()
         else:
             self._put(
                 HaltRequested(
@@ -114,6 +119,30 @@ class Person:
                     ts_event_utc_ns=now,
                 )
             )
+
+        if self._rng.random() < RELENT_FRAC:
+            self._time.at(self._time.now + round(self._rng.uniform(*RELENT_S) * NS), self._relent)
+
+    def _relent(self) -> None:
+        """Lift what people put down: a daemon that is halted for ever shows little."""
+        self._say("a person relents")
+        self._kill_switch.unlink(missing_ok=True)
+        halts = self._daemon.shell.book.halts.values() if self._daemon is not None else ()
+        for halt in halts:
+            if halt.reason in (Reason.OPERATOR, Reason.KILL_SWITCH):
+                self._resume(halt.halt_id)
+
+    def _flatten(self) -> None:
+        self._put(
+            FlattenRequested(command_id=self._id(), actor="person", market="", ts_event_utc_ns=self._time.wall_ns())
+        )
+
+    def _resume(self, halt_id: str) -> None:
+        self._put(
+            ResumeRequested(
+                command_id=self._id(), actor="person", halt_id=halt_id, ts_event_utc_ns=self._time.wall_ns()
+            )
+        )
 
     def _put(self, command: Command) -> None:
         requests.submit(self._folder, command)

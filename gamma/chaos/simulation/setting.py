@@ -8,12 +8,15 @@ from typing import Any, Final
 from gamma.assembly import rules_of, setup_of
 from gamma.book import Setup
 from gamma.config import Config
+from gamma.markets import MICRO
 from gamma.ports import Capabilities
 from gamma.rules import Rules
 
 ACCOUNT: Final = "chaos"
 HOOK: Final = "https://alerts.example/hook"
+START_MICROUSD: Final = 1_000_000 * MICRO
 LOTS: Final = 2
+QUOTE_AGE_MAX_S: Final = 15.0
 SPREAD: Final = "XSP"
 _GUARDS: Final = [
     "kill_switch", "stale_data", "order_sanity", "order_size", "position_limit", "order_rate", "safety_halt",
@@ -57,7 +60,7 @@ def _config(multi_leg: bool) -> Config:
         strategies.append(_strategy("credit", SPREAD, exits={"time_bars": 3}))
     return Config.model_validate(
         {
-            "account": {"name": ACCOUNT, "starting_capital_usd": 1_000_000},
+            "account": {"name": ACCOUNT, "starting_capital_usd": START_MICROUSD // MICRO},
             "alerts": {"paper": {"discord_critical": HOOK, "discord_routine": HOOK}},
             "schedule": {"reconcile_s": 20, "heartbeat_s": 30, "listen_s": 15},
             "brokers": {"chaos": {}},
@@ -90,7 +93,7 @@ def _strategy(name: str, market: str, exits: Mapping[str, Any]) -> dict[str, Any
 
 _LIMITS: Final[dict[str, Any]] = {
     "kill_switch": {"flatten": False},
-    "stale_data": {"quote_age_max_s": 5, "bar_age_max_bars": 3, "clock_offset_max_s": 1},
+    "stale_data": {"quote_age_max_s": QUOTE_AGE_MAX_S, "bar_age_max_bars": 3, "clock_offset_max_s": 1},
     "order_size": {"lots_max": {"micro": 12, "option_spread": 3}},
     "position_limit": {"lots_max": {"micro": 12, "option_spread": 3}, "minis_max": 9.0},
     "order_rate": {"minute_max": 20, "day_max": 200, "exits_minute_max": 60, "exits_day_max": 600, "cancels_max": 60},

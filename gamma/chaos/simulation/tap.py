@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -42,6 +43,27 @@ class Tap:
         return done
 
 
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """What the ledger's file says of an order that was to be sent."""
+
+    kind: str
+    strategy: str
+    market: str
+    decision_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A halt in the ledger's file that nobody has lifted."""
+
+    halt_id: str
+    scope: str
+    target: str
+    level: str
+    reason: str
+
+
 @final
 class OnDisk:
     """Looks at the ledger's file as another process would: what is not committed is not there."""
@@ -53,24 +75,27 @@ class OnDisk:
         """Let go of the file."""
         self._db.close()
 
-    def intends(self, client_order_id: str) -> bool:
-        """Whether the order's intent would survive a crash now."""
-        found = self._db.execute("SELECT 1 FROM intents WHERE client_order_id = ?", (client_order_id,)).fetchone()
-        return found is not None
+    def intended(self, client_order_id: str) -> Intended | None:
+        """The order's intent, where it would survive a crash now."""
+        query = "SELECT kind, strategy, market, decision_id FROM intents WHERE client_order_id = ?"
+        found = self._db.execute(query, (client_order_id,)).fetchone()
+        return None if found is None else Intended(*found)
 
     def untold(self) -> int:
         """How many alerts wait to be told."""
         query = "SELECT COUNT(*) FROM alerts WHERE delivered_utc_ns IS NULL AND dropped_utc_ns IS NULL"
         return int(self._db.execute(query).fetchone()[0])
 
-    def standing(self) -> set[tuple[str, str]]:
-        """Scope and target of the halts that stand."""
-        rows = self._db.execute("SELECT halt_id, action, scope, target FROM halts ORDER BY seq").fetchall()
-        halted = {halt_id: (scope, target) for halt_id, action, scope, target in rows if action == "halted"}
-        for halt_id, action, _, _ in rows:
-            if action == "resumed":
-                halted.pop(halt_id, None)
-        return set(halted.values())
+    def standing(self) -> list[Standing]:
+        """The halts that stand."""
+        rows = self._db.execute(
+            "SELECT action, halt_id, scope, target, level, reason FROM halts ORDER BY seq"
+        ).fetchall()
+        halted = {row[1]: Standing(*row[1:]) for row in rows if row[0] == "halted"}
+        for row in rows:
+            if row[0] == "resumed":
+                halted.pop(row[1], None)
+        return list(halted.values())
 
 
 def one_in(rng: random.Random, count: int) -> Callable[[], bool]:

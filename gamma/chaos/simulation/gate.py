@@ -1,0 +1,61 @@
+"""The gate: each order is looked at as its first byte leaves the process, against what is on disk at that moment."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, final
+
+from gamma.chaos.simulation.loop import Time
+from gamma.chaos.simulation.setting import QUOTE_AGE_MAX_S
+from gamma.chaos.simulation.tap import Intended, OnDisk
+from gamma.clock import NS
+from gamma.events import OrderKind
+
+# A clock that is a little off is borne, and an order takes its way to the wire.
+AGE_MAX_S: Final = QUOTE_AGE_MAX_S + 3.0
+
+
+@final
+class Gate:
+    """Knows every order that ever left, through all lives of the daemon; `wrong` is told of each that should not have.
+
+    It knows nothing of how the daemon came to send an order, and asks the disk alone whether it might.
+    """
+
+    def __init__(self, on_disk: OnDisk, kill_switch: Path, time: Time, wrong: Callable[[str], None]) -> None:
+        self._on_disk = on_disk
+        self._kill_switch = kill_switch
+        self._time = time
+        self._wrong = wrong
+        self._left: set[str] = set()
+
+    def leave(self, method: str, target: str, body: bytes) -> None:
+        """A request leaves; only one that places an order is looked at."""
+        if method != "POST" or target != "/orders":
+            return
+        cid = str(json.loads(body)["client_order_id"])
+        if cid in self._left:
+            self._wrong(f"I1: {cid} was sent a second time")
+        self._left.add(cid)
+        intent = self._on_disk.intended(cid)
+        if intent is None:
+            self._wrong(f"I6: {cid} was sent, and no intent of it was on disk")
+        else:
+            self._halts(cid, intent)
+            if intent.kind == OrderKind.ENTRY:
+                self._entry(cid, intent)
+
+    def _halts(self, cid: str, intent: Intended) -> None:
+        """I5: under a halt no entry goes out, under a hard one nothing that trades."""
+        for halt in self._on_disk.standing():
+            covers = halt.target in {"account": "", "strategy": intent.strategy, "market": intent.market}[halt.scope]
+            if covers and (intent.kind == OrderKind.ENTRY or halt.level == "halted"):
+                self._wrong(f"I5: the {intent.kind} {cid} was sent under the halt {halt.halt_id} ({halt.reason})")
+
+    def _entry(self, cid: str, intent: Intended) -> None:
+        """I5 and I10: no entry with the kill switch on, nor on a bar that is long over."""
+        if self._kill_switch.exists():
+            self._wrong(f"I5: the entry {cid} was sent with the kill switch on")
+        age_s = (self._time.now - int(intent.decision_id.partition("@")[2])) / NS
+        if age_s > AGE_MAX_S:
+            self._wrong(f"I10: the entry {cid} was sent {age_s:.1f} s after the bar that it was decided on")
