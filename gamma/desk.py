@@ -9,7 +9,7 @@ each strategy of the market looks, once for this slot; a signal becomes a decisi
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, final
 
 from gamma.bars import Bar, Session
@@ -107,9 +107,11 @@ class Desk:
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
-        late = self.shell.now() - bar.ts_close_utc_ns > self._late_max_ns
+        now = self.shell.now()
+        late = now - bar.ts_close_utc_ns > self._late_max_ns
         if isinstance(found, SignalMade) and not late:
-            await self.shell.feed(found)
+            # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
+            await self.shell.feed(replace(found, ts_event_utc_ns=max(found.ts_event_utc_ns, now)))
             return
         if isinstance(found, ModelFailed):
             await self.shell.feed(found)

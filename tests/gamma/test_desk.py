@@ -8,7 +8,7 @@ import pytest
 from gamma.effects import Tick
 from gamma.errors import Transient
 from gamma.events import DayStarted, DecisionMade, EquityMarked, Halted, OrderKind
-from tests.engine_case import MINUTE, PRICE, T0, bar_of, strategy_rules
+from tests.engine_case import MINUTE, PRICE, T0, S, bar_of, strategy_rules
 from tests.gamma.test_shell import Faulty, Make
 from tests.stand import Stand
 
@@ -46,6 +46,16 @@ def test_a_bar_that_comes_again_is_passed_over(stand: Stand) -> None:
     stand.give(bar)
     assert ticks(stand) == [("alpha", 1, "ok")]
     assert stand.desk.bars == 1
+
+
+def test_a_bar_that_had_to_wait_is_as_old_to_the_guards_as_it_is(stand: Stand) -> None:
+    stand.bar()
+    bar = bar_of(PRICE, at=stand.now + 5 * MINUTE)
+    stand.now = bar.ts_close_utc_ns + 18 * S
+    stand.scripts["alpha"].want = 1
+    stand.give(bar)
+    [made] = stand.facts(DecisionMade)
+    assert (made.view.market.bar_age_s, made.slot_utc_ns) == (18.0, bar.ts_close_utc_ns)
 
 
 def test_a_signal_becomes_a_position_with_the_next_bar_and_its_stop_with_it(stand: Stand) -> None:
