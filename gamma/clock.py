@@ -34,21 +34,24 @@ class Steady:
     """The wall clock as it was at the start, carried on by the monotonic one.
 
     A deadline that is reckoned in it neither comes early nor late when somebody sets the clock. Where the wall clock
-    was wrong at the start, it stands still until what is known to be past is past by that clock too.
+    was wrong at the start, it goes on from what is known to be past at half its speed, until that is past by the wall
+    clock too: what waits goes on waiting, and is not stuck.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._wall, self._monotonic = clock.wall_ns(), clock.monotonic_ns()
-        self._past_ns = 0
+        self._past_ns, self._past_known_ns = 0, self._monotonic
 
     def know_past(self, ts_utc_ns: int) -> None:
         """Take note of a time that is past: that of something that has happened."""
-        self._past_ns = max(self._past_ns, ts_utc_ns)
+        if ts_utc_ns > self.now_ns():
+            self._past_ns, self._past_known_ns = ts_utc_ns, self._clock.monotonic_ns()
 
     def now_ns(self) -> int:
         """Time since 1970, UTC [ns], as the wall clock would tell it had nobody touched it."""
-        return max(self._past_ns, self._carried_ns())
+        since_ns = self._clock.monotonic_ns() - self._past_known_ns
+        return max(self._past_ns + since_ns // 2, self._carried_ns())
 
     def _carried_ns(self) -> int:
         return self._wall + self._clock.monotonic_ns() - self._monotonic

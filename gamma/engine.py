@@ -158,6 +158,7 @@ def _mark_equity(turn: Turn, bar: Bar) -> None:
             low_microusd=close + min(0, *(end - at_close for end in ends)),
             close_microusd=close,
             ts_event_utc_ns=turn.now,
+            ts_bar_utc_ns=bar.ts_close_utc_ns,
         )
     )
 

@@ -256,7 +256,10 @@ class DayStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityMarked:
-    """Equity with open P&L over one bar of `market`: its best, its worst, and at the close."""
+    """Equity with open P&L over one bar of `market`: its best, its worst, and at the close.
+
+    `ts_bar_utc_ns` is the bar's close; 0 in ledgers from before it was recorded, when it was the event's time.
+    """
 
     market: str
     high_points: float
@@ -265,6 +268,7 @@ class EquityMarked:
     low_microusd: int
     close_microusd: int
     ts_event_utc_ns: int
+    ts_bar_utc_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

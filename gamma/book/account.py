@@ -90,10 +90,11 @@ def marked(book: Book, events: Iterable[EquityMarked]) -> Book:
 
 def _aged(position: Position, event: EquityMarked, high_ticks: float, low_ticks: float) -> Position:
     """A bar that comes again after a restart does not age the position again."""
-    if event.ts_event_utc_ns <= position.ts_bar_utc_ns:
+    ts_bar_utc_ns = event.ts_bar_utc_ns or event.ts_event_utc_ns
+    if ts_bar_utc_ns <= position.ts_bar_utc_ns:
         return position
     best = max(position.best_ticks, high_ticks) if position.lots > 0 else min(position.best_ticks, low_ticks)
-    return replace(position, bars_held=position.bars_held + 1, best_ticks=best, ts_bar_utc_ns=event.ts_event_utc_ns)
+    return replace(position, bars_held=position.bars_held + 1, best_ticks=best, ts_bar_utc_ns=ts_bar_utc_ns)
 
 
 def _halted(book: Book, event: Halted) -> Book:

@@ -34,15 +34,17 @@ def test_a_clock_that_is_set_moves_no_deadline_and_shows_how_far_it_went() -> No
     assert (time.now_ns(), time.offset_s()) == (before, 3600.0)
 
 
-def test_a_clock_that_is_behind_what_has_happened_stands_still_until_that_is_past() -> None:
+def test_a_clock_that_is_behind_what_has_happened_goes_on_at_half_its_speed_until_that_is_past() -> None:
     clock = Set()
     time = Steady(clock)
     happened = clock.wall + HOUR
     time.know_past(happened)
     time.know_past(happened - 1)
     assert (time.now_ns(), time.offset_s(), time.set_s()) == (happened, -3600.0, 0.0)
-    clock.wall, clock.monotonic = clock.wall + HOUR + NS, clock.monotonic + HOUR + NS
-    assert (time.now_ns(), time.offset_s(), time.set_s()) == (happened + NS, 0.0, 0.0)
+    clock.wall, clock.monotonic = clock.wall + 60 * NS, clock.monotonic + 60 * NS
+    assert (time.now_ns(), time.offset_s(), time.set_s()) == (happened + 30 * NS, -3570.0, 0.0)
+    clock.wall, clock.monotonic = clock.wall + 2 * HOUR, clock.monotonic + 2 * HOUR
+    assert (time.now_ns(), time.offset_s(), time.set_s()) == (clock.wall, 0.0, 0.0)
 
 
 def test_the_machine_has_both_clocks() -> None:
