@@ -178,8 +178,10 @@ class Daemon:
         """
         book, broker = self.shell.book, self.assembly.broker
         seen = broker.ts_last_bar_utc_ns if isinstance(broker, BarDriven) else 0
-        now = self.housekeeping.time.now_ns() if self.live else self.assembly.start_utc_ns
-        begin = book.ts_event_utc_ns - 1 if book.epoch else max(seen, now)
+        begin = book.ts_event_utc_ns - 1 if book.epoch else max(seen, self.assembly.start_utc_ns)
+        if self.live:  # what was recorded under a clock that was ahead must not hide the bars that come now
+            now = self.housekeeping.clock.wall_ns()
+            begin = min(begin, now) if book.epoch else now
         worked: dict[str, int] = {}
         for market, seats in self.assembly.seats.items():
             ticks = [self.ledger.last_tick(seat.strategy) for seat in seats]

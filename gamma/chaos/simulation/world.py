@@ -96,7 +96,7 @@ class WorldFeed:
 
     def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]:
         """Bars as they close by true time, whatever the daemon takes for the time."""
-        return as_they_close(self.bars(after_utc_ns), self.now_ns)
+        return as_they_close(self.bars(min(after_utc_ns, self.now_ns())), self.now_ns)
 
     def _of(self, symbol: str) -> list[Bar]:
         return [bar for bar in bars(self.seed, symbol) if not self.missing or not self._is_missing(bar)]
