@@ -118,7 +118,7 @@ class Housekeeping:
 
         Set back by an hour, it would otherwise do nothing for that hour.
         """
-        seen_s = self.time.set_s()
+        seen_s = 0.0  # as it was when the jobs were planned
         while True:
             await asyncio.sleep(CLOCK_LOOK_S)
             set_s = self.time.set_s()
