@@ -27,8 +27,7 @@ from gamma.ports import Broker, BrokerOrder
 
 # So many cuts are made in one recorded session; the next ones have a session of their own.
 SHARED: Final = 250
-# The longest life has a commit a bar, so that the WAL grows until SQLite takes it over into the database.
-LIVES_BARS: Final = ((3, 9), (8, 30), (110, 130))
+LIVES_BARS: Final = ((3, 9), (16, 28), (24, 48))
 TAIL_BARS: Final = (1, 12)
 MEMORY: Final = Path("/dev/shm")  # noqa: S108  (a disk in memory, where there is one; what lies there is not secret)
 BROKER_FILES: Final = "gamma.paper.db"
@@ -75,9 +74,8 @@ def recorded(session: int) -> list[Act]:
         recording = Recording(folder)
         config = config_of(folder, session)
         with heard(folder, recording):
-            for bars in LIVES_BARS:
-                times = PACED if bars is LIVES_BARS[-1] else rng.choice((PACED, float("inf")))
-                live(config, rng.randint(*bars), times, recording.mark)
+            for fewest, most in LIVES_BARS:
+                live(config, rng.randint(fewest, most), rng.choice((PACED, float("inf"))), recording.mark)
     return recording.acts
 
 

@@ -43,10 +43,10 @@ def test_no_cut_of_several_sessions_loses_what_was_promised() -> None:
 
 def test_the_session_that_is_cut_has_all_that_a_disk_is_told() -> None:
     did = Counter((act.did, act.name.split(" ")[0]) for act in recorded(0))
-    assert did[Did.MARK, "place"] > 20
+    assert did[Did.MARK, "place"] > 12
     assert did[Did.MARK, "replace"] > 0
     assert did[Did.MARK, "cancel"] > 0
-    assert did[Did.SYNCED, "gamma.db-wal"] > 100
+    assert did[Did.SYNCED, "gamma.db-wal"] > 80
     assert did[Did.SYNCED, "gamma.db"] > 4, "the WAL was taken over into the database while the daemon traded"
     assert did[Did.MADE, "gamma.db-wal"] == did[Did.DELETED, "gamma.db-wal"] == 3
     assert did[Did.FOLDER_SYNCED, ""] > 3
