@@ -14,7 +14,8 @@ MASK: Final = "********"
 _SECRET: Final = re.compile(r"(^|_)(token|secret|password|passphrase|key|webhook|dead_man_url|discord_[a-z]+)$")
 
 SHOWN_MAX: Final = 80
-_PASSWORD: Final = re.compile(r"(?<=:)[^/\s:@]+(?=@)")
+# As the database's own reader parts a URL: a password may hold all but an @, a slash too.
+_PASSWORD: Final = re.compile(r"(://[^:/@\s]*:)([^@\s]+)(?=@)")
 
 Origin = Callable[[str], str]
 
@@ -26,13 +27,13 @@ def is_secret(key: str) -> bool:
 
 def without_password(url: str) -> str:
     """The URL with the password in it masked: `postgresql://gamma:********@host/db`."""
-    return _PASSWORD.sub(MASK, url) if "://" in url else url
+    return _PASSWORD.sub(rf"\g<1>{MASK}", url)
 
 
 def password_in(url: str) -> str:
     """The password that a URL carries; "" where there is none."""
-    found = _PASSWORD.search(url) if "://" in url else None
-    return found[0] if found else ""
+    found = _PASSWORD.search(url)
+    return found[2] if found else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -90,6 +91,8 @@ def _line(row: Mapping[str, Any], model: type[BaseModel], section: str, origin: 
 def _value(loc: Sequence[str], value: object) -> str:
     if any(is_secret(part) for part in loc) or isinstance(value, SecretStr):
         return f" = {MASK}"
+    if isinstance(value, str) and "@" in value and "://" not in value:
+        return ""  # it may be a URL with a slip of the pen in it, password and all
     plain = without_password(value) if isinstance(value, str) else value
     # What is wrong with the whole has the whole as its value, secrets and all.
     return f" = {shown(plain)}" if loc and isinstance(plain, str | int | float) else ""

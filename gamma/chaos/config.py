@@ -26,6 +26,7 @@ from gamma.chaos.mutations import mutated, value
 from gamma.complaints import toml
 from gamma.config import Config, load
 from gamma.errors import ConfigInvalid
+from gamma.ledger.connections import file_of
 from gamma.params import revealed
 
 CANARY: Final = "k4n4ryk4n4ryk4n4ryk4n4ryk4n4ryk4n4ry"
@@ -55,6 +56,7 @@ _SIGNALS: Final = (
     '{ use = "breakout", entry_bars = 55, atr_bars = 14, stop_atr = 1.5, target_r = 3.0, cooldown_bars = 0 }',
     f'{{ use = "webhook", port = 8700, secret = "{CANARY}", per_minute = 10, burst_max = 5 }}',
 )
+_LEDGERS: Final = (f"postgresql+psycopg://gamma:{CANARY}@", f"gamma:{CANARY}@", f"mysql://u:a/{CANARY}@", "sqlite://")
 _EXITS: Final = "exits = { break_even_r = 1.0, trail_from_r = 2.0, trail_atr = 2.0, time_bars = 40 }"
 
 
@@ -136,8 +138,9 @@ def _override(rng: random.Random, lines: list[str]) -> tuple[str, str]:
     elif drawn < 0.35:
         path = rng.choice(("alerts.live.discord_critical", "brokers.paper.token", "strategies.9.name", "x", ""))
     text = value(rng) if rng.random() < 0.9 else rng.choice(("\udcff", "k=v", "\n", "a\nb", '"', "[", CANARY))
-    if path.rpartition(".")[2] in _SECRET_KEYS:
-        text = f"{text}{CANARY}"
+    key = path.rpartition(".")[2]
+    if key in _SECRET_KEYS:
+        text = rng.choice(_LEDGERS) + text if key == "database" else f"{text}{CANARY}"
     return f"GAMMA__{path.replace('.', '__').upper()}", text.replace("\0", "")
 
 
@@ -180,6 +183,7 @@ def started(given: Given) -> Config:
     config = load(path, env)
     plugins.check(config)
     assemble(config, state_path=None)
+    file_of(config.gamma.database)
     return config
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
@@ -12,6 +13,7 @@ from gamma.errors import InputInvalid
 from gamma.exits import ExitRule
 from gamma.markets import MICRO, Market, market
 
+_LEDGER_URL: Final = re.compile(r"sqlite://(/[^\0]*)?|postgresql(\+psycopg)?://[^\s\0]*")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 Positive = Annotated[float, Field(gt=0)]
@@ -38,6 +40,17 @@ def _iso_day(text: str) -> str:
     return text
 
 
+def _ledger_url(url: str) -> str:
+    """Either of the two databases that a ledger may lie in; the port, if there is one, is a number."""
+    try:
+        known = _LEDGER_URL.fullmatch(url) is not None and urlsplit(url).port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError('is no ledger\'s URL; write "sqlite:///gamma.db", or "postgresql+psycopg://user@host/name"')
+    return url
+
+
 def _veil(params: dict[str, Any]) -> dict[str, Any]:
     """Put what looks like a secret out of sight of every repr and log."""
     return {key: _veiled(key, value) for key, value in params.items()}
@@ -62,7 +75,7 @@ class Gamma(Section):
     """The daemon itself."""
 
     mode: Literal["paper", "live"] = Field("paper", description="live must also be armed: gamma arm")
-    database: str = Field(
+    database: Annotated[str, AfterValidator(_ledger_url)] = Field(
         "sqlite:///gamma.db", description="the ledger; or postgresql+psycopg://...", min_length=1, repr=False
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
