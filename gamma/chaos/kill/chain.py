@@ -15,7 +15,7 @@ from typing import Final, final
 
 from gamma.chaos import Trial
 from gamma.chaos.kill import setting
-from gamma.chaos.kill.lives import KILLED, Death, died_at, installed, outlive
+from gamma.chaos.kill.lives import KILLED, Death, died_at, installed, is_ready, outlive
 from gamma.chaos.kill.nursery import Nursery
 from gamma.chaos.kill.person import Person
 from gamma.chaos.kill.points import CREATIONS, FILES, SENDS, WRITES
@@ -24,8 +24,9 @@ from gamma.chaos.quirks import SETS
 from gamma.chaos.simulation import judge
 
 KILLS: Final = 25
-REST_MAX_S: Final = 90.0
-_LOOK_S: Final = 0.5
+START_MAX_S: Final = 300.0
+REST_MAX_S: Final = 120.0
+_LOOK_S: Final = 1.0
 _INSTALLED_SHARE: Final = 0.25
 _POINT_SHARE: Final = 2 / 3  # of those that are forked
 _STARTING_SHARE: Final = 0.4  # of those that are killed from outside
@@ -122,7 +123,11 @@ class _Chain:
         if planned.forked:
             code = nursery.live(log, planned)
         else:
-            code = outlive(installed(self._folder, log, self._environment), log, planned)
+            process = installed(self._folder, log, self._environment)
+            try:
+                code = outlive(process, log, planned)
+            finally:
+                process.kill()
         if code != KILLED:
             self._wrong(f"life {number} ended by itself with {code}: {_last_words(log)}")
             return
@@ -139,7 +144,7 @@ class _Chain:
         self._person.lift()
         process = installed(self._folder, log, self._environment)
         try:
-            wrong = self._await_rest(process)
+            wrong = self._await_rest(process, log)
         finally:
             process.terminate()
             code = process.wait()
@@ -150,8 +155,11 @@ class _Chain:
         for command in (("db", "verify"), ("doctor",)):
             self._expect_fine(*command)
 
-    def _await_rest(self, process: subprocess.Popen[bytes]) -> Sequence[str]:
+    def _await_rest(self, process: subprocess.Popen[bytes], log: Path) -> Sequence[str]:
         """What is wrong once nothing moves any more, or after long enough."""
+        deadline_s = time.monotonic() + START_MAX_S
+        while not is_ready(log) and process.poll() is None and time.monotonic() < deadline_s:
+            time.sleep(_LOOK_S)
         self._person.halt()
         deadline_s = time.monotonic() + REST_MAX_S
         while True:

@@ -53,13 +53,18 @@ def outlive(process: Process, log: Path, death: Death) -> int:
     since_s = begun_s if death.starting else None
     while (code := process.poll()) is None:
         now_s = time.monotonic()
-        if since_s is None and _READY in log.read_bytes():
+        if since_s is None and is_ready(log):
             since_s = now_s
         if (since_s is not None and now_s - since_s >= death.after_s) or now_s - begun_s > LIFE_MAX_S:
             process.kill()
             return process.wait()
         time.sleep(_LOOK_S)
     return code
+
+
+def is_ready(log: Path) -> bool:
+    """Whether the daemon that writes this log has come to trade."""
+    return _READY in log.read_bytes()
 
 
 def installed(folder: Path, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
