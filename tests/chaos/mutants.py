@@ -7,27 +7,55 @@ A mutant changes gamma's code for the time of a schedule, from outside: in produ
 """
 
 import argparse
+import asyncio
 import itertools
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 from pytest import MonkeyPatch  # noqa: PT013  (it is used outside of pytest too)
 
-from gamma import answers, engine
+from gamma import answers, daemon, engine, entries, shell, upkeep, wire
+from gamma.book import trading
+from gamma.chaos import adapter
 from gamma.chaos.adapter import ChaosBroker
 from gamma.chaos.quirks import SETS
+from gamma.chaos.reading import placed_of, rows_of
 from gamma.chaos.simulation.faults import plan
 from gamma.chaos.simulation.schedule import run
-from gamma.events import Fill, OrderMissed
-from gamma.ports import Lost, Placed, Rejected
+from gamma.clock import Steady
+from gamma.desk import Desk
+from gamma.effects import Record, Tell, Tick
+from gamma.events import (
+    BootStarted,
+    Event,
+    Fill,
+    OrderCanceled,
+    OrderFilled,
+    OrderKind,
+    OrderMissed,
+    OrderState,
+    Recorded,
+    Resumed,
+)
+from gamma.guards import passed
+from gamma.guards.stale_data import StaleData
+from gamma.ledger import Ledger
+from gamma.orders import Order, Position, fill_order
+from gamma.ports import Accepted, FillPage, Inconclusive, Lookup, Lost, NotListed, Placed, Rejected
+from gamma.reasons import Reason
 from gamma.shell import Shell
 from gamma.turn import Turn
+from gamma.wire import Reply, Unsure, Written
 
 SCHEDULES_MAX: Final = 500
+NAMED_MAX: Final = 3
+_NAMED: Final = re.compile(r"\b(I\d+|tail|target)\b")
 
 
 def post_before_persist(patch: MonkeyPatch) -> None:
@@ -76,6 +104,192 @@ def fills_without_unique_id(patch: MonkeyPatch) -> None:
     patch.setattr(ChaosBroker, "_fill", numbered)
 
 
+def halt_unread_at_the_socket(patch: MonkeyPatch) -> None:
+    carry = Shell._carry_out
+
+    async def unasked(self: Shell, sending: Any) -> list[Event]:
+        patch.setattr(self, "stopped", lambda: False)
+        return await carry(self, sending)
+
+    patch.setattr(Shell, "_carry_out", unasked)
+
+
+def stale_bars_decide(patch: MonkeyPatch) -> None:
+    make = Desk.__init__
+
+    def patient(self: Desk, shell: Any, seats: Any, hours: Any, late_max_s: float | None = None) -> None:  # noqa: ARG001
+        make(self, shell, seats, hours)
+
+    patch.setattr(Desk, "__init__", patient)
+    patch.setattr(StaleData, "__call__", lambda self, view, order: passed(order, self.reading(view)))
+
+
+def deadlines_by_the_wall_clock(patch: MonkeyPatch) -> None:
+    patch.setattr(Steady, "now_ns", lambda self: self._clock.wall_ns())
+
+
+def first_page_alone(patch: MonkeyPatch) -> None:
+    async def first(self: ChaosBroker, path: str, many: str, one: str, params: dict[str, str]) -> list[Any]:
+        return rows_of(await self._wire.read(path, params), many, one)
+
+    patch.setattr(ChaosBroker, "_pages", first)
+
+
+def last_facts_skipped(patch: MonkeyPatch) -> None:
+    read = Ledger.facts
+
+    def torn(self: Ledger, *arguments: Any, **named: Any) -> Iterator[Recorded]:
+        yield from list(read(self, *arguments, **named))[:-3]
+
+    patch.setattr(Ledger, "facts", torn)
+
+
+def unlisted_means_cancelled(patch: MonkeyPatch) -> None:
+    reconcile = Shell.reconcile
+
+    async def believing(self: Shell) -> None:
+        await reconcile(self)
+        listed = {told.client_order_id for told in await self._hear(self.broker.open_orders())}
+        gone = [cid for cid, order in self.book.orders.items() if order.live and cid not in listed]
+        await self.feed(*(OrderCanceled(client_order_id=cid, ts_event_utc_ns=self.now()) for cid in gone))
+
+    patch.setattr(Shell, "reconcile", believing)
+
+
+def server_error_means_refused(patch: MonkeyPatch) -> None:
+    def judged(client_order_id: str, got: Written) -> Placed:
+        if isinstance(got, Reply | Unsure) and got.status >= 500:
+            return Rejected(code="server_error", text=f"HTTP {got.status}")
+        return placed_of(client_order_id, got)
+
+    patch.setattr(adapter, "placed_of", judged)
+
+
+def late_fills_dropped(patch: MonkeyPatch) -> None:
+    def unless_ended(turn: Turn, event: OrderFilled) -> None:
+        order = turn.book.orders.get(event.fill.client_order_id)
+        if order is None or not order.ended:
+            answers.on_filled(turn, event)
+
+    patch.setitem(engine._STEPS, OrderFilled, unless_ended)
+
+
+def epoch_kept(patch: MonkeyPatch) -> None:
+    patch.setattr(daemon, "next_epoch", lambda last, _: max(1, last))
+
+
+def alert_after_commit(patch: MonkeyPatch) -> None:
+    def apart(self: Shell, effects: Any, *, durable: bool) -> None:
+        if effects:
+            told = [e.notice for e in effects if isinstance(e, Tell)]
+            ticks = [e for e in effects if isinstance(e, Tick)]
+            self.store.append([e.fact for e in effects if isinstance(e, Record)], [], ticks)
+            if durable or told:
+                self.store.commit()
+            self.store.append([], told)
+
+    patch.setattr(Shell, "_keep", apart)
+
+
+def fills_read_on_from_the_last_marker(patch: MonkeyPatch) -> None:
+    markers: dict[str, str] = {}
+
+    async def taken(self: Shell) -> bool:
+        ledger = str(cast(Ledger, self.store)._db.engine.url)
+        fresh = False
+        while True:
+            marker = markers.get(ledger, "")
+            page = await self._hear(self.broker.fills_since(marker))
+            markers[ledger] = page.marker
+            for fill in page.fills:
+                if not self.store.has_fill(fill.execution_id):
+                    fresh = True
+                    await self.feed(OrderFilled(fill=fill, ts_event_utc_ns=max(self.now(), fill.ts_event_utc_ns)))
+            if not page.fills or page.marker == marker:
+                return fresh
+
+    patch.setattr(Shell, "_take_fills", taken)
+
+
+def fills_read_without_overlap(patch: MonkeyPatch) -> None:
+    since = ChaosBroker.fills_since
+
+    async def after(self: ChaosBroker, marker: str) -> FillPage:
+        patch.setattr(adapter, "OVERLAP_S", -self._quirks.lag_s)
+        return await since(self, marker)
+
+    patch.setattr(ChaosBroker, "fills_since", after)
+
+
+def exit_beside_the_stop(patch: MonkeyPatch) -> None:
+    leave = upkeep._leave
+
+    def at_once(turn: Turn, position: Position, orders: list[Order]) -> None:
+        leave(turn, position, [o for o in orders if o.intent.kind is OrderKind.EXIT])
+
+    patch.setattr(upkeep, "_leave", at_once)
+
+
+def slots_forgotten(patch: MonkeyPatch) -> None:
+    patch.setattr(Ledger, "last_tick", lambda *_: None)
+
+
+def unresolved_market_traded(patch: MonkeyPatch) -> None:
+    standing = entries._standing
+
+    def hopeful(*asked: Any) -> Reason:
+        found = standing(*asked)
+        return Reason.OK if found is Reason.UNRESOLVED else found
+
+    patch.setattr(entries, "_standing", hopeful)
+
+
+def failed_look_means_absent(patch: MonkeyPatch) -> None:
+    find = Shell._find
+
+    async def certain(self: Shell, client_order_id: str) -> Lookup:
+        found = await find(self, client_order_id)
+        return NotListed(final=False) if isinstance(found, Inconclusive) else found
+
+    patch.setattr(Shell, "_find", certain)
+
+
+def no_deadline(patch: MonkeyPatch) -> None:
+    endless = SimpleNamespace(timeout=lambda _: asyncio.timeout(None), get_running_loop=asyncio.get_running_loop)
+    patch.setattr(shell, "asyncio", endless)
+    patch.setattr(wire, "asyncio", endless)
+
+
+def halts_lifted_by_a_start(patch: MonkeyPatch) -> None:
+    boot = engine._STEPS[BootStarted]
+
+    def fresh(turn: Turn, event: BootStarted) -> None:
+        boot(turn, event)
+        for halt_id in list(turn.book.halts):
+            turn.record(Resumed(halt_id=halt_id, actor="daemon", ts_event_utc_ns=turn.now))
+
+    patch.setitem(engine._STEPS, BootStarted, fresh)
+
+
+def cancel_taken_for_done(patch: MonkeyPatch) -> None:
+    placed = shell._placed
+
+    def done(sending: Any, answer: Placed, now_utc_ns: int) -> list[Event]:
+        events = placed(sending, answer, now_utc_ns)
+        if sending.intent.kind is OrderKind.CANCEL and isinstance(answer, Accepted):
+            events.append(OrderCanceled(client_order_id=sending.intent.subject, ts_event_utc_ns=now_utc_ns))
+        return events
+
+    patch.setattr(shell, "_placed", done)
+
+
+def first_fill_fills_the_order(patch: MonkeyPatch) -> None:
+    def whole(order: Order, fill: Fill, ts_utc_ns: int = 0) -> Order:
+        return replace(fill_order(order, fill, ts_utc_ns), state=OrderState.FILLED)
+
+    patch.setattr(trading, "fill_order", whole)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """A bug: what it does wrong, and the change that does it."""
@@ -94,9 +308,29 @@ MUTANTS: Final = {
     for m in (
         _mutant(post_before_persist, "an order is sent before its intent is on disk"),
         _mutant(timeout_means_failed, "an order without an answer is taken for refused"),
+        _mutant(server_error_means_refused, "a 5xx is taken for a refusal"),
         _mutant(repost_on_unknown, "an order without an answer is sent again"),
+        _mutant(unresolved_market_traded, "new orders go out beside one without an answer"),
+        _mutant(no_deadline, "a request waits for its answer for ever"),
         _mutant(absent_too_soon, "one list that does not show an order proves it absent"),
+        _mutant(failed_look_means_absent, "a look that failed counts as one that did not show the order"),
+        _mutant(unlisted_means_cancelled, "an order that is not on the list of open ones is taken for cancelled"),
+        _mutant(cancel_taken_for_done, "a cancel that was taken is taken for done"),
+        _mutant(exit_beside_the_stop, "an exit goes out while the stop of the position still works"),
         _mutant(fills_without_unique_id, "an execution that is told twice is booked twice"),
+        _mutant(late_fills_dropped, "fills of an order that was called over are dropped"),
+        _mutant(first_fill_fills_the_order, "the first of several fills ends the order"),
+        _mutant(fills_read_on_from_the_last_marker, "after a crash fills are read on from where reading had come to"),
+        _mutant(fills_read_without_overlap, "fills are read on from the newest one, though older ones may show later"),
+        _mutant(first_page_alone, "of a list in pages the first alone is read"),
+        _mutant(halt_unread_at_the_socket, "the kill switch is read when a decision is made, and not again"),
+        _mutant(halts_lifted_by_a_start, "a start lifts the halts that stand"),
+        _mutant(stale_bars_decide, "old bars are decided on like new ones"),
+        _mutant(deadlines_by_the_wall_clock, "deadlines go by a clock that can be set"),
+        _mutant(slots_forgotten, "after a crash it is not known which bars were decided on"),
+        _mutant(epoch_kept, "a start does not raise the epoch"),
+        _mutant(last_facts_skipped, "a start leaves the last facts of the ledger out"),
+        _mutant(alert_after_commit, "the alert is written after the commit of what it tells"),
     )
 }
 
@@ -110,8 +344,9 @@ class Catch:
 
     @property
     def caught_by(self) -> str:
-        """Which invariants spoke, the first first."""
-        return ", ".join(dict.fromkeys(text.partition(":")[0] for text in self.violations))
+        """What the first of it broke: invariants, or that the tail did not come to rest."""
+        named = (_NAMED.search(text) for text in self.violations)
+        return ", ".join([*dict.fromkeys(found[0] for found in named if found)][:NAMED_MAX])
 
 
 def hunt(mutant: Mutant, seeds: Iterable[int]) -> Catch | None:
