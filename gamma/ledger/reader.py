@@ -28,7 +28,8 @@ _IDS: Final = {
     "intents": "client_order_id",
     "runs": "run_id",
 }
-_MARK: Final = tuple(f.name for f in fields(EquityMarked))
+# What the table keeps of a mark: all but the bar's close, which only the fold asks for.
+_MARK: Final = tuple(f.name for f in fields(EquityMarked) if f.name in tables.equity.c)
 _TIMES: Final = {"trades": "ts_close_utc_ns", "ticks": "slot_utc_ns"}
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "halted": bool,
