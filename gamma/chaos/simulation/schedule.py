@@ -33,7 +33,7 @@ from gamma.chaos.simulation.network import Network, Points, Served
 from gamma.chaos.simulation.person import Person
 from gamma.chaos.simulation.shrink import shortest
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
-from gamma.chaos.simulation.world import MOVE_S, START_UTC_NS, Eyes, WorldFeed, moves
+from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, WorldFeed, move_at
 from gamma.chaos.terms import capabilities, contracts_of
 from gamma.clock import NS
 from gamma.daemon import Daemon
@@ -212,7 +212,12 @@ class Schedule:
             setup=self.setup,
             rules=self.rules,
             broker=broker,
-            feed=WorldFeed(self.plan.seed, self.symbols, lambda: self.time.now, Fault.FEED in self.plan.faults),
+            feed=WorldFeed(
+                self.plan.seed,
+                self.symbols,
+                lambda: self.time.now,
+                MISSING_SHARE if Fault.FEED in self.plan.faults else 0.0,
+            ),
             seats=seats,
             streams=(),
             hours=Hours(),
@@ -240,20 +245,14 @@ class Schedule:
 
     def _move(self) -> None:
         """Markets move for as long as there is anybody to see it."""
-        paths = {
-            symbol: iter(m for m in moves(self.plan.seed, symbol) if m.ts_utc_ns > START_UTC_NS)
-            for symbol in self.symbols
-        }
 
         def step() -> None:
-            for symbol, path in paths.items():
-                move = next(path, None)
-                if move is None:
-                    return
+            for symbol in self.symbols:
+                move = move_at(self.plan.seed, symbol, BRISK, self.time.now)
                 self.exchange.trade(symbol, move.low, move.high, move.close, self.time.now)
-            self.time.at(self.time.now + MOVE_S * NS, step)
+            self.time.at(self.time.now + BRISK.move_s * NS, step)
 
-        self.time.at(START_UTC_NS + MOVE_S * NS, step)
+        self.time.at(START_UTC_NS + BRISK.move_s * NS, step)
 
     def _meddle_with_time(self) -> None:
         """Somebody sets the wall clock, and sets it right again."""

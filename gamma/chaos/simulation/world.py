@@ -3,30 +3,48 @@
 All of it is a function of the seed, so that a daemon that starts again sees the world that it left.
 """
 
+import asyncio
 import random
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, final
+from heapq import merge
+from itertools import count, pairwise, repeat, takewhile
+from typing import Final, Protocol, final
 from zlib import crc32
 
 from gamma.bars import Bar
 from gamma.clock import NS
 from gamma.events import Leg, SignalMade
-from gamma.feeds.pace import as_they_close
 from gamma.markets import Kind, Market, market
 
 # 10:00 in New York on a Tuesday.
 START_UTC_NS: Final = 1_772_550_000 * NS
-MOVE_S: Final = 5
-BAR_S: Final = 20
-MOVES: Final = BAR_S // MOVE_S
 HISTORY_BARS: Final = 30
-BARS_MAX: Final = 140
 MISSING_SHARE: Final = 0.15
-# First price and largest step of a move [ticks].
+# As many moves are made at a time; a bar lies within one such stretch.
+STRETCH: Final = 240
+# First price and largest step of a move [ticks]; a price stays within so many steps of the first.
 _BEGIN: Final[Mapping[str, tuple[int, int]]] = {"MNQ": (80_000, 12), "MES": (24_000, 6), "XSP": (60, 2)}
+_SPAN_STEPS: Final = 10
 _LEGS: Final = (Leg(symbol="XSP P 580", ratio=-1), Leg(symbol="XSP P 575", ratio=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long bars and the moves in them are [s]."""
+
+    bar_s: int = 20
+    move_s: int = 5
+
+    @property
+    def moves(self) -> int:
+        """Moves in a bar."""
+        return self.bar_s // self.move_s
+
+
+BRISK: Final = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,77 +57,133 @@ class Move:
     close: int
 
 
-@lru_cache(maxsize=8)
-def moves(seed: int, symbol: str) -> tuple[Move, ...]:
-    """Every move of one market, from the history on."""
-    draw = random.Random(f"moves {seed} {symbol}").random
+def move_at(seed: int, symbol: str, pace: Pace, ts_utc_ns: int) -> Move:
+    """The move of a market that ended then."""
+    number = ts_utc_ns // (pace.move_s * NS) - 1
+    return _stretch(seed, symbol, pace.move_s, number // STRETCH)[number % STRETCH]
+
+
+def bar_at(seed: int, symbol: str, pace: Pace, ts_close_utc_ns: int) -> Bar:
+    """The bar of a market that closed then."""
+    number = ts_close_utc_ns // (pace.bar_s * NS) - 1
+    bars = STRETCH // pace.moves
+    return _bars(seed, symbol, pace, number // bars)[number % bars]
+
+
+@lru_cache(maxsize=24)
+def _stretch(seed: int, symbol: str, move_s: int, number: int) -> tuple[Move, ...]:
+    """Moves one after the other: a walk from where this stretch begins to where the next one does."""
     price, step = _BEGIN[symbol]
-    made = []
-    for n in range((HISTORY_BARS + BARS_MAX) * MOVES):
-        before, price = price, max(4, price + int(draw() * (2 * step + 1)) - step)
-        ts = START_UTC_NS + ((n + 1) * MOVE_S - HISTORY_BARS * BAR_S) * NS
-        made.append(Move(ts, min(before, price) - int(draw() * 2), max(before, price) + int(draw() * 2), price))
-    return tuple(made)
+    begin, end = (price + round((_chance(seed, symbol, n) - 0.5) * _SPAN_STEPS * step) for n in (number, number + 1))
+    draw = random.Random(f"moves {seed} {symbol} {number}").random
+    walked, walk = 0, [0]
+    for _ in range(STRETCH):
+        walked += int(draw() * (2 * step + 1)) - step
+        walk.append(walked)
+    drift = end - begin - walked
+    prices = [max(4, begin + w + drift * n // STRETCH) for n, w in enumerate(walk)]
+    first_ns = (number * STRETCH + 1) * move_s * NS
+    return tuple(
+        Move(first_ns + n * move_s * NS, min(a, b) - int(draw() * 2), max(a, b) + int(draw() * 2), b)
+        for n, (a, b) in enumerate(pairwise(prices))
+    )
 
 
-@lru_cache(maxsize=8)
-def bars(seed: int, symbol: str) -> tuple[Bar, ...]:
-    """Every bar of one market, from the history on."""
-    traded, all_moves = market(symbol), moves(seed, symbol)
-    return tuple(_bar(traded, all_moves[n : n + MOVES], all_moves[n - 1]) for n in range(MOVES, len(all_moves), MOVES))
+@lru_cache(maxsize=48)
+def _bars(seed: int, symbol: str, pace: Pace, number: int) -> tuple[Bar, ...]:
+    """The bars of one stretch."""
+    traded, parts = market(symbol), _stretch(seed, symbol, pace.move_s, number)
+    opens = [_stretch(seed, symbol, pace.move_s, number - 1)[-1].close, *(move.close for move in parts)]
+    ends = range(pace.moves, STRETCH + 1, pace.moves)
+    return tuple(_bar(traded, pace, parts[n - pace.moves : n], opens[n - pace.moves]) for n in ends)
 
 
-def _bar(traded: Market, parts: Sequence[Move], before: Move) -> Bar:
+def _bar(traded: Market, pace: Pace, parts: Sequence[Move], before: int) -> Bar:
     points = traded.points
     close_ns = parts[-1].ts_utc_ns
     return Bar(
         market=traded.symbol,
-        ts_open_utc_ns=close_ns - BAR_S * NS,
+        ts_open_utc_ns=close_ns - pace.bar_s * NS,
         ts_close_utc_ns=close_ns,
-        open_points=points(before.close),
-        high_points=points(max(before.close, *(p.high for p in parts))),
-        low_points=points(min(before.close, *(p.low for p in parts))),
+        open_points=points(before),
+        high_points=points(max(before, *(p.high for p in parts))),
+        low_points=points(min(before, *(p.low for p in parts))),
         close_points=points(parts[-1].close),
         volume_lots=1_000.0,
         spread_points=points(1),
     )
 
 
+class Slots(Protocol):
+    """When the bars of a market close [ns]: those after a time, one after the other."""
+
+    def __call__(self, symbol: str, after_utc_ns: int) -> Iterator[int]: ...
+
+
+def always(symbol: str, after_utc_ns: int) -> Iterator[int]:  # noqa: ARG001
+    """Bars without a break, from the history on; they never end."""
+    bar_ns = BRISK.bar_s * NS
+    after_utc_ns = max(after_utc_ns, START_UTC_NS - HISTORY_BARS * bar_ns)
+    return count((after_utc_ns // bar_ns + 1) * bar_ns, bar_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """Bars that close at the times that are listed, by market."""
+
+    closes: Mapping[str, Sequence[int]]
+
+    def __call__(self, symbol: str, after_utc_ns: int) -> Iterator[int]:
+        closes = self.closes[symbol]
+        return (closes[n] for n in range(bisect_right(closes, after_utc_ns), len(closes)))
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class WorldFeed:
-    """Live bars of the world's markets; with `missing`, some never come."""
+    """Live bars of the world's markets; some never come: the share `missing` of those since the start."""
 
     seed: int
     markets: tuple[str, ...]
     now_ns: Callable[[], int]
-    missing: bool = False
+    missing: float = 0.0
+    pace: Pace = BRISK
+    slots: Slots = always
     provides: frozenset[str] = frozenset({"bar", "volume", "spread"})
-    bar_s: int = BAR_S
+
+    @property
+    def bar_s(self) -> int:
+        return self.pace.bar_s
 
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:
-        return [bar for bar in self._of(market) if bar.ts_close_utc_ns <= until_utc_ns][-bars:]
+        slots = takewhile(lambda ts: ts <= until_utc_ns, self._slots(market, 0))
+        return [bar_at(self.seed, market, self.pace, ts) for ts in list(slots)[-bars:]]
 
     def bars(self, after_utc_ns: int) -> Iterator[Bar]:
-        every = [bar for symbol in self.markets for bar in self._of(symbol) if bar.ts_close_utc_ns > after_utc_ns]
-        yield from sorted(every, key=lambda bar: (bar.ts_close_utc_ns, bar.market))
+        every = [zip(self._slots(symbol, after_utc_ns), repeat(symbol)) for symbol in self.markets]
+        return (bar_at(self.seed, symbol, self.pace, ts) for ts, symbol in merge(*every))
 
-    def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]:
+    async def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]:
         """Bars as they close by true time, whatever the daemon takes for the time."""
-        return as_they_close(self.bars(min(after_utc_ns, self.now_ns())), self.now_ns)
+        for bar in self.bars(min(after_utc_ns, self.now_ns())):
+            await asyncio.sleep(max(0, bar.ts_close_utc_ns - self.now_ns()) / NS)
+            yield bar
 
-    def _of(self, symbol: str) -> list[Bar]:
-        return [bar for bar in bars(self.seed, symbol) if not self.missing or not self._is_missing(bar)]
+    def _slots(self, symbol: str, after_utc_ns: int) -> Iterator[int]:
+        slots = self.slots(symbol, after_utc_ns)
+        return (ts for ts in slots if not self._is_missing(symbol, ts)) if self.missing else slots
 
-    def _is_missing(self, bar: Bar) -> bool:
-        late = bar.ts_close_utc_ns > START_UTC_NS
-        return late and _chance(self.seed, "missing", bar.market, bar.ts_close_utc_ns) < MISSING_SHARE
+    def _is_missing(self, symbol: str, ts_utc_ns: int) -> bool:
+        return ts_utc_ns > START_UTC_NS and _chance(self.seed, "missing", symbol, ts_utc_ns) < self.missing
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """A strategy that draws its signals, the same for the same bar; from `quiet_utc_ns` on it wants nothing."""
+    """A strategy that draws its signals, the same for the same bar, and none on the share `still` of all bars.
+
+    From `quiet_utc_ns` on it wants nothing.
+    """
 
     seed: int
     strategy: str
@@ -117,16 +191,17 @@ class Eyes:
     quiet_utc_ns: int
     stops: bool = True
     limits: bool = False
+    still: float = 0.4
     bars_needed: int = 1
 
     def warm_up(self, bars: Sequence[Bar]) -> None:
         """Nothing to remember."""
 
     def on_bar(self, bar: Bar) -> SignalMade | None:
-        """A signal on every second bar or so."""
+        """A signal, or none."""
         ts, symbol = bar.ts_close_utc_ns, self.market.symbol
         rng = random.Random(f"signal {self.seed} {self.strategy} {ts}")
-        if ts >= self.quiet_utc_ns or rng.random() < 0.4:
+        if ts >= self.quiet_utc_ns or rng.random() < self.still:
             return None
         step = _BEGIN[symbol][1]
         spread = self.market.kind is Kind.OPTION_SPREAD
