@@ -74,7 +74,7 @@ def _match(here: Any, part: str) -> str | int:
     """The key that `part` means: written in any case, and in a list by index or by name."""
     if isinstance(here, list):
         for index, entry in enumerate(here):
-            if part == str(index) or (isinstance(entry, dict) and str(entry.get("name", "")).lower() == part.lower()):
+            if part == str(index) or _entry_name(index, entry).lower() == part.lower():
                 return index
         return part
     return next((key for key in here if key.lower() == part.lower()), part)

@@ -90,6 +90,12 @@ def test_the_names_of_other_entries_are_told_only_where_they_are_names(tmp_path:
     assert "no entry 'mnq' in [feed.files]; known: 0, 1" in refused(tmp_path, env)
 
 
+def test_a_name_that_is_a_number_is_no_name(tmp_path: Path) -> None:
+    """Python refuses to write a number of more than 4,300 digits, wherever it stands."""
+    env = {"GAMMA__STRATEGIES__MNQ__NAME": f"0x{'f' * 5_000}", "GAMMA__STRATEGIES__MNQ__SIGNAL": "x"}
+    assert "no entry 'mnq' in [strategies]; known: 0" in refused(tmp_path, env)
+
+
 def test_a_line_in_a_message_is_numbered_as_an_editor_numbers_it(tmp_path: Path) -> None:
     assert ":16: [sizers.half_kelly] typo" in refused(tmp_path, {}, half_kelly="# a\u2028b\ntypo = 1")
 
