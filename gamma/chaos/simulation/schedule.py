@@ -28,6 +28,7 @@ from gamma.chaos.quirks import SETS, Quirks
 from gamma.chaos.simulation import judge, setting
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.gate import Gate
+from gamma.chaos.simulation.inspector import Inspector
 from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
 from gamma.chaos.simulation.network import Network, Points, Served
 from gamma.chaos.simulation.person import Person
@@ -88,6 +89,7 @@ class Schedule:
             start_microusd=setting.START_MICROUSD,
         )
         self.traced = traced
+        self.inspector = Inspector(self._wrong)
         self.on_disk = OnDisk(folder / "gamma.db")
         self.gate = Gate(self.on_disk, Path(self.config.paths.kill_switch), self.time, self._wrong)
         self.person = Person(plan, self.time, requests.folder_of(self.config.gamma.database, setting.ACCOUNT), self.say)
@@ -174,7 +176,7 @@ class Schedule:
                 self._assembly(broker),
                 ledger,
                 messengers=Messengers(self.config, ledger, client, self.time),
-                observers=(Teller(self.say),) if self.traced else (),
+                observers=(self.inspector, *((Teller(self.say),) if self.traced else ())),
                 clock=self.time,
             )
             self.person.watch(daemon, self.exchange, self.on_disk)
