@@ -15,7 +15,6 @@ from gamma.notices import Notice, Severity
 NS: Final = 1_000_000_000
 HOUR_S: Final = 3600.0
 DUE_MAX: Final = 500
-FOREVER_UTC_NS: Final = 2**62
 SINGLES_MAX: Final = 5
 REPEAT_PAUSE_S: Final = 60.0
 LIFETIME_S: Final = {Severity.INFO: HOUR_S, Severity.WARNING: 6 * HOUR_S, Severity.CRITICAL: 48 * HOUR_S}
@@ -35,11 +34,12 @@ class Queued(Protocol):
 class Outbox(Protocol):
     """Where notices wait.
 
-    `due` gives what is neither delivered nor dropped nor postponed past now, the gravest first, then the
-    oldest; `repeats` gives CRITICAL notices whose last delivery is ten minutes old and that nobody has
-    acknowledged.
+    `anew` lets all that was postponed be tried at once. `due` gives what is neither delivered nor dropped nor
+    postponed past now, the gravest first, then the oldest; `repeats` gives CRITICAL notices whose last delivery
+    is ten minutes old and that nobody has acknowledged.
     """
 
+    def anew(self) -> None: ...
     def due(self, now_utc_ns: int, limit: int) -> Sequence[Queued]: ...
     def repeats(self, now_utc_ns: int) -> Sequence[Queued]: ...
     def delivered(self, ids: Sequence[int], now_utc_ns: int) -> None: ...
@@ -79,9 +79,10 @@ class Courier:
     async def drain(self, *, final: bool = False) -> None:
         """One pass over what is due; `final` sends waiting INFO at once, for there is no later pass."""
         async with self._one:
-            # What an earlier process postponed is tried anew: it may have reckoned by a clock that was wrong.
-            due = self._outbox.due(FOREVER_UTC_NS if self._first else self._clock_ns(), DUE_MAX)
-            self._first = False
+            if self._first:  # what an earlier process put off may have been reckoned by a clock that was wrong
+                self._outbox.anew()
+                self._first = False
+            due = self._outbox.due(self._clock_ns(), DUE_MAX)
             if not self._sender.configured:
                 self._leave(due)
                 return

@@ -39,6 +39,13 @@ class Outbox:
         """A notice was put here."""
         self._empty = False
 
+    def anew(self) -> None:
+        """Let everything that was postponed be tried at once."""
+        waiting = (alerts.c.delivered_utc_ns.is_(None), alerts.c.dropped_utc_ns.is_(None))
+        put_off = (*waiting, alerts.c.next_attempt_utc_ns > 0)
+        if self._db.execute(select(alerts.c.seq).where(*put_off).limit(1)).first() is not None:
+            self._change(update(alerts).where(*put_off).values(next_attempt_utc_ns=0))
+
     def due(self, now_utc_ns: int, limit: int) -> tuple[Alert, ...]:
         """What is to be sent now, the gravest first, then the oldest."""
         if self._empty:  # it is asked every few seconds, and most often there is nothing

@@ -147,6 +147,10 @@ class Shelf:
     def add(self, *notices: Notice) -> None:
         self.rows += [Row(len(self.rows) + number, told) for number, told in enumerate(notices, 1)]
 
+    def anew(self) -> None:
+        for row in self.rows:
+            row.next_ns = 0
+
     def due(self, now_utc_ns: int, limit: int) -> Sequence[Row]:
         rows = [r for r in self.rows if r.delivered_ns is None and r.dropped_ns is None and r.next_ns <= now_utc_ns]
         return sorted(rows, key=lambda r: (-r.notice.severity.rank, r.id))[:limit]

@@ -118,7 +118,7 @@ def test_what_did_not_arrive_is_postponed_and_arrives(script: Script, error: str
         assert row.delivered_ns == TS + round(wait_s * NS)
         assert not row.error
 
-    run(server, work, pace=Pace(timeout_s=0.05 if script is drip else 2.0))
+    run(server, work, pace=Pace(timeout_s=0.4 if script is drip else 5.0))
     assert len(server.requests) == 2
 
 
@@ -309,3 +309,15 @@ def test_a_clock_set_back_does_not_keep_an_alert_for_hours(tmp_path: Path) -> No
         assert ledger.outbox.due(TS - 24 * 3600 * NS, 2)
     finally:
         ledger.close()
+
+
+def test_what_an_earlier_process_put_off_by_a_wrong_clock_is_tried_at_once() -> None:
+    server = Server()
+
+    async def work(desk: Desk) -> None:
+        outbox = Shelf(notice())
+        outbox.rows[0].next_ns = desk.clock.ns() + 3_600 * NS
+        await courier(desk, outbox).drain()
+        assert outbox.rows[0].delivered_ns is not None
+
+    run(server, work)
