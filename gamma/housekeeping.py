@@ -40,6 +40,7 @@ DELIVER_S: Final = 5.0
 CLOCK_LOOK_S: Final = 5.0
 CLOCK_SET_S: Final = 1.0
 CLOCK_TOLD_S: Final = 1.0
+CLOCK_RIGHT_S: Final = 600.0
 PING_S: Final = 60.0
 SILENCE_MAX_S: Final = 60.0
 
@@ -76,7 +77,7 @@ class Housekeeping:
         self.time = Steady(clock)
         self._broker_heard_s = 0.0
         self._broker_silent = False
-        self._clock_off = 0
+        self._clock_off, self._clock_off_s = 0, 0.0
         self._deaf = False
         self._bar_every_s = math.inf
         self._bar_heard_s = 0.0
@@ -261,11 +262,16 @@ class Housekeeping:
             await self.see_health()
 
     def _tell_clock(self, offset_s: float) -> None:
-        """Tell once that the clock is off, once more when that stops entries, and again after it was right."""
+        """Tell once that the clock is off, once more when that stops entries, and again after it was right for long."""
         off = sum(abs(offset_s) > limit_s for limit_s in (CLOCK_TOLD_S, CLOCK_OFF_MAX_S))
+        now_s = self.time.elapsed_s()
+        if not off and now_s - self._clock_off_s > CLOCK_RIGHT_S:
+            self._clock_off = 0
         if off > self._clock_off:
             self._tell(notices.clock_off(self.shell.now(), offset_s=round(offset_s, 3), entries_stopped=off > 1))
-        self._clock_off = off
+            self._clock_off = off
+        if off:
+            self._clock_off_s = now_s
 
     def _broker_silence_s(self) -> float:
         return self.time.elapsed_s() - self._broker_heard_s if self._broker_silent else 0.0

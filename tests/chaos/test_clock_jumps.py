@@ -97,6 +97,11 @@ def test_entries_go_on_when_the_clock_is_right_again(tmp_path: Path) -> None:
     assert violations(tmp_path) == []
 
 
+def test_a_clock_that_is_set_to_and_fro_is_told_once(tmp_path: Path) -> None:
+    trade(tmp_path, (40, 30.0), (60, 0.0), (80, -30.0), (100, 0.0), (120, 2.0))
+    assert len(told(tmp_path)) == 1
+
+
 def test_a_small_jump_is_told_and_trading_goes_on(tmp_path: Path) -> None:
     trade(tmp_path, (60, -2.0))
     [(text, _)] = told(tmp_path)
