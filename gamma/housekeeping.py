@@ -74,7 +74,8 @@ class Housekeeping:
         shell.observers = (*shell.observers, self.answers)
         self.missed = 0
         self.clock = clock
-        self.time = Steady(clock)
+        # One time for both: a notice is due by the time that it was written at.
+        self.time = Steady(clock) if messengers is None else messengers.time
         self._broker_heard_s = 0.0
         self._broker_silent = False
         self._clock_off, self._clock_off_s = 0, 0.0

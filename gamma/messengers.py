@@ -32,7 +32,7 @@ def sender_of(config: Config, client: httpx.AsyncClient, clock: Clock = MACHINE)
 
 @final
 class Messengers:
-    """The ways out to people, as the config names them.
+    """The ways out to people, as the config names them; `time` is the daemon's own, by which they wait too.
 
     Raises: ConfigInvalid when an address is none.
     """
@@ -40,8 +40,9 @@ class Messengers:
     def __init__(self, config: Config, ledger: Ledger, client: httpx.AsyncClient, clock: Clock = MACHINE) -> None:
         sign = Sign(account=config.account.name, mode=config.gamma.mode)
         sender = sender_of(config, client, clock)
+        self.time = Steady(clock)
         self._courier = Courier(
-            ledger.outbox, sender, sign, clock_ns=Steady(clock).now_ns, monotonic_s=lambda: clock.monotonic_ns() / NS
+            ledger.outbox, sender, sign, clock_ns=self.time.now_ns, monotonic_s=lambda: clock.monotonic_ns() / NS
         )
         self._client = client
         self._dead_man_url = config.alerts.dead_man_url

@@ -36,6 +36,14 @@ FOUND = {
         share=0.05,
         minutes=5,
     ),
+    "it started while the wall clock was an hour behind, and an alert waited for an hour": Plan(
+        seed=60,
+        quirks="forever",
+        faults=frozenset({Fault.CLOCK, Fault.CRASH, Fault.ERROR_AFTER, Fault.OUTAGE}),
+        deaths=(51,),
+        share=0.1,
+        minutes=1,
+    ),
 }
 
 
