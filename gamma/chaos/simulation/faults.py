@@ -43,6 +43,10 @@ class Fault(StrEnum):
     """The broker refuses some orders."""
     FEED = "late bars"
     """Bars are missing, or come late."""
+    NUMBERS = "no numbers"
+    """A sizer of a stranger's answers now and then with NaN, with infinity, or with less than nothing."""
+    RIVAL = "second daemon"
+    """Somebody starts a second daemon on the account, or first takes the lock away from under the one that runs."""
 
 
 NETWORK: Final = (
@@ -56,9 +60,12 @@ NETWORK: Final = (
     Fault.BUSY,
     Fault.SLOW,
 )
+# Drawn by themselves, so that the seeds have the other classes that they always had.
+_APART: Final = (Fault.NUMBERS, Fault.RIVAL)
 CRASHES_MAX: Final = 4
 CALLS_MAX: Final = 160
 SHARE_ON: Final = 0.45
+SHARE_APART: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +92,15 @@ class Plan:
 def plan(seed: int, quirks: Sequence[str]) -> Plan:
     """Draw a schedule."""
     rng = random.Random(f"plan {seed}")
-    faults = frozenset(fault for fault in Fault if rng.random() < SHARE_ON)
+    faults = frozenset(fault for fault in Fault if fault not in _APART and rng.random() < SHARE_ON)
     if rng.random() < 0.75:
         faults |= {Fault.CRASH}
     crashes = rng.randint(1, CRASHES_MAX) if Fault.CRASH in faults else 0
+    apart = random.Random(f"plan {seed} apart")
     return Plan(
         seed=seed,
         quirks=quirks[rng.randrange(len(quirks))],
-        faults=faults,
+        faults=faults | {fault for fault in _APART if apart.random() < SHARE_APART},
         deaths=tuple(_death(rng) for _ in range(crashes)),
         share=rng.choice((0.05, 0.15, 0.3)),
         minutes=rng.randint(1, 4),

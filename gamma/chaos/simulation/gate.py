@@ -1,6 +1,7 @@
 """The gate: each order is looked at as its first byte leaves the process, against what is on disk at that moment."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, final
@@ -8,6 +9,7 @@ from typing import Final, final
 from gamma.chaos.simulation.loop import Time
 from gamma.chaos.simulation.setting import QUOTE_AGE_MAX_S
 from gamma.chaos.simulation.tap import Intended, OnDisk
+from gamma.chaos.simulation.world import Strange
 from gamma.clock import NS
 from gamma.events import OrderKind
 
@@ -19,18 +21,31 @@ AGE_MAX_S: Final = QUOTE_AGE_MAX_S + 3.0
 class Gate:
     """Knows every order that ever left, through all lives of the daemon; `wrong` is told of each that should not have.
 
-    It knows nothing of how the daemon came to send an order, and asks the disk alone whether it might.
+    It knows nothing of how the daemon came to send an order, and asks the disk alone whether it might. `rival` says
+    whether another daemon holds the account now.
     """
 
-    def __init__(self, on_disk: OnDisk, kill_switch: Path, time: Time, wrong: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_disk: OnDisk,
+        kill_switch: Path,
+        time: Time,
+        wrong: Callable[[str], None],
+        *,
+        strange: Strange | None = None,
+    ) -> None:
         self._on_disk = on_disk
         self._kill_switch = kill_switch
         self._time = time
         self._wrong = wrong
+        self._strange = strange
         self._left: set[str] = set()
+        self.rival = False
 
     def leave(self, method: str, target: str, body: bytes) -> None:
-        """A request leaves; only one that places an order is looked at."""
+        """A request leaves; reads may, and who holds the account is asked of every other, all else of new orders."""
+        if self.rival and method != "GET" and target.startswith("/orders"):
+            self._wrong(f"I11: {method} {target} was sent while another daemon held the account")
         if method != "POST" or target != "/orders":
             return
         cid = str(json.loads(body)["client_order_id"])
@@ -59,3 +74,6 @@ class Gate:
         age_s = (self._time.now - int(intent.decision_id.partition("@")[2])) / NS
         if age_s > AGE_MAX_S:
             self._wrong(f"I10: the entry {cid} was sent {age_s:.1f} s after the bar that it was decided on")
+        allowed = self._strange.answer(intent.market, intent.ts_event_utc_ns) if self._strange else 1.0
+        if not 0 < allowed < math.inf:
+            self._wrong(f"I10: the entry {cid} was sent, and of its sizers one allowed {allowed} lots")

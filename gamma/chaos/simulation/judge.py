@@ -25,6 +25,7 @@ def at_the_end(log: Sequence[Record], ledger: Path, caps: Mapping[str, int], *, 
             *_orders(log, db),
             *_executions(log, db),
             *_exposure(log, caps),
+            *_closings(log, db),
             *_rest(log, db),
             *(_untold(db) if told else ()),
             *_money(log, db),
@@ -84,6 +85,20 @@ def _exposure(log: Sequence[Record], caps: Mapping[str, int]) -> Iterator[str]:
             held[done.market] += done.side * done.lots
             if abs(held[done.market]) > caps[done.market]:
                 yield f"I2: {done.execution_id} made it {held[done.market]:+d} {done.market}, of {caps[done.market]}"
+
+
+def _closings(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
+    """I2: what was to close a position of its strategy opened none."""
+    whose = {row[0]: row[1:] for row in db.execute("SELECT client_order_id, strategy, kind FROM intents")}
+    held: dict[tuple[str, str], int] = defaultdict(int)
+    for done in log:
+        if not isinstance(done, Executed) or done.client_order_id not in whose:
+            continue
+        strategy, kind = whose[done.client_order_id]
+        before = held[strategy, done.market]
+        after = held[strategy, done.market] = before + done.side * done.lots
+        if kind != "entry" and (before * after < 0 or abs(after) > abs(before)):
+            yield f"I2: the {kind} {done.client_order_id} took {strategy} from {before:+d} to {after:+d} {done.market}"
 
 
 def _rest(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:

@@ -32,9 +32,10 @@ from gamma.chaos.simulation.inspector import Inspector
 from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
 from gamma.chaos.simulation.network import Network, Points, Served
 from gamma.chaos.simulation.person import Person
+from gamma.chaos.simulation.rivalry import Rivalry
 from gamma.chaos.simulation.shrink import shortest
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
-from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, WorldFeed, move_at
+from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, Strange, WorldFeed, move_at
 from gamma.chaos.terms import capabilities, contracts_of
 from gamma.clock import NS
 from gamma.daemon import Daemon
@@ -91,7 +92,11 @@ class Schedule:
         self.traced = traced
         self.inspector = Inspector(self._wrong)
         self.on_disk = OnDisk(folder / "gamma.db")
-        self.gate = Gate(self.on_disk, Path(self.config.paths.kill_switch), self.time, self._wrong)
+        strange = Strange(plan.seed) if Fault.NUMBERS in plan.faults else None
+        if strange is not None:
+            self.rules = setting.with_sizer(self.rules, "strange", strange)
+        self.gate = Gate(self.on_disk, Path(self.config.paths.kill_switch), self.time, self._wrong, strange=strange)
+        self.rivalry = Rivalry(self.config.gamma.database, self.time, self.gate, self.say)
         self.person = Person(plan, self.time, requests.folder_of(self.config.gamma.database, setting.ACCOUNT), self.say)
 
     def run(self) -> Outcome:
@@ -100,6 +105,8 @@ class Schedule:
         self._meddle_with_time()
         self.time.at(self.tail_utc_ns, self._calm)
         self.person.begin(self.tail_utc_ns)
+        if Fault.RIVAL in self.plan.faults:
+            self.rivalry.begin(self.rng, self.tail_utc_ns)
         deaths = list(self.plan.deaths)
         for _ in range(LIVES_MAX):
             if self._live(deaths.pop(0) if deaths else 0):
@@ -141,7 +148,7 @@ class Schedule:
             return True
         except (InvariantBroken, Corrupt) as error:
             lost = Fault.DISK in self.plan.faults and isinstance(error, Corrupt)
-            if not lost:
+            if not lost and not self.rivalry.ended(error):
                 self._wrong(f"the daemon ended with {type(error).__name__}: {error}")
                 return True
         except GammaError as error:

@@ -1,6 +1,7 @@
 """What the daemon of a schedule trades by: four strategies in three markets, at one broker of a known kind."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from gamma.config import Config
 from gamma.markets import MICRO
 from gamma.ports import Capabilities
 from gamma.rules import Rules
+from gamma.sizing import Sizer
 
 ACCOUNT: Final = "chaos"
 HOOK: Final = "https://alerts.example/hook"
@@ -69,6 +71,12 @@ def _config(multi_leg: bool) -> Config:
             "guards": _LIMITS,
         }
     )
+
+
+def with_sizer(rules: Rules, name: str, sizer: Sizer) -> Rules:
+    """The rules with one more sizer at the end of each chain."""
+    strategies = {who: replace(s, sizers=(*s.sizers, (name, sizer))) for who, s in rules.strategies.items()}
+    return replace(rules, strategies=strategies)
 
 
 def caps(rules: Rules) -> dict[str, int]:

@@ -51,6 +51,7 @@ class Intended:
     strategy: str
     market: str
     decision_id: str
+    ts_event_utc_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class OnDisk:
 
     def intended(self, client_order_id: str) -> Intended | None:
         """The order's intent, where it would survive a crash now."""
-        query = "SELECT kind, strategy, market, decision_id FROM intents WHERE client_order_id = ?"
+        query = "SELECT kind, strategy, market, decision_id, ts_event_utc_ns FROM intents WHERE client_order_id = ?"
         found = self._db.execute(query, (client_order_id,)).fetchone()
         return None if found is None else Intended(*found)
 

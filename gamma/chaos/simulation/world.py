@@ -4,6 +4,7 @@ All of it is a function of the seed, so that a daemon that starts again sees the
 """
 
 import asyncio
+import math
 import random
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -18,11 +19,15 @@ from gamma.bars import Bar
 from gamma.clock import NS
 from gamma.events import Leg, SignalMade
 from gamma.markets import Kind, Market, market
+from gamma.reasons import Fact
+from gamma.views import Num, View
 
 # 10:00 in New York on a Tuesday.
 START_UTC_NS: Final = 1_772_550_000 * NS
 HISTORY_BARS: Final = 30
 MISSING_SHARE: Final = 0.15
+NONSENSE_SHARE: Final = 0.3
+_NONSENSE: Final = (math.nan, math.inf, -1.0)
 # As many moves are made at a time; a bar lies within one such stretch.
 STRETCH: Final = 240
 # First price and largest step of a move [ticks]; a price stays within so many steps of the first.
@@ -223,6 +228,25 @@ class Eyes:
             risk_microusd_per_lot=max(1, 100 - close) * self.market.tick_value_microusd if spread else 0,
             legs=_LEGS if spread else (),
         )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A sizer of a stranger's, last of its chain: mostly it lets all through, and now and then it talks nonsense."""
+
+    seed: int
+
+    def __call__(self, view: View, lots: Num) -> Num:  # noqa: ARG002
+        return self.answer(view.market.symbol, view.clock.ts_event_utc_ns)
+
+    def explain(self, view: View, lots: float) -> Mapping[str, Fact]:  # noqa: ARG002
+        return {}
+
+    def answer(self, symbol: str, ts_utc_ns: int) -> float:
+        """What it answers in this market at that time [lots]; only a number above 0 allows anything."""
+        drawn = _chance(self.seed, "strange", symbol, ts_utc_ns)
+        return _NONSENSE[int(drawn / NONSENSE_SHARE * len(_NONSENSE))] if drawn < NONSENSE_SHARE else 10.0
 
 
 def _chance(*parts: object) -> float:
