@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 from pytest import MonkeyPatch  # noqa: PT013  (it is used outside of pytest too)
 
-from gamma import answers, daemon, engine, entries, shell, upkeep, wire
+from gamma import answers, daemon, engine, entries, shell, sizing, upkeep, wire
 from gamma.book import trading
 from gamma.chaos import adapter
 from gamma.chaos.adapter import ChaosBroker
@@ -45,7 +45,8 @@ from gamma.events import (
 )
 from gamma.guards import passed
 from gamma.guards.stale_data import StaleData
-from gamma.ledger import Ledger
+from gamma.ledger import Ledger, lease
+from gamma.ledger.lease import FileLease
 from gamma.orders import Order, Position, fill_order
 from gamma.ports import Accepted, FillPage, Inconclusive, Lookup, Lost, NotListed, Placed, Rejected
 from gamma.reasons import Reason
@@ -290,6 +291,18 @@ def first_fill_fills_the_order(patch: MonkeyPatch) -> None:
     patch.setattr(trading, "fill_order", whole)
 
 
+def lock_not_taken(patch: MonkeyPatch) -> None:
+    patch.setattr(lease, "fcntl", SimpleNamespace(flock=lambda *_: None, LOCK_EX=0, LOCK_NB=0))
+
+
+def lease_not_seen_again(patch: MonkeyPatch) -> None:
+    patch.setattr(FileLease, "check", lambda _: None)
+
+
+def nan_passes(patch: MonkeyPatch) -> None:
+    patch.setattr(sizing, "shrink", min)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """A bug: what it does wrong, and the change that does it."""
@@ -330,6 +343,9 @@ MUTANTS: Final = {
         _mutant(slots_forgotten, "after a crash it is not known which bars were decided on"),
         _mutant(epoch_kept, "a start does not raise the epoch"),
         _mutant(last_facts_skipped, "a start leaves the last facts of the ledger out"),
+        _mutant(lock_not_taken, "a daemon starts on an account that another one trades"),
+        _mutant(lease_not_seen_again, "the lease is taken at the start, and not looked at again"),
+        _mutant(nan_passes, "a sizer's NaN is compared like a number"),
         _mutant(alert_after_commit, "the alert is written after the commit of what it tells"),
     )
 }
