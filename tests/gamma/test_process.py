@@ -52,7 +52,8 @@ def test_a_signal_stops_it_cleanly_and_the_next_start_goes_on(
     after = ticks(folder)
     assert len(after) == len(before) + 50
     assert len({(name, slot) for name, slot, _ in after}) == len(after)
-    assert [b.epoch for b in facts(folder, BootStarted)] == [1, 2]
+    first, second = (b.epoch for b in facts(folder, BootStarted))
+    assert first < second
 
 
 def test_a_second_daemon_is_refused_with_the_number_of_the_first(folder: Path, daemon: Popen[str]) -> None:

@@ -15,6 +15,8 @@ from gamma.events import OrderKind
 
 # A clock that is a little off is borne, and an order takes its way to the wire.
 AGE_MAX_S: Final = QUOTE_AGE_MAX_S + 3.0
+# A daemon that starts while the wall clock is half a minute behind cannot know that a bar is older than it seems.
+UNSEEN_S: Final = 30.0
 
 
 @final
@@ -72,7 +74,7 @@ class Gate:
         if self._kill_switch.exists():
             self._wrong(f"I5: the entry {cid} was sent with the kill switch on")
         age_s = (self._time.now - int(intent.decision_id.partition("@")[2])) / NS
-        if age_s > AGE_MAX_S:
+        if age_s > AGE_MAX_S + (UNSEEN_S if self._time.was_set else 0.0):
             self._wrong(f"I10: the entry {cid} was sent {age_s:.1f} s after the bar that it was decided on")
         allowed = self._strange.answer(intent.market, intent.ts_event_utc_ns) if self._strange else 1.0
         if not 0 < allowed < math.inf:

@@ -39,6 +39,7 @@ class Time:
     def __init__(self, start_utc_ns: int) -> None:
         self.now = start_utc_ns
         self.skew = 0  # what somebody set the wall clock ahead by
+        self.was_set = False
         self.dead = ""
         self._start = start_utc_ns
         self._due: list[tuple[int, int, Callable[[], None]]] = []

@@ -277,7 +277,7 @@ class Schedule:
     def _set_clock(self, after_s: float, skew_s: int) -> None:
         def act() -> None:
             self.say(f"the wall clock is set {skew_s:+d} s off")
-            self.time.skew = skew_s * NS
+            self.time.skew, self.time.was_set = skew_s * NS, True
 
         self.time.at(START_UTC_NS + round(after_s * NS), act)
 
