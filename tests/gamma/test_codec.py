@@ -97,7 +97,7 @@ def test_the_json_is_canonical() -> None:
     )
     assert encode(marked) == (
         '{"close_microusd":0,"high_microusd":50000000000,"high_points":20000.25,"low_microusd":-1,'
-        '"low_points":"-Infinity","market":"MNQ","ts_event_utc_ns":1700000000000000000}'
+        '"low_points":"-Infinity","market":"MNQ","ts_bar_utc_ns":0,"ts_event_utc_ns":1700000000000000000}'
     )
 
 
