@@ -109,18 +109,22 @@ class Desk:
         self._decided[seat.strategy] = bar.ts_close_utc_ns
         now = self.shell.now()
         late = now - bar.ts_close_utc_ns > self._late_max_ns
-        if isinstance(found, SignalMade) and not late:
-            # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
-            await self.shell.feed(replace(found, ts_event_utc_ns=max(found.ts_event_utc_ns, now)))
-            return
-        if isinstance(found, ModelFailed):
+        outcome = "no_signal"
+        if isinstance(found, SignalMade):
+            if not late:
+                # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
+                await self.shell.feed(replace(found, ts_event_utc_ns=max(found.ts_event_utc_ns, now)))
+                return
+            outcome = "late"
+        elif found is not None:
             await self.shell.feed(found)
+            outcome = "fault"
         session = self._sessions.get(bar.market)
         tick = Tick(
             strategy=seat.strategy,
             slot_utc_ns=bar.ts_close_utc_ns,
             session=session.date if session else "",
-            outcome="no_signal" if found is None else "late" if isinstance(found, SignalMade) else "fault",
+            outcome=outcome,
         )
         self.shell.store.append([], [], [tick])
 

@@ -5,9 +5,9 @@ it is booked. What a listing does not show is never read as cancelled.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
 
 from gamma.book import Book
+from gamma.clock import NS
 from gamma.events import (
     Event,
     ForeignOrderSeen,
@@ -22,8 +22,6 @@ from gamma.events import (
 )
 from gamma.orders import Order
 from gamma.ports import BrokerOrder, Found, Lookup, NotListed
-
-NS: Final = 1_000_000_000
 
 
 def order_events(book: Book, seen: Sequence[BrokerOrder], now_utc_ns: int) -> list[Event]:

@@ -4,13 +4,10 @@ One seed is one file, CSV or Parquet, of a few mutated rows, read as a feed read
 looked at by themselves: prices finite, positive and in order, times rising, no bar twice or over another.
 """
 
-import atexit
 import io
 import math
 import random
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +20,7 @@ import polars as pl
 
 from gamma.bars import Bar
 from gamma.chaos import Trial
+from gamma.chaos.places import kept_folder
 from gamma.errors import InputInvalid
 from gamma.feeds.file import FileFeed
 
@@ -54,7 +52,6 @@ _COLUMNS: Final = ("ts", "open", "high", "low", "close", "volume", "spread", "sy
 _PLACE: Final = re.compile(r"bars\.(csv|parquet)|time zone|^MNQ: |^XAU_USD: |^SPX: |^KXBTC-1: ")
 _PYTHON: Final = re.compile(r"Traceback|<class|object at 0x|NoneType|\('\w+',|\{'\w+':")
 _LINE_MAX: Final = 1_000
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files that are made by the hundred thousand wait for no disk
 
 Row = list[Any]
 
@@ -253,9 +250,7 @@ def read(given: Given) -> list[Bar]:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=_MEMORY if _MEMORY.is_dir() else None))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return kept_folder()
 
 
 def told_badly(message: str) -> Iterator[str]:

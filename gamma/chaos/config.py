@@ -4,11 +4,9 @@ One seed is one input: a small configuration of drawn sizers and guards, mutated
 environment and credential files, through the very steps of a start.
 """
 
-import atexit
 import random
 import re
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from gamma.assembly import assemble
 from gamma.chaos import Trial
 from gamma.chaos.limits import beyond
 from gamma.chaos.mutations import mutated, value
+from gamma.chaos.places import kept_folder
 from gamma.complaints import toml
 from gamma.config import Config, load
 from gamma.errors import ConfigInvalid
@@ -33,7 +32,6 @@ CANARY: Final = "k4n4ryk4n4ryk4n4ryk4n4ryk4n4ryk4n4ry"
 _MARK: Final = "k4n4ry"
 _SECRET_KEYS: Final = ("discord_critical", "discord_routine", "dead_man_url", "secret", "token", "database")
 _LINE_MAX: Final = 1_000
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files that are made by the hundred thousand wait for no disk
 _LINES_MAX: Final = 60
 _PLACE: Final = re.compile(r"\[[^\]]+\]|line \d+|end of document|env GAMMA__|credential |^config\b|config\.toml")
 _PYTHON: Final = re.compile(
@@ -189,8 +187,7 @@ def started(given: Given) -> Config:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=_MEMORY if _MEMORY.is_dir() else None))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = kept_folder()
     (folder / "config.toml").touch(mode=0o600)
     return folder
 

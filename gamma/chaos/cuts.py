@@ -2,10 +2,9 @@
 
 import asyncio
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gamma.assembly import assemble, paper_state_path
 from gamma.chaos import Trial
 from gamma.chaos.lives import PACED, config_of, live, tape_of
+from gamma.chaos.places import folder_for
 from gamma.chaos.power import Act, Did, Recording, surviving
 from gamma.chaos.vfs import heard
 from gamma.config import Config
@@ -29,7 +29,6 @@ from gamma.ports import Broker, BrokerOrder
 SHARED: Final = 250
 LIVES_BARS: Final = ((3, 9), (16, 28), (24, 48))
 TAIL_BARS: Final = (1, 12)
-MEMORY: Final = Path("/dev/shm")  # noqa: S108  (a disk in memory, where there is one; what lies there is not secret)
 BROKER_FILES: Final = "gamma.paper.db"
 _OPEN: Final = (OrderState.PENDING, OrderState.UNKNOWN, OrderState.QUARANTINED)
 
@@ -213,10 +212,3 @@ def _executions(fills: Mapping[str, Mapping[str, Any]], truth: Sequence[Fill]) -
         booked, is_so = (tuple(fills[execution][n] for n in names), tuple(getattr(theirs[execution], n) for n in names))
         if booked != is_so:
             yield f"I3: {execution} was booked as {booked}, and is {is_so}"
-
-
-@contextmanager
-def folder_for(purpose: str) -> Iterator[Path]:
-    """A folder for one session, in memory where that can be had."""
-    with tempfile.TemporaryDirectory(prefix=f"gamma-{purpose}-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        yield Path(folder)

@@ -15,8 +15,9 @@ from typing import Any, final
 import pytest
 
 from gamma import daemon, housekeeping
-from gamma.chaos.cuts import Promise, agreed, folder_for, kept
+from gamma.chaos.cuts import Promise, agreed, kept
 from gamma.chaos.lives import PACED, config_of, live
+from gamma.chaos.places import folder_for
 from gamma.chaos.power import Act, Did
 from gamma.chaos.vfs import heard, reachable
 from gamma.config.schema import Schedule

@@ -3,16 +3,15 @@
 At the end nothing may be wrong: every order once, every fill once, everything flat, known and told.
 """
 
-import atexit
 import gc
 import logging
 import random
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -24,6 +23,7 @@ from gamma.assembly import Assembly, Hours
 from gamma.chaos import Trial
 from gamma.chaos.adapter import ChaosBroker
 from gamma.chaos.exchange import Exchange
+from gamma.chaos.places import kept_folder
 from gamma.chaos.quirks import SETS, Quirks
 from gamma.chaos.simulation import judge, setting
 from gamma.chaos.simulation.faults import Fault, Plan, plan
@@ -334,7 +334,7 @@ def brief(fact: Any) -> str:
     return f"{type(fact).__name__}({values})"
 
 
-_made: list[int] = [0]
+_made = count(1)
 
 
 def run(plan: Plan, *, traced: bool = False) -> Outcome:
@@ -342,8 +342,7 @@ def run(plan: Plan, *, traced: bool = False) -> Outcome:
     _quiet()
     with _folder() as folder:
         outcome = Schedule(plan, folder, traced=traced).run()
-    _made[0] += 1
-    if _made[0] % _SWEEP_EVERY == 0:  # the daemon freezes what lives when it starts; here many daemons start
+    if next(_made) % _SWEEP_EVERY == 0:  # the daemon freezes what lives when it starts; here many daemons start
         gc.unfreeze()
         gc.collect()
         gc.freeze()
@@ -371,9 +370,7 @@ def _folder() -> Iterator[Path]:
 @lru_cache(maxsize=1)
 def _places() -> tuple[Path, Path]:
     """A ledger in which nothing has happened yet, and the one folder in which all schedules of this process run."""
-    memory = Path("/dev/shm")  # noqa: S108  (made with mkdtemp, by its owner alone)
-    home = Path(tempfile.mkdtemp(prefix="gamma-chaos-", dir=memory if memory.is_dir() else None))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    home = kept_folder()
     path = home / "new.db"
     Ledger.open(f"sqlite:///{path}", account=setting.ACCOUNT, mode="paper", clock_ns=lambda: START_UTC_NS).close()
     return path, home / "schedule"

@@ -34,12 +34,11 @@ def markets(capabilities: Capabilities) -> tuple[str, ...]:
 
 def config(folder: Path, capabilities: Capabilities) -> Config:
     """The configuration, with its files in the folder."""
-    return _config(capabilities.multi_leg).model_copy(
+    made = _config(capabilities.multi_leg)
+    return made.model_copy(
         update={
-            "gamma": _config(capabilities.multi_leg).gamma.model_copy(
-                update={"database": f"sqlite:///{folder}/gamma.db"}
-            ),
-            "paths": _config(capabilities.multi_leg).paths.model_copy(update={"kill_switch": f"{folder}/gamma.kill"}),
+            "gamma": made.gamma.model_copy(update={"database": f"sqlite:///{folder}/gamma.db"}),
+            "paths": made.paths.model_copy(update={"kill_switch": f"{folder}/gamma.kill"}),
         }
     )
 
