@@ -1,6 +1,6 @@
 """What the broker says became of our orders: each answer is recorded once, and acted on. Pure."""
 
-from typing import Any
+from typing import TypedDict
 
 from gamma import notices
 from gamma.book import owner
@@ -9,6 +9,7 @@ from gamma.events import (
     Fill,
     ForeignOrderSeen,
     Halt,
+    Intent,
     Level,
     OrderAbsent,
     OrderAccepted,
@@ -33,6 +34,22 @@ from gamma.upkeep import tend
 from gamma.vigil import watch
 
 
+class _Named(TypedDict):
+    """An order as notices name it; `lots` signed."""
+
+    client_order_id: str
+    market: str
+    lots: int
+
+
+def _named(intent: Intent) -> _Named:
+    return {
+        "client_order_id": intent.client_order_id,
+        "market": intent.market,
+        "lots": intent.side * intent.lots,
+    }
+
+
 def on_accepted(turn: Turn, event: OrderAccepted) -> None:
     """The broker has the order, or tells its own name of it; one that was taken for absent is adopted and cancelled."""
     order = turn.book.orders.get(event.client_order_id)
@@ -54,14 +71,7 @@ def _adopt(turn: Turn, before: Order) -> None:
     if not turn.book.orders.get(intent.client_order_id, before).late:
         return
     if not before.late:
-        turn.tell(
-            notices.order_late(
-                turn.now,
-                client_order_id=intent.client_order_id,
-                market=intent.market,
-                lots=intent.side * intent.lots,
-            )
-        )
+        turn.tell(notices.order_late(turn.now, **_named(intent)))
     if intent.kind is OrderKind.ENTRY:
         turn.want_exit(turn.book.position(intent.strategy, intent.market), "late")
 
@@ -99,9 +109,7 @@ def on_lost(turn: Turn, event: OrderLost) -> None:
         turn.tell(
             notices.order_unknown(
                 turn.now,
-                client_order_id=intent.client_order_id,
-                market=intent.market,
-                lots=intent.side * intent.lots,
+                **_named(intent),
                 cause=event.text,
             )
         )
@@ -131,14 +139,7 @@ def _unlisted(turn: Turn, event: OrderMissed) -> None:
     turn.record(event)
     if _looks(turn, event.client_order_id) >= enough:
         intent = turn.book.orders[event.client_order_id].intent
-        turn.tell(
-            notices.order_unlisted(
-                turn.now,
-                client_order_id=intent.client_order_id,
-                market=intent.market,
-                lots=intent.side * intent.lots,
-            )
-        )
+        turn.tell(notices.order_unlisted(turn.now, **_named(intent)))
 
 
 def _looks(turn: Turn, client_order_id: str) -> int:
@@ -166,9 +167,7 @@ def quarantine(turn: Turn, order: Order) -> None:
         if not order.moves_position:
             return
     turn.record(OrderQuarantined(client_order_id=intent.client_order_id, ts_event_utc_ns=turn.now))
-    notice = notices.order_quarantined(
-        turn.now, client_order_id=intent.client_order_id, market=intent.market, lots=intent.side * intent.lots
-    )
+    notice = notices.order_quarantined(turn.now, **_named(intent))
     if not turn.halt(_account_halt(turn, Level.HALTED, Reason.UNRESOLVED, intent.client_order_id), notice):
         turn.tell(notice)
 
@@ -326,7 +325,7 @@ def on_foreign(turn: Turn, event: ForeignOrderSeen) -> None:
 
 def _tell_foreign(turn: Turn, seen: ForeignOrderSeen, lots: int, level: Level | None) -> None:
     """Halt at this level; where that halt stands already, or none is due, the order is told of all the same."""
-    order: dict[str, Any] = {"client_order_id": seen.client_order_id, "market": seen.market, "lots": lots}
+    order: _Named = {"client_order_id": seen.client_order_id, "market": seen.market, "lots": lots}
     halting = notices.order_foreign(turn.now, **order, ours=seen.ours)
     halt = None
     if level is not None:
