@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from gamma import notices
+from gamma.absence import looks_of, unlisted
 from gamma.book import owner
 from gamma.events import (
     BalanceCompared,
@@ -124,7 +125,7 @@ def on_missed(turn: Turn, event: OrderMissed) -> None:
         return
     turn.record(event)
     can = turn.rules.capabilities
-    looks = _looks(turn, event.client_order_id)
+    looks = looks_of(turn.book.orders[event.client_order_id], can)
     waited_s = (turn.now - order.intent.ts_event_utc_ns) / 1e9
     if event.final or (looks >= can.absence_listings and waited_s >= can.quiet_window_s):
         turn.record(OrderAbsent(client_order_id=event.client_order_id, actor="reconcile", ts_event_utc_ns=turn.now))
@@ -133,27 +134,13 @@ def on_missed(turn: Turn, event: OrderMissed) -> None:
 
 def _unlisted(turn: Turn, event: OrderMissed) -> None:
     """An order that works is shown no more: after some such looks a person is told, once, and it stays as it is."""
-    enough = turn.rules.capabilities.absence_listings
-    if _looks(turn, event.client_order_id) >= enough:
+    can = turn.rules.capabilities
+    if unlisted(turn.book.orders[event.client_order_id], can):
         return
     turn.record(event)
-    if _looks(turn, event.client_order_id) >= enough:
-        intent = turn.book.orders[event.client_order_id].intent
-        turn.tell(notices.order_unlisted(turn.now, **_named(intent)))
-
-
-def _looks(turn: Turn, client_order_id: str) -> int:
-    """How many complete looks, far enough apart, did not show the order."""
-    spacing_ns = round(turn.rules.capabilities.absence_spacing_s * 1e9)
-    return _spaced(turn.book.orders[client_order_id].misses_utc_ns, spacing_ns)
-
-
-def _spaced(times_utc_ns: tuple[int, ...], spacing_ns: int) -> int:
-    count, last = 0, -spacing_ns
-    for ts in times_utc_ns:
-        if ts - last >= spacing_ns:
-            count, last = count + 1, ts
-    return count
+    order = turn.book.orders[event.client_order_id]
+    if unlisted(order, can):
+        turn.tell(notices.order_unlisted(turn.now, **_named(order.intent)))
 
 
 def quarantine(turn: Turn, order: Order) -> None:

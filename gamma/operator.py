@@ -1,6 +1,7 @@
 """What the operator asks, and what the daemon says of itself. Pure."""
 
 from gamma import notices
+from gamma.absence import unlisted
 from gamma.book import fold
 from gamma.errors import InvariantBroken
 from gamma.events import (
@@ -152,7 +153,7 @@ def on_resolve(turn: Turn, event: ResolveRequested) -> None:
     """A person says what became of an order."""
     cid = event.client_order_id
     order = turn.book.orders.get(cid)
-    if order is not None and order.live and order.misses_utc_ns and event.outcome == "absent":
+    if order is not None and event.outcome == "absent" and order.live and unlisted(order, turn.rules.capabilities):
         turn.record(OrderCanceled(client_order_id=cid, ts_event_utc_ns=turn.now))
         tend(turn)
         turn.answer(event.command_id, True, f"{cid}, which the broker does not list, is over")

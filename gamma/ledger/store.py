@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.codec import decode, plain, write
 from gamma.effects import Tick
-from gamma.errors import ConfigInvalid, Corrupt, GammaError, InvariantBroken
+from gamma.errors import ConfigInvalid, Corrupt, InvariantBroken
 from gamma.events import Recorded
 from gamma.ledger import chain, schema, tables
 from gamma.ledger.faults import cause, reading, typed
@@ -126,12 +126,12 @@ class Ledger:
             self._lease.check()
             self._raw.execute(self._update_head, (self._seq, self._sha256))
             self._raw.execute("COMMIT")
-        except GammaError as error:
-            self._lose(error)
-            raise
         except self._faults as error:
             self._lose(error)
             raise typed(error) from error
+        except BaseException as error:  # a signal too: the next savepoint would commit by itself, and leave the head
+            self._lose(error)
+            raise
         self._open = False
 
     def check_lease(self) -> None:

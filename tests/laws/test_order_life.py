@@ -49,6 +49,9 @@ class OneOrder(RuleBasedStateMachine):
         self.filled = 0
         self.executions: list[str] = []
         self.looks: list[int] = []
+        self.unseen: list[int] = []
+        """Looks that did not show it though it works; a word of it makes them void."""
+        self.named = False
         self.price = 0
         self.sent_at = self.deadline = 0
         self.cid = ""
@@ -85,6 +88,9 @@ class OneOrder(RuleBasedStateMachine):
             "expired": lambda: self.case.canceled(self.cid, expired=True),
             "rejected": lambda: self.case.reject(self.cid),
         }[word]()
+        if word == "accepted" and self.state in LIVE and not self.named:
+            self.unseen.clear()
+        self.named = self.named or (word == "accepted" and self.state in (*OPEN, *LIVE, ABSENT))
         self.hear(word)
 
     @rule(lots=st.integers(1, LOTS), again=st.booleans())
@@ -98,6 +104,7 @@ class OneOrder(RuleBasedStateMachine):
         self.case.fill(self.cid, lots or 1, PRICE, execution=execution)
         self.hear("a fill")
         if not twice:
+            self.unseen.clear()
             self.executions.append(execution)
             self.filled += lots
             if self.filled == LOTS:
@@ -115,22 +122,21 @@ class OneOrder(RuleBasedStateMachine):
         self.hear("a look")
         asked = self.state in (UNKNOWN, QUARANTINED)
         self.case.miss(self.cid, final=final)
+        if self.state in LIVE and not final:
+            self.unseen.append(self.case.now)
         if not asked:
             return
         self.looks.append(self.case.now)
-        apart, last = 0, -SPACING_S * S
-        for look in self.looks:
-            if look - last >= SPACING_S * S:
-                apart, last = apart + 1, look
-        if final or (apart >= LOOKS and self.case.now - self.sent_at >= QUIET_S * S):
+        if final or (apart(self.looks) >= LOOKS and self.case.now - self.sent_at >= QUIET_S * S):
             self.hear("missed for good")
 
     @rule(outcome=st.sampled_from(["absent", "filled", "gone"]))
     def a_person_says(self, outcome: str) -> None:
         self.hear("a question")
         answered = self.case.resolve(self.cid, outcome)
-        assert answered.ok == (self.state in (UNKNOWN, QUARANTINED) and outcome != "gone")
-        self.hear(f"resolved as {outcome}")
+        over = self.state in LIVE and outcome == "absent" and apart(self.unseen) >= LOOKS
+        assert answered.ok == (over or (self.state in (UNKNOWN, QUARANTINED) and outcome != "gone"))
+        self.hear("canceled" if over else f"resolved as {outcome}")
 
     @precondition(lambda self: self.price)
     @rule(price=st.integers(PRICE - 8, PRICE + 8))
@@ -190,6 +196,15 @@ class OneOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.case.refold()
+
+
+def apart(looks_utc_ns: Sequence[int]) -> int:
+    """How many of the looks count, each long enough after the last that did."""
+    count, last = 0, -SPACING_S * S
+    for look in looks_utc_ns:
+        if look - last >= SPACING_S * S:
+            count, last = count + 1, look
+    return count
 
 
 def entries(came: Sequence[Effect]) -> list[Send]:

@@ -43,13 +43,20 @@ class Points:
 
         Raises: Crash at the last, and at all that a dead process would still come to.
         """
-        if self.dead:
-            raise Crash(where)
+        self.see_alive(where)
         self.passed += 1
         if self.passed == self.die_at:
             self.dead = True
             self._told(f"the process dies, {where}")
             self.time.die(where)
+
+    def see_alive(self, where: str) -> None:
+        """See that the process lives: a dead one does nothing more, also while its frames are cleared.
+
+        Raises: Crash.
+        """
+        if self.dead:
+            raise Crash(where)
 
 
 @final

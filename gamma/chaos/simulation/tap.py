@@ -31,6 +31,7 @@ class Tap:
         # A read changes nothing, and what a dying process leaves open is rolled back by whoever opens the file next.
         if verb in ("SELECT", "ROLLBACK"):
             return self._raw.execute(sql, parameters)
+        self._points.see_alive(sql)
         if verb in _POINTS:
             self._points.touch(f"before {verb}")
         if self._fails():

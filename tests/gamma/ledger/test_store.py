@@ -6,7 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import URL
@@ -169,6 +169,35 @@ def test_a_step_that_is_interrupted_leaves_nothing_for_the_next_commit(url: str,
     ledger.commit()
     assert rows(url, "SELECT kind FROM events") == [("Tick",)]
     assert verify(url).sound
+
+
+def test_nothing_is_written_after_a_commit_that_was_interrupted(url: str, ledger: Ledger) -> None:
+    """It is on disk, and the ledger cannot know: a step written now would lie behind the chain's end."""
+    ledger.append([decision(1)])
+    ledger._raw = _Interrupting(ledger._raw)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.commit()
+    with pytest.raises(Corrupt, match="restart"):
+        ledger.append([decision(2)])
+    ledger.abandon()
+    assert rows(url, "SELECT kind FROM events") == [("DecisionMade",)]
+    assert verify(url).sound
+
+
+class _Interrupting:
+    """A connection at which a signal comes right after the commit."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        done = self._raw.execute(sql, parameters)
+        if sql == "COMMIT":
+            raise KeyboardInterrupt
+        return done
 
 
 class _Interrupted(dict[str, str]):
