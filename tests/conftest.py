@@ -63,7 +63,7 @@ def server() -> "Iterator[URL]":
     """A PostgreSQL server on which databases may be made."""
     from sqlalchemy import make_url
 
-    from gamma.chaos import postgresql
+    from gamma.chaos.races import postgresql
 
     if named := os.environ.get("GAMMA_TEST_POSTGRESQL"):
         yield make_url(named)

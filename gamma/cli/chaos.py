@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "schedules": ("gamma.chaos.simulation.schedule", "trial"),
     "sweep": ("gamma.chaos.simulation.sweep", "trial"),
-    "cuts": ("gamma.chaos.cuts", "cut"),
-    "races": ("gamma.chaos.races", "trial"),
+    "cuts": ("gamma.chaos.power.cuts", "cut"),
+    "races": ("gamma.chaos.races.trials", "trial"),
     "kill": ("gamma.chaos.kill.chain", "trial"),
-    "config": ("gamma.chaos.config", "trial"),
-    "bars": ("gamma.chaos.bars", "trial"),
-    "forgeries": ("gamma.chaos.forgeries", "trial"),
+    "config": ("gamma.chaos.fuzz.config", "trial"),
+    "bars": ("gamma.chaos.fuzz.bars", "trial"),
+    "forgeries": ("gamma.chaos.fuzz.forgeries", "trial"),
 }
 SHOWN_MAX: Final = 10
 

@@ -22,10 +22,10 @@ from pytest import MonkeyPatch  # noqa: PT013  (it is used outside of pytest too
 
 from gamma import answers, daemon, engine, entries, shell, sizing, upkeep, wire
 from gamma.book import trading
-from gamma.chaos import adapter
-from gamma.chaos.adapter import ChaosBroker
-from gamma.chaos.quirks import SETS
-from gamma.chaos.reading import placed_of, rows_of
+from gamma.chaos.broker import adapter
+from gamma.chaos.broker.adapter import ChaosBroker
+from gamma.chaos.broker.quirks import SETS
+from gamma.chaos.broker.reading import placed_of, rows_of
 from gamma.chaos.simulation.faults import plan
 from gamma.chaos.simulation.schedule import run
 from gamma.clock import Steady

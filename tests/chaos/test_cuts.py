@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from gamma.chaos.cuts import SHARED, Promise, cut, recorded
-from gamma.chaos.power import Act, Did, Recording, surviving
-from gamma.chaos.vfs import heard, reachable
+from gamma.chaos.power.cuts import SHARED, Promise, cut, recorded
+from gamma.chaos.power.disk import Act, Did, Recording, surviving
+from gamma.chaos.power.vfs import heard, reachable
 from gamma.effects import Effect
 from gamma.ledger import Ledger, connections
 from gamma.shell import Shell

@@ -15,11 +15,11 @@ from typing import Any, final
 import pytest
 
 from gamma import daemon, housekeeping
-from gamma.chaos.cuts import Promise, agreed, kept
-from gamma.chaos.lives import PACED, config_of, live
 from gamma.chaos.places import folder_for
-from gamma.chaos.power import Act, Did
-from gamma.chaos.vfs import heard, reachable
+from gamma.chaos.power.cuts import Promise, agreed, kept
+from gamma.chaos.power.disk import Act, Did
+from gamma.chaos.power.lives import PACED, config_of, live
+from gamma.chaos.power.vfs import heard, reachable
 from gamma.config.schema import Schedule
 from gamma.errors import Corrupt, GammaError, LedgerFailed
 from gamma.events import Halted, OrderIntended, ShutDown

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from gamma.chaos.contender import Line
-from gamma.chaos.judge import judge
-from gamma.chaos.races import Stable
+from gamma.chaos.races.contender import Line
+from gamma.chaos.races.judge import judge
+from gamma.chaos.races.trials import Stable
 from gamma.ledger import Ledger
 from tests.gamma.ledger.facts import decision, entry
 

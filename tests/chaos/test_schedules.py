@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gamma.chaos.quirks import SETS
+from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.simulation import sweep
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.schedule import run, trial

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url
 
-from gamma.chaos.postgresql import database
+from gamma.chaos.races.postgresql import database
 from gamma.events import OrderIntended, OrderState, ShutDown, TradeClosed
 from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader

@@ -14,13 +14,13 @@ from shutil import rmtree
 from typing import Final, final
 
 from gamma.chaos import Trial
+from gamma.chaos.broker.observed import read
+from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.kill import setting
 from gamma.chaos.kill.lives import KILLED, Death, died_at, installed, is_ready, outlive
 from gamma.chaos.kill.nursery import Nursery
 from gamma.chaos.kill.person import Person
 from gamma.chaos.kill.points import CREATIONS, FILES, SENDS, WRITES
-from gamma.chaos.observed import read
-from gamma.chaos.quirks import SETS
 from gamma.chaos.simulation import judge
 
 KILLS: Final = 25

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from gamma import requests
+from gamma.chaos.broker.observed import Received, Record
 from gamma.chaos.kill import setting
-from gamma.chaos.observed import Received, Record
 from gamma.errors import GammaError
 from gamma.events import Command, FlattenRequested, HaltRequested, Level, OrderState, ResolveRequested, ResumeRequested
 from gamma.ledger.reader import Reader, Wanted

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, final
 import httpx
 from sqlalchemy import Engine, event
 
-from gamma.chaos.vfs import heard
+from gamma.chaos.power.vfs import heard
 
 VERBS: Final = ("BEGIN", "SAVEPOINT", "INSERT", "RELEASE", "UPDATE", "COMMIT", "CREATE")
 METHODS: Final = ("POST", "PUT", "DELETE", "GET")

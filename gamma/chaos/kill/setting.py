@@ -126,7 +126,8 @@ def broker(folder: Path, *, seed: int, quirks: str) -> Iterator[int]:
         "--capital-usd": 1_000_000,
         "--begin-utc-ns": BROKER_BEGIN_UTC_NS,
     }
-    command = [sys.executable, "-m", "gamma.chaos.server", *(str(one) for pair in options.items() for one in pair)]
+    given = [str(one) for pair in options.items() for one in pair]
+    command = [sys.executable, "-m", "gamma.chaos.broker.server", *given]
     with (folder / "broker.log").open("w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert process.stdout is not None  # noqa: S101  (a pipe was asked for)

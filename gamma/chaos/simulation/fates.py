@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from gamma.chaos.observed import Canceled, Executed, Received, Record, Refused
+from gamma.chaos.broker.observed import Canceled, Executed, Received, Record, Refused
 
 NEVER: Final = "absent"
 _ENDS: Final = ("absent", "canceled", "expired", "filled", "rejected")

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from gamma.chaos.observed import Doubled, Executed, Received, Record, Repeated
+from gamma.chaos.broker.observed import Doubled, Executed, Received, Record, Repeated
 from gamma.chaos.simulation import fates
 from gamma.markets import MICRO, market
 

@@ -21,10 +21,11 @@ import structlog
 from gamma import requests
 from gamma.assembly import Assembly, Hours
 from gamma.chaos import Trial
-from gamma.chaos.adapter import ChaosBroker
-from gamma.chaos.exchange import Exchange
+from gamma.chaos.broker.adapter import ChaosBroker
+from gamma.chaos.broker.exchange import Exchange
+from gamma.chaos.broker.quirks import SETS, Quirks
+from gamma.chaos.broker.terms import capabilities, contracts_of
 from gamma.chaos.places import kept_folder
-from gamma.chaos.quirks import SETS, Quirks
 from gamma.chaos.simulation import judge, setting
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.gate import Gate
@@ -36,7 +37,6 @@ from gamma.chaos.simulation.rivalry import Rivalry
 from gamma.chaos.simulation.shrink import shortest
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
 from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, Strange, WorldFeed, move_at
-from gamma.chaos.terms import capabilities, contracts_of
 from gamma.clock import NS
 from gamma.daemon import Daemon
 from gamma.desk import Seat

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from gamma.chaos import Trial
-from gamma.chaos.quirks import SETS
+from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.schedule import run
 

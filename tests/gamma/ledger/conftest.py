@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url
 
-from gamma.chaos.postgresql import database
+from gamma.chaos.races.postgresql import database
 from gamma.ledger import Ledger, upgrade
 from tests.gamma.ledger.facts import T0
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from gamma.chaos.postgresql import session
+from gamma.chaos.races.postgresql import session
 from gamma.errors import Corrupt, InvariantBroken, LedgerFailed, LedgerInUse
 from gamma.ledger import Ledger, Reader, upgrade, verify
 from gamma.ledger.connections import file_of

@@ -14,7 +14,7 @@ import pytest
 from gamma.chaos.kill.chain import death
 from gamma.chaos.kill.lives import died_at
 from gamma.chaos.kill.points import CREATIONS, FILES, SENDS, WRITES
-from tests.gamma.chaos.test_server import recorded, serving
+from tests.gamma.chaos.broker.test_server import recorded, serving
 
 WRITER = """
 from gamma.chaos.kill.points import arm

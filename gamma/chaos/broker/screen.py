@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, final
 
-from gamma.chaos.matching import SECOND_NS, Floor, Order, Shown
-from gamma.chaos.quirks import ODD, Quirks
+from gamma.chaos.broker.matching import SECOND_NS, Floor, Order, Shown
+from gamma.chaos.broker.quirks import ODD, Quirks
 
 MICRO: Final = Decimal(1_000_000)
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from gamma.chaos.observed import Doubled, Executed, Received
-from gamma.chaos.quirks import NEVER_RECEIPT, SETS, Quirks
+from gamma.chaos.broker.observed import Doubled, Executed, Received
+from gamma.chaos.broker.quirks import NEVER_RECEIPT, SETS, Quirks
 from gamma.errors import Transient
 from gamma.events import Intent, Leg, OrderState, OrderType
 from gamma.markets import MICRO
 from gamma.ports import Accepted, Broker, Found, Inconclusive, Lost, NotListed, Rejected
 from tests.brokers.desk import approve, bracket, entry, leave
-from tests.gamma.chaos.stall import CAPITAL, Stall
+from tests.gamma.chaos.broker.stall import CAPITAL, Stall
 
 
 @pytest.fixture(params=SETS.values(), ids=lambda q: q.name)

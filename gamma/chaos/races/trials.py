@@ -19,10 +19,11 @@ from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from typing import Final, Self, final
 
-from gamma.chaos import Trial, postgresql
-from gamma.chaos.contender import ACCOUNT
-from gamma.chaos.race import Race
-from gamma.chaos.rivals import Contest
+from gamma.chaos import Trial
+from gamma.chaos.races import postgresql
+from gamma.chaos.races.contender import ACCOUNT
+from gamma.chaos.races.race import Race
+from gamma.chaos.races.rivals import Contest
 from gamma.ledger import Ledger, store
 
 DAEMONS_EACH: Final = 50
@@ -55,7 +56,7 @@ class Stable:
     """The process in which races are run; `hold` names another way to take a lease, for a test of the judge."""
 
     def __init__(self, hold: str = "") -> None:
-        command = [sys.executable, "-m", "gamma.chaos.races", *([hold] if hold else [])]
+        command = [sys.executable, "-m", "gamma.chaos.races.trials", *([hold] if hold else [])]
         # In a session of its own: Ctrl-C ends whoever asks, and then it finds its input closed and tidies up.
         self._process = Popen(command, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
 

@@ -15,10 +15,10 @@ from decimal import Decimal
 from typing import Any, Final, final
 from urllib.parse import parse_qsl
 
-from gamma.chaos.matching import Floor, Order
-from gamma.chaos.observed import Doubled, Record, Refused, Repeated
-from gamma.chaos.quirks import Contract, Quirks
-from gamma.chaos.screen import Screen
+from gamma.chaos.broker.matching import Floor, Order
+from gamma.chaos.broker.observed import Doubled, Record, Refused, Repeated
+from gamma.chaos.broker.quirks import Contract, Quirks
+from gamma.chaos.broker.screen import Screen
 
 Answer = tuple[int, Mapping[str, str], bytes]
 _JSON: Final = {"Content-Type": "application/json"}

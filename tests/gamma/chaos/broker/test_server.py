@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gamma.chaos.adapter import ChaosBroker
+from gamma.chaos.broker.adapter import ChaosBroker
 from gamma.errors import ConfigInvalid
 from gamma.events import Fill
 from gamma.ports import Accepted, Lost
@@ -25,7 +25,7 @@ Records = list[dict[str, Any]]
 @contextmanager
 def serving(log: Path, *options: str) -> Iterator[int]:
     """A server's port."""
-    command = [sys.executable, "-m", "gamma.chaos.server", "--log", str(log), "--pace", "100", *options]
+    command = [sys.executable, "-m", "gamma.chaos.broker.server", "--log", str(log), "--pace", "100", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:

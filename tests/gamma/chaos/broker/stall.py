@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import httpx
 
-from gamma.chaos.adapter import ChaosBroker
-from gamma.chaos.exchange import Exchange
-from gamma.chaos.quirks import Quirks
-from gamma.chaos.terms import contracts_of
+from gamma.chaos.broker.adapter import ChaosBroker
+from gamma.chaos.broker.exchange import Exchange
+from gamma.chaos.broker.quirks import Quirks
+from gamma.chaos.broker.terms import contracts_of
 from gamma.events import Fill, Intent, OrderState
 from gamma.markets import MICRO
 from gamma.ports import Accepted, BrokerOrder, Found, Placed

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gamma.bars import NAN, Bar
-from gamma.chaos import bars as fuzz
+from gamma.chaos.fuzz import bars as fuzz
 from gamma.errors import InputInvalid
 
 GOOD = Bar(

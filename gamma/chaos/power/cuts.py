@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.assembly import assemble, paper_state_path
 from gamma.chaos import Trial
-from gamma.chaos.lives import PACED, config_of, live, tape_of
 from gamma.chaos.places import folder_for
-from gamma.chaos.power import Act, Did, Recording, surviving
-from gamma.chaos.vfs import heard
+from gamma.chaos.power.disk import Act, Did, Recording, surviving
+from gamma.chaos.power.lives import PACED, config_of, live, tape_of
+from gamma.chaos.power.vfs import heard
 from gamma.config import Config
 from gamma.errors import GammaError
 from gamma.events import Fill, OrderState

@@ -8,14 +8,14 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gamma.chaos.adapter import ChaosBroker
-from gamma.chaos.quirks import SETS, Quirks
+from gamma.chaos.broker.adapter import ChaosBroker
+from gamma.chaos.broker.quirks import SETS, Quirks
 from gamma.errors import Transient
 from gamma.events import OrderType
 from gamma.ports import Accepted, Found, Inconclusive, Lost, NotListed, Rejected
 from gamma.wire import Wire
 from tests.brokers.desk import MARKETS, approve, bracket, entry
-from tests.gamma.chaos.stall import Stall
+from tests.gamma.chaos.broker.stall import Stall
 
 KEYS = """order orders fills fill positions position account error errors bracket cancel cursor result id code
     client_order_id market side lots type price status filled reason updated_ns order_id fee time_ns balance equity"""

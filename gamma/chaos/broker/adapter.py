@@ -8,9 +8,19 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
-from gamma.chaos.quirks import SETS, Quirks
-from gamma.chaos.reading import UNTOLD, changed_of, fill_of, microusd, order_of, placed_of, rows_of, understood, whole
-from gamma.chaos.terms import capabilities
+from gamma.chaos.broker.quirks import SETS, Quirks
+from gamma.chaos.broker.reading import (
+    UNTOLD,
+    changed_of,
+    fill_of,
+    microusd,
+    order_of,
+    placed_of,
+    rows_of,
+    understood,
+    whole,
+)
+from gamma.chaos.broker.terms import capabilities
 from gamma.decision import ApprovedOrder
 from gamma.errors import InvariantBroken, Transient
 from gamma.events import Fill, Intent, OrderState, OrderType

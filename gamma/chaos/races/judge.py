@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import final
 
-from gamma.chaos.contender import Line
+from gamma.chaos.races.contender import Line
 from gamma.ledger import Reader, verify
 
 Term = tuple[int, int]

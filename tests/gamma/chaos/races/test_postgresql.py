@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
-from gamma.chaos.postgresql import Server, binaries, database, serving, session
+from gamma.chaos.races.postgresql import Server, binaries, database, serving, session
 
 STARTER = """
 import sys
 from pathlib import Path
-from gamma.chaos.postgresql import serving
+from gamma.chaos.races.postgresql import serving
 with serving(Path(sys.argv[1])) as server:
     print(server.folder, flush=True)
     sys.stdin.read()

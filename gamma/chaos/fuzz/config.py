@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from gamma import plugins
 from gamma.assembly import assemble
 from gamma.chaos import Trial
-from gamma.chaos.limits import beyond
-from gamma.chaos.mutations import mutated, value
+from gamma.chaos.fuzz.limits import beyond
+from gamma.chaos.fuzz.mutations import mutated, value
 from gamma.chaos.places import kept_folder
 from gamma.complaints import toml
 from gamma.config import Config, load

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gamma.chaos import config as fuzz
 from gamma.chaos import trials
-from gamma.chaos.limits import beyond
+from gamma.chaos.fuzz import config as fuzz
+from gamma.chaos.fuzz.limits import beyond
 from gamma.errors import ConfigInvalid
 
 SCHEMA: dict[str, Any] = {

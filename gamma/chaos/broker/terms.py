@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gamma.chaos.quirks import Contract, Quirks
+from gamma.chaos.broker.quirks import Contract, Quirks
 from gamma.markets import Market
 from gamma.ports import Capabilities, Dedupe
 

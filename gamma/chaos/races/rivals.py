@@ -16,7 +16,7 @@ from random import Random
 from subprocess import Popen
 from typing import Final, final
 
-from gamma.chaos import postgresql
+from gamma.chaos.races import postgresql
 from gamma.ledger import Reader, verify
 
 ROUNDS: Final = 2

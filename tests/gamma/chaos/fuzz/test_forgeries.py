@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gamma.chaos import Trial, forgeries
+from gamma.chaos import Trial
+from gamma.chaos.fuzz import forgeries
 from gamma.signals import http, webhook
 from gamma.signals.signature import MemoryNonces, Signed, sign
 

@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
-from gamma.chaos.exchange import Exchange
-from gamma.chaos.observed import Canceled, Doubled, Executed, Received, Refused, Repeated, Repriced
-from gamma.chaos.quirks import FOREVER, NEVER_RECEIPT, NEVER_SCAN, OPEN_ONLY, PENDING_ONLY, SETS, Contract, Quirks
+from gamma.chaos.broker.exchange import Exchange
+from gamma.chaos.broker.observed import Canceled, Doubled, Executed, Received, Refused, Repeated, Repriced
+from gamma.chaos.broker.quirks import (
+    FOREVER,
+    NEVER_RECEIPT,
+    NEVER_SCAN,
+    OPEN_ONLY,
+    PENDING_ONLY,
+    SETS,
+    Contract,
+    Quirks,
+)
 
 SECOND_NS = 1_000_000_000
 MARKETS = {"MNQ": Contract(ticks_per_point=4, tick_value_microusd=500_000, commission_microusd=600_000)}

@@ -1,6 +1,6 @@
 """The fake broker as a real HTTP server on loopback, in a process of its own.
 
-    python -m gamma.chaos.server --port 0 --quirks never_scan --seed 7 --log observed.jsonl
+    python -m gamma.chaos.broker.server --port 0 --quirks never_scan --seed 7 --log observed.jsonl
 
 It prints its port, moves prices by itself, and writes what its observer sees as it sees it.
 """
@@ -18,9 +18,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TextIO, final
 
-from gamma.chaos.exchange import Answer, Exchange
-from gamma.chaos.quirks import SETS, Contract
-from gamma.chaos.terms import contracts_of
+from gamma.chaos.broker.exchange import Answer, Exchange
+from gamma.chaos.broker.quirks import SETS, Contract
+from gamma.chaos.broker.terms import contracts_of
 from gamma.markets import MICRO, TABLE
 
 WALK_S: Final = 0.02
@@ -201,7 +201,7 @@ async def _until_told(server: Server, port: int) -> None:
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gamma.chaos.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m gamma.chaos.broker.server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
     parser.add_argument("--quirks", choices=sorted(SETS), default="forever")
     parser.add_argument("--seed", type=int, default=1)

@@ -10,9 +10,9 @@ from pathlib import Path
 from random import Random
 from typing import Final, final
 
-from gamma.chaos.contender import Contender, Line, Log
-from gamma.chaos.judge import judge
-from gamma.chaos.postgresql import Server, leaseholders, session
+from gamma.chaos.races.contender import Contender, Line, Log
+from gamma.chaos.races.judge import judge
+from gamma.chaos.races.postgresql import Server, leaseholders, session
 
 _PAUSE_MAX_S: Final = 0.1
 _GAP_MAX_S: Final = 0.08

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gamma.chaos.quirks import NEVER_SCAN, SETS, Quirks
-from gamma.chaos.terms import capabilities
+from gamma.chaos.broker.quirks import NEVER_SCAN, SETS, Quirks
+from gamma.chaos.broker.terms import capabilities
 from gamma.events import OrderAccepted, OrderCanceled, OrderKind, OrderMissed, OrderState, ResolveRequested
 from tests.engine_case import PRICE
-from tests.gamma.chaos.stall import Stall
+from tests.gamma.chaos.broker.stall import Stall
 from tests.stand import Stand
 
 SHORT = [q for q in SETS.values() if q.history_s < 86_400]

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import final
 
-from gamma.chaos.observed import Executed
-from gamma.chaos.quirks import Contract
+from gamma.chaos.broker.observed import Executed
+from gamma.chaos.broker.quirks import Contract
 
 
 @final

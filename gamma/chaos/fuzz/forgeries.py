@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final
 
 from gamma.chaos import Trial
-from gamma.chaos.forging import FORGERIES, SECRET, Message, genuine
+from gamma.chaos.fuzz.forging import FORGERIES, SECRET, Message, genuine
 from gamma.markets import market
 from gamma.signals.http import Refused, read
 from gamma.signals.webhook import WINDOW_S, Webhook, WebhookParams

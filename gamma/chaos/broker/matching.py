@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from gamma.chaos.observed import Canceled, Executed, Received, Record, Refused, Repriced
-from gamma.chaos.purse import Purse
-from gamma.chaos.quirks import Contract, Quirks
+from gamma.chaos.broker.observed import Canceled, Executed, Received, Record, Refused, Repriced
+from gamma.chaos.broker.purse import Purse
+from gamma.chaos.broker.quirks import Contract, Quirks
 
 SECOND_NS: Final = 1_000_000_000
 WAIT_MAX_S: Final = 3.0

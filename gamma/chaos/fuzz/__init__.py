@@ -1,0 +1,1 @@
+"""Bad input of every kind: configurations, files of bars, forged messages."""
