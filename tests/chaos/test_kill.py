@@ -64,6 +64,7 @@ def test_after_any_number_of_kills_the_ledger_is_what_the_broker_says(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # it kills and starts processes: on a busy machine each takes its time
 def test_over_http_nothing_is_doubled_and_nothing_lost_wherever_it_is_killed() -> None:
     outcome = chain(seed=20260302, kills=KILLS)
     assert outcome.violations == []

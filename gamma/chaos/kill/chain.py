@@ -26,11 +26,11 @@ from gamma.chaos.simulation import judge
 KILLS: Final = 25
 START_MAX_S: Final = 300.0
 REST_MAX_S: Final = 120.0
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 0.5
 _INSTALLED_SHARE: Final = 0.25
 _POINT_SHARE: Final = 2 / 3  # of those that are forked
 _STARTING_SHARE: Final = 0.4  # of those that are killed from outside
-_WAIT_FOR_POINT_S: Final = 2.0
+_WAIT_FOR_POINT_S: Final = 1.5
 _OFTEN: Final = {
     "CREATE": 110,
     "INSERT": 250,

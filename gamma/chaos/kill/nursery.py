@@ -26,7 +26,8 @@ class Nursery:
     """The other end of it, for who wants lives."""
 
     def __init__(self, folder: Path) -> None:
-        with (folder / "nursery.log").open("w") as errors:
+        self._log = folder / "nursery.log"
+        with self._log.open("w") as errors:
             self._process = Popen(
                 [sys.executable, "-m", "gamma.chaos.kill.nursery"],
                 cwd=folder,
@@ -44,13 +45,18 @@ class Nursery:
         self._process.communicate()
 
     def live(self, log: Path, death: Death) -> int:
-        """Fork a daemon, and have it die; its exit code."""
+        """Fork a daemon, and have it die; its exit code.
+
+        Raises: RuntimeError when the nursery itself has ended.
+        """
         told, heard = self._process.stdin, self._process.stdout
         assert told is not None  # noqa: S101  (pipes were asked for)
         assert heard is not None  # noqa: S101
         told.write(json.dumps({"log": str(log), "death": asdict(death)}) + "\n")
         told.flush()
-        return int(heard.readline())
+        if not (code := heard.readline()):
+            raise RuntimeError(f"the nursery is gone: {self._log.read_text()[-1000:]}")
+        return int(code)
 
 
 @final
