@@ -82,7 +82,7 @@ def drawn(rng: random.Random) -> Given:
 
 @cache
 def _example() -> list[str]:
-    path = Path(__file__).parents[2] / "config.example.toml"
+    path = Path(__file__).parents[3] / "config.example.toml"
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else list(_ACCOUNT)
 
 
