@@ -227,7 +227,8 @@ def _sources(config: Config, markets: Mapping[str, Market]) -> dict[str, SignalS
     opened: dict[str, SignalSource | SignalStream] = {}
     for strategy in config.strategies:
         params = {k: v for k, v in strategy.signal.items() if k != "use"}
-        plugin = plugins.named(plugins.SIGNALS, str(strategy.signal["use"]), f"strategies.{strategy.name}.signal")
+        where = f"strategies.{strategy.name}.signal"
+        plugin = plugins.named(plugins.SIGNALS, plugins.plugin_name(strategy.signal["use"], where), where)
         opened[strategy.name] = plugin.load().open(params, strategy=strategy.name, market=markets[strategy.market])
     return opened
 

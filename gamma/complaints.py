@@ -14,9 +14,9 @@ MASK: Final = "********"
 _SECRET: Final = re.compile(r"(^|_)(token|secret|password|passphrase|key|webhook|dead_man_url|discord_[a-z]+)$")
 
 SHOWN_MAX: Final = 80
-# As the database's own reader parts a URL: a password may hold all but an @, a slash too. What begins like the
-# middle of one (`name:password@...`) is taken for one whose beginning was lost.
-_PASSWORD: Final = re.compile(r"(://[^:/@\s]*:|(?:^|[\s\"'])[^:/@\s\"']*:(?!//))([^@\s]+)(?=@)")
+# All up to the last @: whoever types a password types slashes and @s too. What begins like the middle of a URL
+# (`name:password@...`) is taken for one whose beginning was lost.
+_PASSWORD: Final = re.compile(r"(://[^:/@\s]*:|(?:^|[\s\"'])[^:/@\s\"']*:(?!//))(\S+)(?=@)")
 
 Origin = Callable[[str], str]
 

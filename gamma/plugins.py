@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gamma.complaints import Origin, did_you_mean
+from gamma.complaints import Origin, did_you_mean, shown
 from gamma.config import Config, Strategy
 from gamma.errors import ConfigInvalid
 from gamma.guards import Guard
@@ -137,15 +137,25 @@ def guards(config: Config, strategy: Strategy) -> tuple[tuple[str, Guard], ...]:
     return tuple((name, section(GUARDS, config.guards, name, config)) for name in strategy.guards)
 
 
+def plugin_name(name: object, where: str) -> str:
+    """The name of a plugin that a section's `use` gives.
+
+    Raises: ConfigInvalid when it is no name.
+    """
+    if not isinstance(name, str):
+        raise ConfigInvalid(f"[{where}] use = {shown(revealed(name))}: should be the name of a plugin")
+    return name
+
+
 def section(group: str, sections: Mapping[str, Mapping[str, Any]], name: str, config: Config | None = None) -> Any:
     """The plugin that section NAME describes: of that name, or the one that its `use` names.
 
     Raises: ConfigInvalid.
     """
     params = dict(sections.get(name, {}))
-    use = str(params.pop("use", name))
     origins = config.origins if config else {}
     where = f"{group.rpartition('.')[2]}.{name}"
+    use = plugin_name(params.pop("use", name), where)
     return build(group, use, params, where=where, origin=lambda path: origins.get(path, ""))
 
 

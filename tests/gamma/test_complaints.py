@@ -9,6 +9,7 @@ from gamma.complaints import MASK, password_in, without_password
         ("postgresql+psycopg://gamma:pw/x@host/db", "pw/x"),
         ('gamma:s3cr3t@"sqlite://"', "s3cr3t"),
         ('database = "gamma:s3cr3t@host"', "s3cr3t"),
+        ("postgresql://gamma:p/w@d@host/db", "p/w@d"),
         ("postgresql://gamma@host/db", ""),
         ("sqlite:///gamma.db", ""),
         ("flat by 16:10, mail me@home", ""),
