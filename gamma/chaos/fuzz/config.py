@@ -138,7 +138,8 @@ def _override(rng: random.Random, lines: list[str]) -> tuple[str, str]:
     text = value(rng) if rng.random() < 0.9 else rng.choice(("\udcff", "k=v", "\n", "a\nb", '"', "[", CANARY))
     key = path.rpartition(".")[2]
     if key in _SECRET_KEYS:
-        text = rng.choice(_LEDGERS) + text if key == "database" else f"{text}{CANARY}"
+        # A URL's password is secret; its host is not.
+        text = rng.choice(_LEDGERS) + text.replace(CANARY, "") if key == "database" else f"{text}{CANARY}"
     return f"GAMMA__{path.replace('.', '__').upper()}", text.replace("\0", "")
 
 
