@@ -40,6 +40,8 @@ def trials(
         return
     with get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(partial(_tried, one), seeds, chunksize=at_a_time)
+        pool.close()
+        pool.join()  # a process that ends by itself clears its folders away
 
 
 def _tried(one: Callable[[int], Trial], seed: int) -> Trial:
