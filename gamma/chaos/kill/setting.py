@@ -6,8 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
+
+from gamma.chaos.places import kept_folder
 
 ACCOUNT: Final = "kill"
 CONFIG: Final = "config.toml"
@@ -111,8 +114,16 @@ def furnish(folder: Path, *, seed: int, quirks: str, port: int) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a process that is to find the plugin."""
-    return os.environ | {"PYTHONPATH": str(folder), "NO_COLOR": "1"}
+    """The environment of a process that is to find the plugin, and bytecode as an installed daemon does."""
+    found = os.environ | {"PYTHONPATH": str(folder), "NO_COLOR": "1"}
+    if sys.dont_write_bytecode:  # else each process would compile all of it again, which takes longer than it lives
+        found |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(_bytecode())}
+    return found
+
+
+@cache
+def _bytecode() -> Path:
+    return kept_folder()
 
 
 @contextmanager
@@ -129,7 +140,7 @@ def broker(folder: Path, *, seed: int, quirks: str) -> Iterator[int]:
     given = [str(one) for pair in options.items() for one in pair]
     command = [sys.executable, "-m", "gamma.chaos.broker.server", *given]
     with (folder / "broker.log").open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, stderr=errors, text=True)
         assert process.stdout is not None  # noqa: S101  (a pipe was asked for)
         with process.stdout as told:
             try:
