@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final, final
@@ -311,5 +312,6 @@ def next_epoch(last: int, wall_utc_ns: int) -> int:
     return max(last + 1, (wall_utc_ns - _EPOCHS_FROM_UTC_NS) // _NS_PER_MS)
 
 
+@cache
 def _version() -> str:
     return metadata.version("gamma-daemon")

@@ -50,8 +50,9 @@ def create(db: Connection) -> None:
 
     Raises: ConfigInvalid saying what to do.
     """
-    if inspect(db).get_table_names():
-        check(version(db))
+    found = version(db)
+    if found is not None or inspect(db).get_table_names():
+        check(found)
     elif db.dialect.name == "sqlite":
         _replay(db)
     else:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Final, Self, final
 
-from sqlalchemy import Connection, Select, Update, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gamma.codec import decode, plain, write
@@ -13,7 +13,7 @@ from gamma.effects import Tick
 from gamma.errors import ConfigInvalid, Corrupt, InvariantBroken
 from gamma.events import Recorded
 from gamma.ledger import chain, schema, tables
-from gamma.ledger.faults import cause, reading, typed
+from gamma.ledger.faults import reading, typed
 from gamma.ledger.indexes import Context, Row, check_types, columns, index_rows
 from gamma.ledger.lease import Lease, Unshared, hold
 from gamma.ledger.outbox import Outbox
@@ -47,7 +47,7 @@ class Ledger:
         self._faults = (db.dialect.loaded_dbapi.Error, OverflowError)
         self._strict = db.dialect.name == "sqlite"
         self._begin_sql = schema.begin_sql(db)
-        mark = "?" if db.dialect.name == "sqlite" else "%s"
+        self._mark = mark = "?" if db.dialect.name == "sqlite" else "%s"
         self._inserts = {t.name: _insert(t.name, ("seq", *columns(t)), mark) for t in tables.INDEXES}
         self._inserts["events"] = _insert("events", tuple(c.name for c in tables.events.columns), mark)
         self._last_tick_sql = f"SELECT MAX(slot_utc_ns) FROM ticks WHERE strategy = {mark}"  # noqa: S608  (our own)
@@ -55,7 +55,7 @@ class Ledger:
         self._has_fill_sql = f"SELECT COUNT(*) FROM fills WHERE {fill}"  # noqa: S608  (our own)
         self._update_head = f"UPDATE head SET seq = {mark}, sha256 = {mark} WHERE id = 1"  # noqa: S608  (our own)
         self._seq, self._sha256 = _head(db)
-        self.outbox = Outbox(db, self._change)
+        self.outbox = Outbox(self._rows, self._change)
 
     @classmethod
     def open(
@@ -179,6 +179,14 @@ class Ledger:
             raise typed(error) from error
         return row
 
+    def _rows(self, query: str, parameters: tuple[object, ...]) -> Sequence[Any]:
+        """All rows of an answer; `?` stands for a value."""
+        try:
+            rows: Sequence[Any] = self._raw.execute(query.replace("?", self._mark), parameters).fetchall()
+        except self._faults as error:
+            raise typed(error) from error
+        return rows
+
     def check(self, after: Reached | None, events_max: int, look: Onlooker) -> tuple[Reached, list[str]]:
         """Check the next events after those, of the chain's beginning on for None; `look` sees each of them.
 
@@ -254,16 +262,16 @@ class Ledger:
             self._undo(error)
             raise
 
-    def _change(self, statement: Update) -> None:
-        """Note where an alert stands; on disk at once, or with the step that is open."""
+    def _change(self, statement: str, parameters: tuple[object, ...]) -> None:
+        """Note where an alert stands; on disk at once, or with the step that is open. `?` stands for a value."""
         self._check_whole()
         alone = not self._open
         try:
             self._begin()
-            self._db.execute(statement)
-        except SQLAlchemyError as error:
-            self._lose(cause(error))
-            raise typed(cause(error)) from error
+            self._raw.execute(statement.replace("?", self._mark), parameters)
+        except self._faults as error:
+            self._lose(error)
+            raise typed(error) from error
         if alone:
             self.commit()
 

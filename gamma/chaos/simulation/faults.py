@@ -64,6 +64,7 @@ NETWORK: Final = (
 _APART: Final = (Fault.NUMBERS, Fault.RIVAL)
 CRASHES_MAX: Final = 4
 CALLS_MAX: Final = 160
+MINUTES: Final = (1, 1, 1, 1, 2, 2, 2, 4)
 SHARE_ON: Final = 0.45
 SHARE_APART: Final = 0.2
 
@@ -103,7 +104,7 @@ def plan(seed: int, quirks: Sequence[str]) -> Plan:
         faults=faults | {fault for fault in _APART if apart.random() < SHARE_APART},
         deaths=tuple(_death(rng) for _ in range(crashes)),
         share=rng.choice((0.05, 0.15, 0.3)),
-        minutes=rng.randint(1, 4),
+        minutes=rng.choice(MINUTES),
     )
 
 

@@ -24,7 +24,7 @@ from gamma.views import Num, View
 
 # 10:00 in New York on a Tuesday.
 START_UTC_NS: Final = 1_772_550_000 * NS
-HISTORY_BARS: Final = 30
+HISTORY_BARS: Final = 60  # as many as let a start look at no bars ahead for its proof of the guards
 MISSING_SHARE: Final = 0.15
 NONSENSE_SHARE: Final = 0.3
 _NONSENSE: Final = (math.nan, math.inf, -1.0)
