@@ -47,6 +47,7 @@ _BOOK_FACTS: Final = (
     "BalanceCompared",
     "ForeignOrderSeen",
     "Armed",
+    "FillsRead",
 )
 
 

@@ -8,6 +8,7 @@ from gamma.book import owner
 from gamma.events import (
     BalanceCompared,
     Fill,
+    FillsRead,
     ForeignOrderSeen,
     Halt,
     Intent,
@@ -295,6 +296,11 @@ def on_balance(turn: Turn, event: BalanceCompared) -> None:
         turn.tell(
             notices.balance_mismatch(turn.now, book_usd=book_usd, broker_usd=book_usd + event.gap_microusd / MICRO)
         )
+
+
+def on_fills_read(turn: Turn, event: FillsRead) -> None:
+    """What the broker executed up to here is recorded: in this transaction, or before it."""
+    turn.record(event)
 
 
 def on_foreign(turn: Turn, event: ForeignOrderSeen) -> None:

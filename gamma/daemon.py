@@ -145,7 +145,8 @@ class Daemon:
         refuse(self.housekeeping.patrol.whole(self.assembly.config.gamma.database, self.shell.book))
         rules, worked = self.assembly.rules, self._worked()
         self._know_past(max(self.shell.book.ts_event_utc_ns, *worked.values()))
-        await self.assembly.broker.connect()
+        connected = await self.assembly.broker.connect()
+        self.shell.read_on(connected.account)
         for market, until_utc_ns in worked.items():
             self.desk.warm_up(market, self._history(market, until_utc_ns), until_utc_ns)
         async with self.turnstile.turn():
@@ -157,7 +158,8 @@ class Daemon:
                     ts_event_utc_ns=self.now(),
                 )
             )
-            await self.shell.reconcile()
+            differ = self.shell.book.control.mismatches
+            await (self.shell.reconcile_all() if differ else self.shell.reconcile())
             await self.shell.compare_balance()
             await self.housekeeping.see_health()
             prove_guards(self.assembly, self.shell.book)

@@ -6,6 +6,7 @@
     |-- InputInvalid     a value given by hand or in a file is wrong: say which, do nothing (exit 1)
     |   `-- InputMissing a value that is needed is not known (yet)
     |-- Transient        try again later, with a limit
+    |   `-- MarkerUnknown   read the fills again, from the first
     |-- OutcomeUnknown   sent, and no answer: never again before reconcile has asked the broker
     |-- BrokerRefused    record it, carry on
     |-- LedgerFailed     nothing can be recorded, so nothing may be sent: stop at once (exit 1)
@@ -67,6 +68,10 @@ class InputMissing(InputInvalid):
 
 class Transient(GammaError):
     """The call failed before it could have had any effect; it may be made again."""
+
+
+class MarkerUnknown(Transient):
+    """The broker does not know this marker of its fills, or no longer: nothing after it can be told."""
 
 
 class OutcomeUnknown(GammaError):

@@ -475,6 +475,20 @@ class Armed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FillsRead:
+    """Every execution up to the broker's `marker` is recorded, and reading goes on from there.
+
+    It counts for this account at this broker alone, and for these markets: fills of others were passed over.
+    """
+
+    account: str
+    broker: str
+    markets: tuple[str, ...]
+    marker: str
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShutDown:
     """The daemon stopped cleanly."""
 
@@ -586,6 +600,7 @@ Recorded = (
     | BalanceCompared
     | ForeignOrderSeen
     | Armed
+    | FillsRead
     | ShutDown
 )
 Transient = BarClosed | QuoteSeen | TimeAdvanced | SessionOpened | HealthSeen | SignalMade | ModelFailed

@@ -298,7 +298,7 @@ class Housekeeping:
         if isinstance(command, AckRequested):
             answer = acknowledge(self.ledger, command)
         elif isinstance(command, ReconcileRequested):
-            heard = await self.ask_broker(self.shell.reconcile)
+            heard = await self.ask_broker(self.shell.reconcile_all)
             text = RECONCILED if heard else "the broker gave no answer; the log says why"
             answer = Answer(command_id=command.command_id, ok=heard, text=text)
         elif (answer := refuse_resume(self.config, command)) is None:

@@ -55,11 +55,11 @@ async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> An
     answers, book = Answers(), recover(assembly.setup, assembly.rules, ledger)
     now = book.ts_event_utc_ns
     shell = Shell(book, assembly.rules, store=ledger, broker=assembly.broker, now=lambda: now, observers=(answers,))
-    await assembly.broker.connect()
+    shell.read_on((await assembly.broker.connect()).account)
     for market in assembly.setup.markets:  # what is open is worth what it last traded at
         for bar in assembly.feed.history(market, now, WARM_BARS):
             shell.see(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
-    await shell.reconcile()
+    await (shell.reconcile_all() if isinstance(command, ReconcileRequested) else shell.reconcile())
     if isinstance(command, AckRequested):
         return acknowledge(ledger, command)
     if isinstance(command, ReconcileRequested):

@@ -118,7 +118,10 @@ class BrokerAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillPage:
-    """Fills since a marker, oldest first, and the marker to ask with next. At least once: overlap is fine."""
+    """Fills since a marker, oldest first, and the marker to ask with next. At least once: overlap is fine.
+
+    The marker is kept in the ledger, and asked with by the next start, however much later.
+    """
 
     fills: Sequence[Fill]
     marker: str
@@ -142,6 +145,9 @@ class Broker(Protocol):
 
     `place` gets the entry or exit with the bracket that the broker is to hold; it raises nothing for a
     lost answer but returns `Lost`. Reads raise Transient.
+
+    `fills_since` gets a marker that it gave before, perhaps to an earlier process, and raises MarkerUnknown where it
+    or the broker cannot tell what came after it; an empty marker stands for the first fill that is kept.
 
     `orders` gets the broker's own order id by client order id, "" where it is not known. It tells those of them that
     the broker knows: what has ended may be on no list any more, and is asked for by the broker's own id.

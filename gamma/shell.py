@@ -17,11 +17,12 @@ import structlog
 from gamma.book import Book, fold
 from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
 from gamma.engine import step
-from gamma.errors import Transient
+from gamma.errors import MarkerUnknown, Transient
 from gamma.events import (
     BalanceCompared,
     BarClosed,
     Event,
+    FillsRead,
     Intent,
     OrderAccepted,
     OrderFilled,
@@ -83,7 +84,19 @@ class Shell:
         self.now = now
         self.stopped = stopped
         self.observers = tuple(observers)
+        self._account = ""
         self._marker = ""
+
+    def read_on(self, account: str) -> None:
+        """Read fills on from where an earlier life of this account came to.
+
+        From the first, where that was at another broker or account, or fills of a market of today were passed over.
+        """
+        self._account = account
+        read = self.book.control.fills_read
+        if read is not None:
+            same = (read.account, read.broker) == (account, self.rules.capabilities.name)
+            self._marker = read.marker if same and self.book.setup.markets.keys() <= set(read.markets) else ""
 
     async def feed(self, *events: Event) -> None:
         """Take events through the engine, and all that follows from them; the answer to an order comes first.
@@ -148,6 +161,17 @@ class Shell:
             await self.feed(*position_events(self.book, positions, self.now()))
         self.store.commit()
 
+    async def reconcile_all(self) -> None:
+        """Reconcile after a look at every execution there ever was: one that showed later than any overlap is found so.
+
+        A broker that does not give so many at once holds nothing up. Raises: Transient, as `reconcile`.
+        """
+        try:
+            await self._take_from("")
+        except Transient as error:
+            log.warning("fills_not_read_again", cause=str(error))
+        await self.reconcile()
+
     async def compare_balance(self) -> None:
         """Hold the broker's balance against start plus P&L, fees and transfers; only a flat account can be compared.
 
@@ -179,18 +203,44 @@ class Shell:
             raise Transient(f"{type(error).__name__}: {error}") from error
 
     async def _take_fills(self) -> bool:
-        """Page through what is new; a fill that the ledger has is overlap, and left out."""
+        """Whether there was anything new; where the broker does not know where we were, all is read again."""
+        try:
+            return await self._take_from(self._marker)
+        except MarkerUnknown as error:
+            if not self._marker:
+                raise
+            log.warning("fills_read_again", cause=str(error))
+            await self._take_from("")
+            return True
+
+    async def _take_from(self, marker: str) -> bool:
+        """Page through what is new; a fill that the ledger has is overlap, and left out.
+
+        That a page was read is recorded after its fills, never before: what a crash takes back, it takes with it.
+        """
         fresh = False
         while True:
-            page = await self._hear(self.broker.fills_since(self._marker))
+            page = await self._hear(self.broker.fills_since(marker))
             for fill in page.fills:
                 if not self.store.has_fill(fill.execution_id):
                     fresh = True
                     ts = max(self.now(), fill.ts_event_utc_ns)
                     await self.feed(OrderFilled(fill=fill, ts_event_utc_ns=ts))
-            if not page.fills or page.marker == self._marker:
+            if not page.fills or page.marker == marker:
                 return fresh
-            self._marker = page.marker
+            marker = page.marker
+            if marker != self._marker:
+                await self.feed(self._read_to(marker))
+                self._marker = marker
+
+    def _read_to(self, marker: str) -> FillsRead:
+        return FillsRead(
+            account=self._account,
+            broker=self.rules.capabilities.name,
+            markets=tuple(sorted(self.book.setup.markets)),
+            marker=marker,
+            ts_event_utc_ns=self.now(),
+        )
 
     async def _ask_live(self) -> None:
         live = {cid: o.broker_order_id for cid, o in self.book.orders.items() if o.live}

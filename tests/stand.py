@@ -148,6 +148,7 @@ class Stand:
     def boot(self) -> None:
         """Begin a new epoch and ask the broker."""
         epoch = self.shell.book.epoch + 1
+        self.shell.read_on("DU1")
         self.feed(BootStarted(epoch=epoch, config_hash="c0ffee", code_hash="", ts_event_utc_ns=self.now))
         self.reconcile()
 

@@ -14,7 +14,7 @@ from brokers.paper.params import Fault, PaperParams
 from brokers.paper.store import Store
 from gamma.bars import Bar
 from gamma.decision import ApprovedOrder
-from gamma.errors import InputInvalid, InvariantBroken, Transient
+from gamma.errors import InputInvalid, InvariantBroken, MarkerUnknown, Transient
 from gamma.events import Intent
 from gamma.markets import Market
 from gamma.params import parse
@@ -193,11 +193,17 @@ class PaperBroker:
         return [order.told() for order in sorted(working, key=lambda order: order.sequence)]
 
     async def fills_since(self, marker: str) -> FillPage:
-        """Executions after the marker, oldest first, a page at a time; from the first with an empty marker."""
+        """Executions after the marker, oldest first, a page at a time; from the first with an empty marker.
+
+        Raises: MarkerUnknown where the marker's execution is not here: its state was put back or begun anew.
+        """
         fills = self._current().fills
-        start = int(marker or "0")
+        count, _, last = marker.partition(" ")
+        start = int(count) if count.isdecimal() else 0
+        if marker and not (0 < start <= len(fills) and fills[start - 1].execution_id == last):
+            raise MarkerUnknown(f"paper broker: it has no execution {marker!r}")
         page = fills[start : start + _PAGE]
-        return FillPage(fills=page, marker=str(start + len(page)))
+        return FillPage(fills=page, marker=f"{start + len(page)} {page[-1].execution_id}" if page else marker)
 
     async def positions(self) -> Mapping[str, int]:
         """Net positions of the markets that are not flat [signed lots]."""

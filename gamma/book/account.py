@@ -14,6 +14,7 @@ from gamma.events import (
     BootStarted,
     DayStarted,
     EquityMarked,
+    FillsRead,
     ForeignOrderSeen,
     Halted,
     HealthSeen,
@@ -144,6 +145,10 @@ def _armed(book: Book, event: Armed) -> Book:
     return replace(book, control=control)
 
 
+def _fills_read(book: Book, event: FillsRead) -> Book:
+    return replace(book, control=replace(book.control, fills_read=event))
+
+
 def _bar(book: Book, event: BarClosed) -> Book:
     symbol = event.bar.market
     before = book.marks.get(symbol, _NO_MARK)
@@ -185,6 +190,7 @@ ACCOUNT_FOLDS: Final[dict[type, Callable[[Book, Any], Book]]] = {
     BalanceCompared: _balance,
     ForeignOrderSeen: _foreign,
     Armed: _armed,
+    FillsRead: _fills_read,
     BarClosed: _bar,
     QuoteSeen: _quote,
     SessionOpened: _session,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from gamma.events import Halt, HealthSeen, Level, SessionOpened
+from gamma.events import FillsRead, Halt, HealthSeen, Level, SessionOpened
 from gamma.floor import FloorRule, FloorState
 from gamma.markets import Market, market
 from gamma.marks import Mark
@@ -61,6 +61,7 @@ class Control:
 
     `mismatches` counts comparisons in a row that differed, by market; `broker_lots` is what the broker holds there.
     `strays` are orders of our form, seen at work, that this ledger never issued, each with its market.
+    `fills_read` tells up to where the broker's executions are recorded.
     """
 
     armed_config_hash: str = ""
@@ -71,6 +72,7 @@ class Control:
     balance_gap_microusd: int | None = None
     foreign_orders: frozenset[str] = frozenset()
     strays: Mapping[str, str] = field(default_factory=dict)
+    fills_read: FillsRead | None = None
     health: HealthSeen | None = None
 
 

@@ -35,7 +35,7 @@ while True:
     asyncio.run(broker.place(approve(intent), intent, bracket(intent, price, 160_000 - price)))
     print("placed", intent.client_order_id, flush=True)
     broker.trade_through(bar(minute, (20_000, 20_000 + minute % 13, 20_000 - minute % 11, 20_000), volume_lots=15.0))
-    print("bar", minute, len(asyncio.run(broker.fills_since("0")).fills), flush=True)
+    print("bar", minute, len(asyncio.run(broker.fills_since("")).fills), flush=True)
     minute += 1
 """
 

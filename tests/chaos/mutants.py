@@ -212,6 +212,25 @@ def fills_read_on_from_the_last_marker(patch: MonkeyPatch) -> None:
     patch.setattr(Shell, "_take_fills", taken)
 
 
+def marker_before_its_fills(patch: MonkeyPatch) -> None:
+    async def taken(self: Shell) -> bool:
+        fresh = False
+        while True:
+            page = await self._hear(self.broker.fills_since(self._marker))
+            fills = [fill for fill in page.fills if not self.store.has_fill(fill.execution_id)]
+            if page.fills and page.marker != self._marker:
+                await self.feed(self._read_to(page.marker))
+                self.store.commit()
+            for fill in fills:
+                fresh = True
+                await self.feed(OrderFilled(fill=fill, ts_event_utc_ns=max(self.now(), fill.ts_event_utc_ns)))
+            if not page.fills or page.marker == self._marker:
+                return fresh
+            self._marker = page.marker
+
+    patch.setattr(Shell, "_take_fills", taken)
+
+
 def fills_read_without_overlap(patch: MonkeyPatch) -> None:
     since = ChaosBroker.fills_since
 
@@ -333,7 +352,11 @@ MUTANTS: Final = {
         _mutant(fills_without_unique_id, "an execution that is told twice is booked twice"),
         _mutant(late_fills_dropped, "fills of an order that was called over are dropped"),
         _mutant(first_fill_fills_the_order, "the first of several fills ends the order"),
-        _mutant(fills_read_on_from_the_last_marker, "after a crash fills are read on from where reading had come to"),
+        _mutant(
+            fills_read_on_from_the_last_marker,
+            "after a crash fills are read on from where reading had come to, though they are not on disk",
+        ),
+        _mutant(marker_before_its_fills, "that fills were read is on disk before they are"),
         _mutant(fills_read_without_overlap, "fills are read on from the newest one, though older ones may show later"),
         _mutant(first_page_alone, "of a list in pages the first alone is read"),
         _mutant(halt_unread_at_the_socket, "the kill switch is read when a decision is made, and not again"),

@@ -22,7 +22,7 @@ from gamma.chaos.broker.reading import (
 )
 from gamma.chaos.broker.terms import capabilities
 from gamma.decision import ApprovedOrder
-from gamma.errors import InvariantBroken, Transient
+from gamma.errors import InvariantBroken, MarkerUnknown, Transient
 from gamma.events import Fill, Intent, OrderState, OrderType
 from gamma.markets import Market
 from gamma.params import parse
@@ -44,6 +44,7 @@ from gamma.wire import Wire
 
 OVERLAP_S: Final = 60.0
 PAGES_MAX: Final = 200
+_CURSOR_UNKNOWN: Final = (400, 404, 410, 422)
 _ENDS: Final = (OrderState.CANCELED, OrderState.EXPIRED)
 
 
@@ -72,6 +73,7 @@ class ChaosBroker:
         self._traded: dict[str, str] = {}
         self._complete: set[str] = set()
         self._lots: dict[str, dict[str, int]] = {}
+        self._counted: set[str] = set()
 
     @classmethod
     def open(
@@ -178,13 +180,17 @@ class ChaosBroker:
         return [await self._settled(order) for order in await self._listed("open")]
 
     async def fills_since(self, marker: str) -> FillPage:
-        """Executions after a cursor; where there is none, those since the newest that was told of, with an overlap."""
+        """Executions after a cursor; where there is none, those since the newest that was told of, with an overlap.
+
+        Raises: MarkerUnknown; Transient.
+        """
+        if marker and not marker.isdecimal():
+            raise MarkerUnknown(f"{marker!r} is no marker of this broker")
         if self._quirks.pages == "cursor":
-            told = await self._wire.read("/fills", {"after": marker or "0"})
+            told = await self._after(marker or "0")
             with understood("fills"):
-                return FillPage(
-                    fills=[await self._fill(row) for row in rows_of(told, "fills", "fill")], marker=str(told["cursor"])
-                )
+                fills = [await self._fill(row) for row in rows_of(told, "fills", "fill")]
+                return FillPage(fills=fills, marker=str(int(told["cursor"])))
         newest_utc_ns = int(marker or "0")
         since_utc_ns = max(0, newest_utc_ns - round((OVERLAP_S + self._quirks.lag_s) * 1e9))
         rows = await self._pages("/fills", "fills", "fill", {"since_ns": str(since_utc_ns)})
@@ -210,6 +216,15 @@ class ChaosBroker:
         return BrokerAccount(
             account=self._account, balance_microusd=balance, equity_microusd=equity, cash_microusd=balance
         )
+
+    async def _after(self, cursor: str) -> Mapping[str, Any]:
+        reply = await self._wire.look("/fills", {"after": cursor})
+        if reply.status in _CURSOR_UNKNOWN:
+            raise MarkerUnknown(f"the broker does not know the cursor {cursor}: HTTP {reply.status}")
+        if reply.status != 200:
+            raise Transient(f"GET /fills: HTTP {reply.status}")
+        told: Mapping[str, Any] = reply.json
+        return told
 
     async def _look_up(self, client_order_ids: Sequence[str]) -> list[BrokerOrder]:
         """Orders by client order id: asked for one by one, or picked from a complete list."""
@@ -287,8 +302,9 @@ class ChaosBroker:
         if order.filled_lots != UNTOLD:
             return order
         order_id, state = order.broker_order_id, order.state
-        if state in _ENDS:
+        if state in _ENDS or order_id not in self._counted:  # an earlier process may have read some of its fills
             await self._count(order_id)
+        if state in _ENDS:
             state = state if order_id in self._complete else OrderState.ACKED
         filled = sum(self._lots.get(order_id, {}).values())
         if state is OrderState.ACKED and filled:
@@ -299,6 +315,7 @@ class ChaosBroker:
         rows = await self._pages("/fills", "fills", "fill", {"order_id": order_id})
         with understood("fills"):
             self._lots.setdefault(order_id, {}).update({row["id"]: whole(row["lots"]) for row in rows})
+        self._counted.add(order_id)
 
 
 def _body(intent: Intent, market: Market) -> dict[str, Any]:

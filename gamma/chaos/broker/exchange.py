@@ -95,12 +95,17 @@ class Exchange:
             return self._orders(method, rooms[1:], params, body, now_utc_ns)
         if method == "GET" and len(rooms) == 1:
             if rooms[0] == "fills":
-                return _answer(200, self.screen.fills(params, now_utc_ns))
+                return self._fills(params, now_utc_ns)
             if rooms[0] == "positions":
                 return _answer(200, self.screen.positions())
             if rooms[0] == "account":
                 return _answer(200, self.screen.account())
         return _error(404, "no_such_resource")
+
+    def _fills(self, params: Mapping[str, str], now_utc_ns: int) -> Answer:
+        if not self.screen.knows(params):
+            return _error(410, "unknown_cursor")
+        return _answer(200, self.screen.fills(params, now_utc_ns))
 
     def _orders(self, method: str, rooms: list[str], params: Mapping[str, str], body: bytes, now_utc_ns: int) -> Answer:
         if not rooms:

@@ -65,6 +65,11 @@ class Screen:
         cursor = str(page[-1].sequence) if len(rest) > len(page) else ""
         return {"orders": [self.order(o) for o in page], "cursor": cursor}
 
+    def knows(self, params: Mapping[str, str]) -> bool:
+        """Whether fills after this cursor can be told: it was given by this broker, and not by another."""
+        fills, after = self.floor.fills, int(params.get("after") or 0)
+        return self.quirks.pages != "cursor" or after == 0 or (bool(fills) and after <= fills[-1].sequence)
+
     def fills(self, params: Mapping[str, str], now_utc_ns: int) -> dict[str, Any]:
         """A page of executions: after a cursor, oldest first; or of a page number, newest first."""
         if self.quirks.pages == "cursor":

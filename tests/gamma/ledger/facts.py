@@ -13,6 +13,7 @@ from gamma.events import (
     EquityMarked,
     ExitWanted,
     Fill,
+    FillsRead,
     ForeignOrderSeen,
     Halt,
     Halted,
@@ -214,5 +215,6 @@ def day() -> list[Recorded]:
         PositionsCompared(market="MNQ", book_lots=0, broker_lots=1, **ts),
         BalanceCompared(gap_microusd=-10_000, **ts),
         ForeignOrderSeen(client_order_id="zz", market="MNQ", ours=False, **ts),
+        FillsRead(account="DU1", broker="paper", markets=("MES", "MNQ"), marker="3 x2", **ts),
         ShutDown(reason="SIGTERM", **ts),
     ]  # fmt: skip

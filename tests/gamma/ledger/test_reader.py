@@ -134,13 +134,13 @@ def test_a_lifted_halt_stands_no_more(ledger: Ledger, reader: Reader) -> None:
 
 
 def test_events_can_be_followed(reader: Reader) -> None:
-    found = reader.events(after_seq=29)
+    found = reader.events(after_seq=30)
     assert [(seq, type(e).__name__) for seq, e in found] == [
-        (30, "ShutDown"),
-        (31, "Tick"),
-        (32, "Notice"),
-        (33, "Run"),
-        (34, "Look"),
+        (31, "ShutDown"),
+        (32, "Tick"),
+        (33, "Notice"),
+        (34, "Run"),
+        (35, "Look"),
     ]
     assert [type(e) for _, e in reader.events(kinds=["OrderFilled"], limit=2)] == [OrderFilled, OrderFilled]
 
@@ -148,7 +148,7 @@ def test_events_can_be_followed(reader: Reader) -> None:
 def test_every_table_can_be_listed(reader: Reader) -> None:
     lists = (reader.fills, reader.equity, reader.peaks, reader.ticks, reader.alerts, reader.boots, reader.runs)
     assert [len(rows()) for rows in (*lists, reader.looks)] == [3, 1, 1, 1, 1, 1, 1, 1]
-    assert reader.count("events") == 34
+    assert reader.count("events") == 35
 
 
 def test_many_orders_are_not_too_many(ledger: Ledger, reader: Reader) -> None:
