@@ -53,11 +53,12 @@ def _named(intent: Intent) -> _Named:
 
 
 def on_accepted(turn: Turn, event: OrderAccepted) -> None:
-    """The broker has the order, or tells its own name of it; one that was taken for absent is adopted and cancelled."""
+    """The broker has the order, tells its name or shows it again; one that was taken for absent is adopted."""
     order = turn.book.orders.get(event.client_order_id)
     if order is None or (order.ended and order.state is not OrderState.ABSENT):
         return
-    if order.live and (order.broker_order_id or not event.broker_order_id):
+    named = order.broker_order_id or not event.broker_order_id
+    if order.live and named and not order.misses_utc_ns:
         return
     turn.record(event)
     _adopt(turn, order)

@@ -65,7 +65,8 @@ def lookup_events(book: Book, lookups: Mapping[str, Lookup], now_utc_ns: int) ->
 def unlisted_events(book: Book, unlisted: Collection[str], now_utc_ns: int, quiet_window_s: float) -> list[Event]:
     """Working orders that a complete look did not show, though they were sent long enough ago to be shown.
 
-    It says nothing of what became of them. The stop and target of an entry need not be there before it has traded.
+    It says nothing of what became of them. The stop and target of an entry that can trade need not be there before
+    it has.
     """
     looked_for = (book.orders[cid] for cid in book.orders if cid in unlisted)
     return [
@@ -73,13 +74,14 @@ def unlisted_events(book: Book, unlisted: Collection[str], now_utc_ns: int, quie
         for order in looked_for
         if order.live
         and now_utc_ns - order.intent.ts_event_utc_ns >= quiet_window_s * NS
-        and (not order.intent.parent or _has_traded(book, order.intent.parent))
+        and (not order.intent.parent or not _may_begin(book, order.intent.parent))
     ]
 
 
-def _has_traded(book: Book, client_order_id: str) -> bool:
+def _may_begin(book: Book, client_order_id: str) -> bool:
+    """Whether the entry has not traded yet, and can."""
     order = book.orders.get(client_order_id)
-    return order is None or order.filled_lots > 0
+    return order is not None and order.filled_lots == 0 and not order.ended
 
 
 def foreign_events(book: Book, open_orders: Sequence[BrokerOrder], prefix: str, now_utc_ns: int) -> list[Event]:
@@ -120,7 +122,8 @@ def _told(order: Order, told: BrokerOrder, now_utc_ns: int) -> list[Event]:
     events: list[Event] = []
     ends = told.state in (OrderState.CANCELED, OrderState.EXPIRED) and complete
     unnamed = told.broker_order_id and not order.broker_order_id and not ends
-    if not order.live or unnamed:
+    shown_again = order.misses_utc_ns and not ends
+    if not order.live or unnamed or shown_again:
         events.append(
             OrderAccepted(client_order_id=cid, broker_order_id=told.broker_order_id, ts_event_utc_ns=now_utc_ns)
         )

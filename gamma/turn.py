@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, final
 
+from gamma.absence import looks_of, unlisted
 from gamma.book import Book, Key, fold
 from gamma.decision import ApprovedOrder
 from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
@@ -80,9 +81,15 @@ class Turn:
         )
 
     def cancel(self, order: Order, reason: str) -> None:
-        """Ask the broker to cancel a working order, unless it was asked moments ago."""
-        asked_before = order.ts_cancel_utc_ns > 0 and self.now - order.ts_cancel_utc_ns < RETRY_NS
-        if order.live and not asked_before:
+        """Ask the broker to cancel a working order, unless it was asked moments ago.
+
+        Each complete look that does not show the order doubles the wait. Once a person was told that the broker does
+        not list it, it is not asked for any more until the broker shows it again.
+        """
+        can = self.rules.capabilities
+        wait_ns = RETRY_NS << looks_of(order, can)
+        asked_before = order.ts_cancel_utc_ns > 0 and self.now - order.ts_cancel_utc_ns < wait_ns
+        if order.live and not asked_before and not unlisted(order, can):
             self.ask(self._about(order, OrderKind.CANCEL, 0, reason))
 
     def cancel_stray(self, client_order_id: str, market: str) -> None:

@@ -63,6 +63,63 @@ def test_a_cancel_is_not_repeated_within_five_seconds() -> None:
     assert case.intent(OrderKind.CANCEL).decision_id.endswith(":1")
 
 
+def flat_with_a_target() -> tuple[Case, str]:
+    """A position was stopped out, and its target still works; the broker refuses each cancel."""
+    case = Case()
+    entry = case.enter()
+    case.fill(f"{entry}s", 2, PRICE - 40)
+    return case, f"{entry}t"
+
+
+def insist(case: Case, seconds: int) -> int:
+    """How often the broker is asked to cancel in this time, one look at the book a second."""
+    before = len(cancels(case))
+    for _ in range(seconds):
+        case.wait(1)
+        waiting = [o.intent.client_order_id for o in case.book.orders.values() if o.intent.kind is OrderKind.CANCEL]
+        for ask in waiting:
+            case.reject(ask)
+    return len(cancels(case)) - before
+
+
+def test_an_order_that_works_is_asked_to_be_cancelled_until_it_is() -> None:
+    case, _ = flat_with_a_target()
+    assert insist(case, 100) == 20
+
+
+def test_an_order_that_the_broker_does_not_know_is_not_cancelled_for_ever() -> None:
+    case, target = flat_with_a_target()
+    asked = insist(case, 20)
+    for _ in range(3):
+        case.miss(target)
+        asked += insist(case, 40)
+    assert asked <= 4 + 4 + 2 + 1
+    assert insist(case, 3_600) == 0
+    assert case.notices.count(f"order_unlisted:{target}") == 1
+    assert case.state(target) is OrderState.ACKED
+    case.restart()
+    assert insist(case, 60) == 0
+
+
+def test_an_order_that_the_broker_shows_again_is_cancelled_again() -> None:
+    case, target = flat_with_a_target()
+    for _ in range(3):
+        case.miss(target)
+        case.wait(40)
+    assert insist(case, 60) == 0
+    case.accept(target)
+    assert insist(case, 60) > 10
+
+
+def test_a_person_ends_what_the_broker_does_not_know() -> None:
+    case, target = flat_with_a_target()
+    for _ in range(3):
+        case.miss(target)
+        case.wait(40)
+    assert case.resolve(target, "absent").ok
+    assert case.state(target) is OrderState.CANCELED
+
+
 def test_a_stop_that_fills_while_it_is_being_cancelled_has_closed_the_position() -> None:
     case = Case()
     entry = case.enter()

@@ -51,7 +51,6 @@ class OneOrder(RuleBasedStateMachine):
         self.looks: list[int] = []
         self.unseen: list[int] = []
         """Looks that did not show it though it works; a word of it makes them void."""
-        self.named = False
         self.price = 0
         self.sent_at = self.deadline = 0
         self.cid = ""
@@ -88,9 +87,8 @@ class OneOrder(RuleBasedStateMachine):
             "expired": lambda: self.case.canceled(self.cid, expired=True),
             "rejected": lambda: self.case.reject(self.cid),
         }[word]()
-        if word == "accepted" and self.state in LIVE and not self.named:
+        if word == "accepted" and self.state in LIVE:
             self.unseen.clear()
-        self.named = self.named or (word == "accepted" and self.state in (*OPEN, *LIVE, ABSENT))
         self.hear(word)
 
     @rule(lots=st.integers(1, LOTS), again=st.booleans())

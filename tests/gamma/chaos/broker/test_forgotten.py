@@ -1,13 +1,25 @@
 """Orders that ended while the daemon was down, longer ago than the broker lists what has ended."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gamma.chaos.broker import matching
 from gamma.chaos.broker.quirks import NEVER_SCAN, SETS, Quirks
 from gamma.chaos.broker.terms import capabilities
-from gamma.events import OrderAccepted, OrderCanceled, OrderKind, OrderMissed, OrderState, ResolveRequested
+from gamma.events import (
+    FlattenRequested,
+    OrderAccepted,
+    OrderCanceled,
+    OrderKind,
+    OrderMissed,
+    OrderState,
+    ResolveRequested,
+    TimeAdvanced,
+)
+from gamma.orders import Order
 from tests.engine_case import PRICE
 from tests.gamma.chaos.broker.stall import Stall
 from tests.stand import Stand
@@ -95,12 +107,15 @@ def test_children_that_no_answer_named_are_named_by_the_first_list(tmp_path: Pat
 def forget(counter: Counter) -> str:
     """The broker loses every trace of an order that works."""
     counter.enter()
-    stop = counter.order(OrderKind.STOP)
+    return lose(counter, counter.order(OrderKind.STOP)).client_order_id
+
+
+def lose(counter: Counter, order: Order) -> matching.Order:
     floor = counter.stall.exchange.floor
-    lost = floor.orders.pop(stop.broker_order_id)
+    lost = floor.orders.pop(order.broker_order_id)
     floor._working[lost.market].remove(lost)
-    floor.by_client.pop(stop.intent.client_order_id)
-    return stop.intent.client_order_id
+    floor.by_client.pop(lost.client_order_id)
+    return lost
 
 
 def test_an_order_that_nobody_knows_any_more_stays_as_it_is_and_is_told_of_once(counter: Counter) -> None:
@@ -112,6 +127,63 @@ def test_an_order_that_nobody_knows_any_more_stays_as_it_is_and_is_told_of_once(
     assert counter.told().count(f"order_unlisted:{stop}") == 1
     assert len(counter.on_disk(OrderMissed)) == counter.rules.capabilities.absence_listings
     counter.refold()
+
+
+def test_what_nobody_knows_and_nobody_needs_is_not_cancelled_for_ever(counter: Counter) -> None:
+    stop = forget(counter)
+    counter.feed(FlattenRequested(command_id="f", actor="me", market="", ts_event_utc_ns=counter.now))
+
+    def cancels() -> int:
+        return sum(f.intent.subject == stop for f in counter.intents(OrderKind.CANCEL))
+
+    for _ in range(12):
+        counter.pass_s(30)
+        counter.reconcile()
+        counter.feed(TimeAdvanced(ts_event_utc_ns=counter.now))
+    asked = cancels()
+    assert 0 < asked < 12
+    for _ in range(20):
+        counter.pass_s(30)
+        counter.reconcile()
+        counter.feed(TimeAdvanced(ts_event_utc_ns=counter.now))
+    assert cancels() == asked
+    assert counter.told().count(f"order_unlisted:{stop}") == 1
+    counter.refold()
+
+
+def test_an_order_that_shows_again_is_missed_no_more(counter: Counter) -> None:
+    counter.enter()
+    stop = counter.order(OrderKind.STOP).intent.client_order_id
+    floor, lost = counter.stall.exchange.floor, lose(counter, counter.order(OrderKind.STOP))
+    for _ in range(8):
+        counter.pass_s(30)
+        counter.reconcile()
+    assert counter.book.orders[stop].misses_utc_ns
+    floor.orders[lost.order_id] = lost
+    floor._working[lost.market].append(lost)
+    floor.by_client[stop] = [lost]
+    for _ in range(2):
+        counter.reconcile()
+    assert not counter.book.orders[stop].misses_utc_ns
+    assert counter.on_disk()[-1].client_order_id == stop
+    counter.refold()
+
+
+def test_the_bracket_of_an_entry_that_ended_untraded_is_told_of_when_nobody_knows_it(tmp_path: Path) -> None:
+    counter = Counter(tmp_path, NEVER_SCAN)
+    floor = counter.stall.exchange.floor
+    floor.quirks = replace(floor.quirks, at_once_frac=0.0)
+    counter.bar(want=1)
+    entry = counter.order().intent.client_order_id
+    counter.feed(OrderCanceled(client_order_id=entry, ts_event_utc_ns=counter.now))
+    floor.orders.clear()
+    floor.by_client.clear()
+    floor._working.clear()
+    for _ in range(20):
+        counter.pass_s(30)
+        counter.reconcile()
+    assert counter.told().count(f"order_unlisted:{entry}s") == 1
+    counter.close()
 
 
 def test_a_person_may_say_that_an_order_which_nobody_knows_is_over(counter: Counter) -> None:
