@@ -1,7 +1,7 @@
 """From the config to what runs: markets, rules, broker, feed and strategies, each found by its entry point."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -48,6 +48,11 @@ class Hours:
     def next(self, market: str, ts_utc_ns: int) -> Session:
         """The next session of the market that opens at or after that time."""
         return calendar.next_session(market, ts_utc_ns, self.flat_by)
+
+    def open_since(self, markets: Iterable[str], ts_utc_ns: int) -> int | None:
+        """Since when at least one of these markets has been open at that time [ns]; None while all are closed."""
+        opened = (self.session(market, ts_utc_ns) for market in markets)
+        return min((session.ts_open_utc_ns for session in opened if session is not None), default=None)
 
     def agrees(self, market: str, date: str) -> bool:
         """Whether both calendars tell the same hours of that day."""

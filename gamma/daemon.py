@@ -12,7 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Final, final
@@ -205,7 +205,8 @@ class Daemon:
 
     async def _trade(self, bars: AsyncIterator[Bar], times: float, *, once: bool, bars_max: int) -> None:
         ends = self._once_ends() if once else 0
-        self.housekeeping.expect_bars(self.assembly.feed.bar_s / times)
+        open_since = partial(self.assembly.hours.open_since, tuple(self.assembly.seats)) if self.live else None
+        self.housekeeping.expect_bars(self.assembly.feed.bar_s / times, open_since)
         while (bar := await self._next(bars)) is not None:
             if ends and bar.ts_open_utc_ns >= ends:
                 return

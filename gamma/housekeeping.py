@@ -82,10 +82,16 @@ class Housekeeping:
         self._deaf = False
         self._bar_every_s = math.inf
         self._bar_heard_s = 0.0
+        self._open_since: Callable[[int], int | None] | None = None
 
-    def expect_bars(self, every_s: float) -> None:
-        """Say how often the feed is to give a bar [s of wall time]; a shut market is passed over."""
+    def expect_bars(self, every_s: float, open_since: Callable[[int], int | None] | None = None) -> None:
+        """Say how often the feed is to give a bar [s of wall time].
+
+        `open_since` tells since when a market has been open at some time [ns], None while all are shut; without it a
+        shut market is passed over, as where bars are replayed.
+        """
         self._bar_every_s, self._bar_heard_s = every_s, self.time.elapsed_s()
+        self._open_since = open_since
 
     def hear_bar(self) -> None:
         """A bar came, and every strategy of its market has looked at it."""
@@ -278,7 +284,14 @@ class Housekeeping:
         return self.time.elapsed_s() - self._broker_heard_s if self._broker_silent else 0.0
 
     def _overdue_s(self) -> float:
-        return max(0.0, self.time.elapsed_s() - self._bar_heard_s - self._bar_every_s)
+        """How long the next bar is overdue: none while all are shut; the first is due a bar after one opens."""
+        silent_s = self.time.elapsed_s() - self._bar_heard_s
+        if self._open_since is not None:
+            now_utc_ns = self.time.now_ns()
+            opened_utc_ns = self._open_since(now_utc_ns)
+            open_s = 0.0 if opened_utc_ns is None else (now_utc_ns - opened_utc_ns) / NS
+            silent_s = min(silent_s, open_s)
+        return max(0.0, silent_s - self._bar_every_s)
 
     async def _see_disk(self) -> None:
         """A full disk takes no intent; halt while there is room for what is still to be written."""
