@@ -47,6 +47,10 @@ class Fault(StrEnum):
     """A sizer of a stranger's answers now and then with NaN, with infinity, or with less than nothing."""
     RIVAL = "second daemon"
     """Somebody starts a second daemon on the account, or first takes the lock away from under the one that runs."""
+    SLUGGISH = "sluggish broker"
+    """A cancel takes effect seconds after it was taken, and lists come in pages of a few rows."""
+    BLIND = "orders not shown"
+    """The answer to an order is lost, and for some minutes no order can be asked for; all else can."""
 
 
 NETWORK: Final = (
@@ -61,7 +65,7 @@ NETWORK: Final = (
     Fault.SLOW,
 )
 # Drawn by themselves, so that the seeds have the other classes that they always had.
-_APART: Final = (Fault.NUMBERS, Fault.RIVAL)
+_APART: Final = (Fault.NUMBERS, Fault.RIVAL, Fault.SLUGGISH, Fault.BLIND)
 CRASHES_MAX: Final = 4
 CALLS_MAX: Final = 160
 MINUTES: Final = (1, 1, 1, 1, 2, 2, 2, 4)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, final
 
@@ -24,7 +24,7 @@ class Gate:
     """Knows every order that ever left, through all lives of the daemon; `wrong` is told of each that should not have.
 
     It knows nothing of how the daemon came to send an order, and asks the disk alone whether it might. `rival` says
-    whether another daemon holds the account now.
+    whether another daemon holds the account now, and `working` gives the client ids of what works at the broker.
     """
 
     def __init__(
@@ -34,12 +34,14 @@ class Gate:
         time: Time,
         wrong: Callable[[str], None],
         *,
+        working: Callable[[], Iterable[str]],
         strange: Strange | None = None,
     ) -> None:
         self._on_disk = on_disk
         self._kill_switch = kill_switch
         self._time = time
         self._wrong = wrong
+        self._working = working
         self._strange = strange
         self._left: set[str] = set()
         self.rival = False
@@ -61,6 +63,8 @@ class Gate:
             self._halts(cid, intent)
             if intent.kind == OrderKind.ENTRY:
                 self._entry(cid, intent)
+            elif intent.kind == OrderKind.EXIT:
+                self._exit(cid, intent)
 
     def _halts(self, cid: str, intent: Intended) -> None:
         """I5: under a halt no entry goes out, under a hard one nothing that trades."""
@@ -79,3 +83,10 @@ class Gate:
         allowed = self._strange.answer(intent.market, intent.ts_event_utc_ns) if self._strange else 1.0
         if not 0 < allowed < math.inf:
             self._wrong(f"I10: the entry {cid} was sent, and of its sizers one allowed {allowed} lots")
+
+    def _exit(self, cid: str, intent: Intended) -> None:
+        """I2: an exit goes out alone: whatever else worked for its position has ended at the broker."""
+        for other in self._working():
+            beside = self._on_disk.intended(other)
+            if beside is not None and (beside.strategy, beside.market) == (intent.strategy, intent.market):
+                self._wrong(f"I2: the exit {cid} was sent while the {beside.kind} {other} worked")

@@ -17,6 +17,8 @@ SLOW_MAX_S: Final = 12.0
 # in a row: where they fail as often as writes the daemon hardly ever comes to trade.
 READS_FAIL: Final = 0.2
 LATENCY_MAX_S: Final = 0.08
+BLIND_FRAC: Final = 0.5
+BLIND_S: Final = (60.0, 150.0)
 
 Served = tuple[int, Mapping[str, str], bytes]
 
@@ -88,12 +90,13 @@ class Network(httpx.AsyncBaseTransport):
         self._share = plan.share
         self._faults = tuple(f for f in NETWORK if f in plan.faults)
         self._outages = Fault.OUTAGE in plan.faults
-        self._out_until = 0
+        self._blinds = Fault.BLIND in plan.faults
+        self._out_until = self._blind_until = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, with what may become of it."""
         target, method = request.url.raw_path.decode(), request.method
-        fault = self._draw(method)
+        fault = self._draw(method, target)
         told = f"{method} {target}" + (f": {fault}" if fault else "")
         self._told(told)
         self._points.touch(f"before {method} {target} is sent")
@@ -141,14 +144,19 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ReadError("reset")
         await asyncio.Event().wait()
 
-    def _draw(self, method: str) -> Fault | None:
+    def _draw(self, method: str, target: str) -> Fault | None:
         """What goes wrong with the next request."""
         if not self._faulty():
             return None
         if self._time.now < self._out_until:
             return Fault.LOST_REQUEST
+        if self._time.now < self._blind_until and method == "GET" and target.startswith("/orders"):
+            return Fault.ERROR_BEFORE
         if self._outages and self._rng.random() < 0.02:
             self._out_until = self._time.now + round(self._rng.uniform(5.0, 90.0) * NS)
+        if self._blinds and method == "POST" and target == "/orders" and self._rng.random() < BLIND_FRAC:
+            self._blind_until = self._time.now + round(self._rng.uniform(*BLIND_S) * NS)
+            return Fault.LOST_ANSWER
         share = self._share * (READS_FAIL if method == "GET" else 1.0)
         if not self._faults or self._rng.random() >= share:
             return None

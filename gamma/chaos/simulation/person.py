@@ -10,6 +10,7 @@ from gamma import requests
 from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.loop import Time
 from gamma.chaos.simulation.tap import OnDisk
+from gamma.chaos.simulation.world import BRISK
 from gamma.clock import NS
 from gamma.daemon import Daemon
 from gamma.events import (
@@ -27,6 +28,9 @@ LOOK_S: Final = 10.0
 ACTS_MAX: Final = 3
 RELENT_S: Final = (15.0, 75.0)
 RELENT_FRAC: Final = 0.7
+BUSY_FRAC: Final = 0.7
+BUSY_S: Final = 0.4
+_BAR_NS: Final = BRISK.bar_s * NS
 
 
 @final
@@ -52,6 +56,8 @@ class Person:
         if Fault.OPERATOR in self._plan.faults:
             for _ in range(self._rng.randint(1, ACTS_MAX)):
                 due = self._time.now + round(self._rng.uniform(5.0, self._plan.minutes * 60.0) * NS)
+                if self._rng.random() < BUSY_FRAC:  # while the desk is at a bar that has just closed
+                    due = due // _BAR_NS * _BAR_NS + round(self._rng.uniform(0.0, BUSY_S) * NS)
                 self._time.at(due, self._meddle)
         self._time.at(tail_utc_ns, lambda: self._kill_switch.unlink(missing_ok=True))
 

@@ -40,7 +40,7 @@ from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eye
 from gamma.clock import NS
 from gamma.daemon import Daemon
 from gamma.desk import Seat
-from gamma.errors import Corrupt, GammaError, InvariantBroken
+from gamma.errors import Corrupt, GammaError, InvariantBroken, LedgerFailed, LedgerInUse, Transient
 from gamma.events import DecisionMade, OrderFilled, OrderIntended
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
@@ -53,6 +53,8 @@ ECHO_S: Final = 60  # a request from before the tail may fail as long after
 SKEWS_S: Final = (-3600, -30, -2, 2, 30, 3600)
 SET_RIGHT_FRAC: Final = 0.7  # of the times that the wall clock was set wrong it is soon set right
 REJECT_FRAC: Final = 0.15
+CANCEL_S: Final = 8.0  # long enough for the market to move before a cancel takes effect
+PAGE_SIZE: Final = 3
 _SWEEP_EVERY: Final = 40
 
 
@@ -78,7 +80,7 @@ class Schedule:
         self.rng = random.Random(f"schedule {plan.seed}")
         self.time = Time(START_UTC_NS)
         self.tail_utc_ns = START_UTC_NS + plan.minutes * 60 * NS
-        self.quirks = SETS[plan.quirks]
+        self.quirks = _paged(SETS[plan.quirks], plan)
         self.capabilities = capabilities(self.quirks)
         self.symbols = setting.markets(self.capabilities)
         self.setup, self.rules = setting.trading(self.capabilities)
@@ -95,7 +97,14 @@ class Schedule:
         strange = Strange(plan.seed) if Fault.NUMBERS in plan.faults else None
         if strange is not None:
             self.rules = setting.with_sizer(self.rules, "strange", strange)
-        self.gate = Gate(self.on_disk, Path(self.config.paths.kill_switch), self.time, self._wrong, strange=strange)
+        self.gate = Gate(
+            self.on_disk,
+            Path(self.config.paths.kill_switch),
+            self.time,
+            self._wrong,
+            working=lambda: [order.client_order_id for order in self.exchange.working()],
+            strange=strange,
+        )
         self.rivalry = Rivalry(self.config.gamma.database, self.time, self.gate, self.say)
         self.person = Person(plan, self.time, requests.folder_of(self.config.gamma.database, setting.ACCOUNT), self.say)
 
@@ -153,7 +162,7 @@ class Schedule:
                 return True
         except GammaError as error:
             self.say(f"the daemon ended: {error}")
-            if self.time.now > self.tail_utc_ns + ECHO_S * NS:
+            if not self._excused(error) or self.time.now > self.tail_utc_ns + ECHO_S * NS:
                 self._wrong(f"the daemon ended without a fault: {error}")
                 return True
         else:
@@ -163,6 +172,15 @@ class Schedule:
             for ledger in opened:
                 ledger.abandon()
         return False
+
+    def _excused(self, error: GammaError) -> bool:
+        """Whether what goes wrong in this schedule may end a daemon so; what it did itself may not."""
+        bad_disk, rival = (fault in self.plan.faults for fault in (Fault.DISK, Fault.RIVAL))
+        return (
+            isinstance(error, Transient)
+            or (bad_disk and isinstance(error, LedgerFailed))
+            or (rival and isinstance(error, LedgerInUse))
+        )
 
     async def _work(self, points: Points, opened: list[Ledger]) -> None:
         self.say("the daemon starts")
@@ -306,6 +324,11 @@ class Teller:
         self._say(f"person: {answer.text}")
 
 
+def _paged(quirks: Quirks, plan: Plan) -> Quirks:
+    """The broker's lists, in pages as long as they are in this schedule."""
+    return replace(quirks, page_size=PAGE_SIZE) if Fault.SLUGGISH in plan.faults else quirks
+
+
 def _worse(quirks: Quirks, plan: Plan) -> Quirks:
     """The broker as it is while things go wrong."""
     parts = Fault.FILLS in plan.faults
@@ -314,6 +337,7 @@ def _worse(quirks: Quirks, plan: Plan) -> Quirks:
         reject_frac=REJECT_FRAC if Fault.REJECTS in plan.faults else 0.0,
         partial_frac=0.5 if parts else 0.0,
         fills_repeat=quirks.fills_repeat or parts,
+        cancel_s=CANCEL_S if Fault.SLUGGISH in plan.faults else quirks.cancel_s,
     )
 
 
