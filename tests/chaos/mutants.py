@@ -28,7 +28,9 @@ from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.broker.reading import placed_of, rows_of
 from gamma.chaos.simulation.faults import plan
 from gamma.chaos.simulation.schedule import run
-from gamma.clock import Steady
+from gamma.chaos.simulation.world import BRISK
+from gamma.clock import NS, Steady
+from gamma.daemon import Daemon
 from gamma.desk import Desk
 from gamma.effects import Record, Tell, Tick
 from gamma.events import (
@@ -42,6 +44,7 @@ from gamma.events import (
     OrderState,
     Recorded,
     Resumed,
+    SignalMade,
 )
 from gamma.guards import passed
 from gamma.guards.stale_data import StaleData
@@ -55,8 +58,9 @@ from gamma.turn import Turn
 from gamma.wire import Reply, Unsure, Written
 
 SCHEDULES_MAX: Final = 500
+BAR_NS: Final = BRISK.bar_s * NS
 NAMED_MAX: Final = 3
-_NAMED: Final = re.compile(r"\b(I\d+|tail|target)\b")
+_NAMED: Final = re.compile(r"\b(I\d+|tail|target|the daemon ended with \w+)")
 
 
 def post_before_persist(patch: MonkeyPatch) -> None:
@@ -166,13 +170,13 @@ def server_error_means_refused(patch: MonkeyPatch) -> None:
     patch.setattr(adapter, "placed_of", judged)
 
 
-def late_fills_dropped(patch: MonkeyPatch) -> None:
-    def unless_ended(turn: Turn, event: OrderFilled) -> None:
+def fills_after_a_cancel_dropped(patch: MonkeyPatch) -> None:
+    def unless_cancelled(turn: Turn, event: OrderFilled) -> None:
         order = turn.book.orders.get(event.fill.client_order_id)
-        if order is None or not order.ended:
+        if order is None or not (order.ended or order.ts_cancel_utc_ns):
             answers.on_filled(turn, event)
 
-    patch.setitem(engine._STEPS, OrderFilled, unless_ended)
+    patch.setitem(engine._STEPS, OrderFilled, unless_cancelled)
 
 
 def epoch_kept(patch: MonkeyPatch) -> None:
@@ -251,7 +255,18 @@ def exit_beside_the_stop(patch: MonkeyPatch) -> None:
 
 
 def slots_forgotten(patch: MonkeyPatch) -> None:
+    worked, decide = Daemon._worked, engine._STEPS[SignalMade]
+
+    def from_before(self: Daemon) -> dict[str, int]:
+        return {market: ts - BAR_NS for market, ts in worked(self).items()}
+
+    def anew(turn: Turn, signal: SignalMade) -> None:
+        turn.book = replace(turn.book, slots={})
+        decide(turn, signal)
+
+    patch.setattr(Daemon, "_worked", from_before)
     patch.setattr(Ledger, "last_tick", lambda *_: None)
+    patch.setitem(engine._STEPS, SignalMade, anew)
 
 
 def unresolved_market_traded(patch: MonkeyPatch) -> None:
@@ -350,7 +365,7 @@ MUTANTS: Final = {
         _mutant(cancel_taken_for_done, "a cancel that was taken is taken for done"),
         _mutant(exit_beside_the_stop, "an exit goes out while the stop of the position still works"),
         _mutant(fills_without_unique_id, "an execution that is told twice is booked twice"),
-        _mutant(late_fills_dropped, "fills of an order that was called over are dropped"),
+        _mutant(fills_after_a_cancel_dropped, "fills of an order that was to be cancelled are dropped"),
         _mutant(first_fill_fills_the_order, "the first of several fills ends the order"),
         _mutant(
             fills_read_on_from_the_last_marker,
