@@ -36,7 +36,6 @@ from gamma.shell import Shell
 from gamma.turnstile import Turnstile
 
 DISK_MIN_BYTES: Final = 1 << 30
-DELIVER_S: Final = 5.0
 CLOCK_LOOK_S: Final = 5.0
 CLOCK_SET_S: Final = 1.0
 CLOCK_TOLD_S: Final = 1.0
@@ -115,7 +114,7 @@ class Housekeeping:
             (self.look_over, plan.invariants_s),
         ]
         if self.messengers is not None:
-            jobs += [(self.messengers.deliver, DELIVER_S), (self.ping, PING_S)]
+            jobs += [(self.messengers.deliver, self.messengers.deliver_s), (self.ping, PING_S)]
         for job, every_s in jobs:
             schedule.add_job(job, "interval", seconds=every_s, id=job.__name__)
         schedule.add_listener(self._missed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)

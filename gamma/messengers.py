@@ -1,6 +1,6 @@
 """Who is told: the courier of alerts, and the service that calls somebody when the daemon falls silent."""
 
-from typing import final
+from typing import Final, final
 
 import httpx
 import structlog
@@ -10,6 +10,8 @@ from gamma.clock import MACHINE, NS, Clock, Steady
 from gamma.config import Config
 from gamma.ledger import Ledger
 from gamma.notices import Notice
+
+DELIVER_S: Final = 5.0
 
 log = structlog.get_logger("gamma.messengers")
 
@@ -32,12 +34,23 @@ def sender_of(config: Config, client: httpx.AsyncClient, clock: Clock = MACHINE)
 
 @final
 class Messengers:
-    """The ways out to people, as the config names them; `time` is the daemon's own, by which they wait too.
+    """The ways out to people, as the config names them; the outbox is looked into every `deliver_s`.
+
+    `time` is the daemon's own, by which they wait too.
 
     Raises: ConfigInvalid when an address is none.
     """
 
-    def __init__(self, config: Config, ledger: Ledger, client: httpx.AsyncClient, clock: Clock = MACHINE) -> None:
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        client: httpx.AsyncClient,
+        clock: Clock = MACHINE,
+        *,
+        deliver_s: float = DELIVER_S,
+    ) -> None:
+        self.deliver_s = deliver_s
         sign = Sign(account=config.account.name, mode=config.gamma.mode)
         sender = sender_of(config, client, clock)
         self.time = Steady(clock)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "schedules": ("gamma.chaos.simulation.schedule", "trial"),
     "sweep": ("gamma.chaos.simulation.sweep", "trial"),
+    "soak": ("gamma.chaos.simulation.soak", "trial"),
     "cuts": ("gamma.chaos.power.cuts", "cut"),
     "races": ("gamma.chaos.races.trials", "trial"),
     "kill": ("gamma.chaos.kill.chain", "trial"),
@@ -31,6 +32,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "bars": ("gamma.chaos.fuzz.bars", "trial"),
     "forgeries": ("gamma.chaos.fuzz.forgeries", "trial"),
 }
+LONG: Final = ("kill", "soak")  # a trial takes minutes
 SHOWN_MAX: Final = 10
 
 
@@ -65,10 +67,9 @@ def chaos(
     if replay is not None:
         raise typer.Exit(_replay(replay))
     kind, count = ("kill" if kill else kind), schedules or n
-    one, at_a_time = _trial(kind), AT_A_TIME
+    one, at_a_time = _trial(kind), 1 if kind in LONG else AT_A_TIME
     if kind == "kill":  # a trial is a chain of kills
         one, count = _chains(one, count)
-        at_a_time = 1
     raise typer.Exit(
         _run(trials(one, range(seed, seed + count), jobs, at_a_time=at_a_time), kind, count, quiet=as_json)
     )

@@ -10,7 +10,6 @@ import pytest
 
 from brokers.paper import paper_truth
 from gamma import daemon as daemon_module
-from gamma import housekeeping
 from gamma.daemon import Daemon, next_epoch
 from gamma.effects import Answer, Tick
 from gamma.errors import ConfigInvalid, InvariantBroken, LedgerFailed, Transient
@@ -245,13 +244,12 @@ def test_a_broken_invariant_halts_for_good_and_stops(tmp_path: Path, monkeypatch
     assert {d.reason for d in facts(tmp_path, DecisionMade)[-5:]} == {"halted"}
 
 
-def test_a_job_that_fails_is_counted_and_told_and_trading_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_that_fails_is_counted_and_told_and_trading_goes_on(tmp_path: Path) -> None:
     write_config(tmp_path, speed=300_000)
-    monkeypatch.setattr(housekeeping, "DELIVER_S", 0.01)
 
     class Failing:
+        deliver_s = 0.01
+
         async def deliver(self, *, final: bool = False) -> None:
             raise OSError("no network" + "!" * final)
 

@@ -193,6 +193,15 @@ class Floor:
             if not order.ended:
                 self._cancel(order, now_utc_ns, "session", "expired")
 
+    def forget(self, before_utc_ns: int) -> None:
+        """Keep nothing of what was over before then, but the last execution, which cursors are compared with."""
+        gone = {key for key, o in self.orders.items() if o.ended and o.ts_update_utc_ns < before_utc_ns}
+        self.orders = {key: order for key, order in self.orders.items() if key not in gone}
+        kept = {cid: [o for o in same if o.order_id not in gone] for cid, same in self.by_client.items()}
+        self.by_client = {cid: same for cid, same in kept.items() if same}
+        late = [shown for shown in self.fills if shown.done.ts_utc_ns >= before_utc_ns]
+        self.fills = late or self.fills[-1:]
+
     def _due(self, order: Order, now_utc_ns: int) -> None:
         order.due_utc_ns = 0
         if order.state == "pending":

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, Final, final
 
 from gamma.chaos.broker.matching import SECOND_NS, Floor, Order, Shown
@@ -75,11 +76,8 @@ class Screen:
         if self.quirks.pages == "cursor":
             return self._fills_after(int(params.get("after") or 0), now_utc_ns)
         since, of = int(params.get("since_ns") or 0), params.get("order_id")
-        shown = [
-            s
-            for s in reversed(self.floor.fills)
-            if s.shows_utc_ns <= now_utc_ns and s.done.ts_utc_ns >= since and (of is None or s.done.order_id == of)
-        ]
+        lately = takewhile(lambda s: s.done.ts_utc_ns >= since, reversed(self.floor.fills))
+        shown = [s for s in lately if s.shows_utc_ns <= now_utc_ns and (of is None or s.done.order_id == of)]
         page = _page(shown, params, self._size)
         if self.quirks.fills_repeat and page:
             if self.floor.chance.random() < 0.5:

@@ -93,6 +93,10 @@ class Network(httpx.AsyncBaseTransport):
         self._blinds = Fault.BLIND in plan.faults
         self._out_until = self._blind_until = 0
 
+    def go_out(self, until_utc_ns: int) -> None:
+        """Let nothing through until then, or until all is calm."""
+        self._out_until = until_utc_ns
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, with what may become of it."""
         target, method = request.url.raw_path.decode(), request.method

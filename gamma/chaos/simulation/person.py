@@ -14,6 +14,7 @@ from gamma.chaos.simulation.world import BRISK
 from gamma.clock import NS
 from gamma.daemon import Daemon
 from gamma.events import (
+    AckRequested,
     Command,
     FlattenRequested,
     HaltRequested,
@@ -58,26 +59,35 @@ class Person:
                 due = self._time.now + round(self._rng.uniform(5.0, self._plan.minutes * 60.0) * NS)
                 if self._rng.random() < BUSY_FRAC:  # while the desk is at a bar that has just closed
                     due = due // _BAR_NS * _BAR_NS + round(self._rng.uniform(0.0, BUSY_S) * NS)
-                self._time.at(due, self._meddle)
+                self._time.at(due, self.meddle)
         self._time.at(tail_utc_ns, lambda: self._kill_switch.unlink(missing_ok=True))
 
     def watch(self, daemon: Daemon, exchange: Any, on_disk: OnDisk) -> None:
         """Stay beside this daemon until it is at rest, and stop it then."""
-        self._daemon = daemon
+        self.stand_beside(daemon)
         self._watching = asyncio.get_running_loop().create_task(self._stay(daemon, exchange, on_disk))
+
+    def stand_beside(self, daemon: Daemon) -> None:
+        """Know which daemon runs now."""
+        self._daemon = daemon
+
+    def acknowledge(self) -> None:
+        """All alerts have been seen."""
+        self._put(AckRequested(command_id=self._id(), actor="person", alert="", ts_event_utc_ns=self._time.wall_ns()))
 
     async def _stay(self, daemon: Daemon, exchange: Any, on_disk: OnDisk) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._time.now < self._tail_utc_ns + LOOK_S * NS or not daemon.ready:
                 continue
-            self.wants = self._unrest(daemon, on_disk)
+            self.wants = self.unrest(daemon, on_disk)
             if not self.wants:
                 daemon.stop()
                 return
-            self._mend(daemon, exchange)
+            self.mend(daemon, exchange)
 
-    def _unrest(self, daemon: Daemon, on_disk: OnDisk) -> str:
+    def unrest(self, daemon: Daemon, on_disk: OnDisk) -> str:
+        """What keeps the account from rest; "" when nothing does."""
         book = daemon.shell.book
         open_orders = [f"{cid} is {o.state}" for cid, o in book.orders.items() if not o.ended]
         held = [f"{p.lots:+d} {p.market} of {p.strategy}" for p in book.positions.values() if p.lots]
@@ -86,7 +96,7 @@ class Person:
         alerts = [f"{waiting} alerts wait"] if waiting else []
         return ", ".join(open_orders + held + halts + alerts)
 
-    def _mend(self, daemon: Daemon, exchange: Any) -> None:
+    def mend(self, daemon: Daemon, exchange: Any) -> None:
         """Say what became of orders that nobody can tell of but the broker's own people, then lift what halts."""
         book, now = daemon.shell.book, self._time.wall_ns()
         for cid, order in book.orders.items():
@@ -103,7 +113,8 @@ class Person:
         for halt_id in book.halts:
             self._resume(halt_id)
 
-    def _meddle(self) -> None:
+    def meddle(self) -> None:
+        """Do something that nobody expects."""
         now = self._time.wall_ns()
         act = self._rng.choice(("halt", "hard", "strategy", "flatten", "switch", "switch off"))
         self._say(f"a person: {act}")

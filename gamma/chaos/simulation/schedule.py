@@ -363,8 +363,7 @@ _made = count(1)
 
 def run(plan: Plan, *, traced: bool = False) -> Outcome:
     """Run a schedule in a folder of its own, on a memory disk where there is one."""
-    _quiet()
-    with _folder() as folder:
+    with in_a_folder() as folder:
         outcome = Schedule(plan, folder, traced=traced).run()
     if next(_made) % _SWEEP_EVERY == 0:  # the daemon freezes what lives when it starts; here many daemons start
         gc.unfreeze()
@@ -381,7 +380,9 @@ def _quiet() -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def in_a_folder() -> Iterator[Path]:
+    """A folder with a ledger in which nothing has happened yet, for as long as it is needed."""
+    _quiet()
     template, folder = _places()
     folder.mkdir()
     try:

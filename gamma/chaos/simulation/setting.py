@@ -24,6 +24,7 @@ _GUARDS: Final = [
     "kill_switch", "stale_data", "order_sanity", "order_size", "position_limit", "order_rate", "safety_halt",
     "position_match",
 ]  # fmt: skip
+_SESSIONS: Final = ["session_hours", "flat_by"]
 _BRACKET: Final = {"break_even_r": 0.5, "trail_from_r": 1.0, "time_bars": 4}
 
 
@@ -32,9 +33,9 @@ def markets(capabilities: Capabilities) -> tuple[str, ...]:
     return ("MES", "MNQ", SPREAD) if capabilities.multi_leg else ("MES", "MNQ")
 
 
-def config(folder: Path, capabilities: Capabilities) -> Config:
-    """The configuration, with its files in the folder."""
-    made = _config(capabilities.multi_leg)
+def config(folder: Path, capabilities: Capabilities, *, sessions: bool = False) -> Config:
+    """The configuration, with its files in the folder; with `sessions` every position is closed before the day is."""
+    made = _config(capabilities.multi_leg, sessions)
     return made.model_copy(
         update={
             "gamma": made.gamma.model_copy(update={"database": f"sqlite:///{folder}/gamma.db"}),
@@ -44,14 +45,15 @@ def config(folder: Path, capabilities: Capabilities) -> Config:
 
 
 @lru_cache(maxsize=8)
-def trading(capabilities: Capabilities) -> tuple[Setup, Rules]:
+def trading(capabilities: Capabilities, *, sessions: bool = False) -> tuple[Setup, Rules]:
     """The account and its rules at a broker that can do this."""
-    made = _config(capabilities.multi_leg)
+    made = _config(capabilities.multi_leg, sessions)
     return setup_of(made), rules_of(made, capabilities)
 
 
-@lru_cache(maxsize=2)
-def _config(multi_leg: bool) -> Config:
+@lru_cache(maxsize=4)
+def _config(multi_leg: bool, sessions: bool) -> Config:
+    guards = [*_GUARDS, *(_SESSIONS if sessions else ())]
     strategies = [
         _strategy("swing", "MNQ", exits=_BRACKET),
         _strategy("scalp", "MNQ", exits={"time_bars": 2}),
@@ -59,13 +61,16 @@ def _config(multi_leg: bool) -> Config:
     ]
     if multi_leg:
         strategies.append(_strategy("credit", SPREAD, exits={"time_bars": 3}))
+    schedule = (
+        {"heartbeat_s": 60, "listen_s": 30} if sessions else {"reconcile_s": 20, "heartbeat_s": 30, "listen_s": 15}
+    )
     return Config.model_validate(
         {
             "account": {"name": ACCOUNT, "starting_capital_usd": START_MICROUSD // MICRO},
             "alerts": {"paper": {"discord_critical": HOOK, "discord_routine": HOOK}},
-            "schedule": {"reconcile_s": 20, "heartbeat_s": 30, "listen_s": 15},
+            "schedule": schedule,
             "brokers": {"chaos": {}},
-            "strategies": strategies,
+            "strategies": [strategy | {"guards": guards} for strategy in strategies],
             "sizers": {"fixed": {"lots": LOTS}},
             "guards": _LIMITS,
         }
@@ -93,7 +98,6 @@ def _strategy(name: str, market: str, exits: Mapping[str, Any]) -> dict[str, Any
         "broker": "chaos",
         "signal": {"use": "chaos"},
         "sizers": ["fixed"],
-        "guards": _GUARDS,
         "exits": exits,
     }
 
@@ -103,7 +107,9 @@ _LIMITS: Final[dict[str, Any]] = {
     "stale_data": {"quote_age_max_s": QUOTE_AGE_MAX_S, "bar_age_max_bars": 3, "clock_offset_max_s": 1},
     "order_size": {"lots_max": {"micro": 12, "option_spread": 3}},
     "position_limit": {"lots_max": {"micro": 12, "option_spread": 3}, "minis_max": 9.0},
-    "order_rate": {"minute_max": 20, "day_max": 200, "exits_minute_max": 60, "exits_day_max": 600, "cancels_max": 60},
+    "order_rate": {"minute_max": 20, "day_max": 600, "exits_minute_max": 60, "exits_day_max": 1_800, "cancels_max": 60},
     "safety_halt": {"halt_frac": 0.5, "drawdown_half_frac": 0.3, "drawdown_halt_frac": 0.4},
     "position_match": {"mismatches_halt": 2},
+    "session_hours": {"open_quiet_s": 300, "close_quiet_s": 1200},
+    "flat_by": {"cancel_before_s": 900, "flat_before_s": 600, "verify_before_s": 60},
 }

@@ -83,6 +83,10 @@ class OnDisk:
         found = self._db.execute(query, (client_order_id,)).fetchone()
         return None if found is None else Intended(*found)
 
+    def last_seq(self) -> int:
+        """The number of the last event."""
+        return int(self._db.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0])
+
     def untold(self) -> int:
         """How many alerts wait to be told."""
         query = "SELECT COUNT(*) FROM alerts WHERE delivered_utc_ns IS NULL AND dropped_utc_ns IS NULL"

@@ -146,12 +146,13 @@ class Listed:
 @final
 @dataclass(frozen=True, slots=True)
 class WorldFeed:
-    """Live bars of the world's markets; some never come: the share `missing` of those since the start."""
+    """Live bars of the world's markets; some never come: the share `missing` of those after `missing_from_utc_ns`."""
 
     seed: int
     markets: tuple[str, ...]
     now_ns: Callable[[], int]
     missing: float = 0.0
+    missing_from_utc_ns: int = START_UTC_NS
     pace: Pace = BRISK
     slots: Slots = always
     provides: frozenset[str] = frozenset({"bar", "volume", "spread"})
@@ -179,7 +180,7 @@ class WorldFeed:
         return (ts for ts in slots if not self._is_missing(symbol, ts)) if self.missing else slots
 
     def _is_missing(self, symbol: str, ts_utc_ns: int) -> bool:
-        return ts_utc_ns > START_UTC_NS and _chance(self.seed, "missing", symbol, ts_utc_ns) < self.missing
+        return ts_utc_ns > self.missing_from_utc_ns and _chance(self.seed, "missing", symbol, ts_utc_ns) < self.missing
 
 
 @final
