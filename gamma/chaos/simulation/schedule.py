@@ -38,6 +38,7 @@ from gamma.chaos.simulation.shrink import shortest
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
 from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, Strange, WorldFeed, move_at
 from gamma.clock import NS
+from gamma.config import Config
 from gamma.daemon import Daemon
 from gamma.desk import Seat
 from gamma.errors import Corrupt, GammaError, InvariantBroken, LedgerFailed, LedgerInUse, Transient
@@ -55,6 +56,7 @@ SET_RIGHT_FRAC: Final = 0.7  # of the times that the wall clock was set wrong it
 REJECT_FRAC: Final = 0.15
 CANCEL_S: Final = 8.0  # long enough for the market to move before a cancel takes effect
 PAGE_SIZE: Final = 3
+HEARTBEAT_S: Final = 7.0
 _SWEEP_EVERY: Final = 40
 
 
@@ -84,7 +86,7 @@ class Schedule:
         self.capabilities = capabilities(self.quirks)
         self.symbols = setting.markets(self.capabilities)
         self.setup, self.rules = setting.trading(self.capabilities)
-        self.config = setting.config(folder, self.capabilities)
+        self.config = _asking(setting.config(folder, self.capabilities), plan)
         self.exchange = Exchange(
             _worse(self.quirks, plan),
             contracts_of(self.setup.markets),
@@ -327,6 +329,12 @@ class Teller:
 def _paged(quirks: Quirks, plan: Plan) -> Quirks:
     """The broker's lists, in pages as long as they are in this schedule."""
     return replace(quirks, page_size=PAGE_SIZE) if Fault.SLUGGISH in plan.faults else quirks
+
+
+def _asking(config: Config, plan: Plan) -> Config:
+    """A sluggish broker is asked for fills often: so one is seen that shows before an older one does."""
+    often = config.schedule.model_copy(update={"heartbeat_s": HEARTBEAT_S})
+    return config.model_copy(update={"schedule": often}) if Fault.SLUGGISH in plan.faults else config
 
 
 def _worse(quirks: Quirks, plan: Plan) -> Quirks:
