@@ -44,6 +44,7 @@ from gamma.wire import Wire
 
 OVERLAP_S: Final = 60.0
 PAGES_MAX: Final = 200
+ORDERS_KEPT: Final = 256  # what is forgotten of an older order is asked for again
 _CURSOR_UNKNOWN: Final = (400, 404, 410, 422)
 _ENDS: Final = (OrderState.CANCELED, OrderState.EXPIRED)
 
@@ -186,6 +187,7 @@ class ChaosBroker:
         """
         if marker and not marker.isdecimal():
             raise MarkerUnknown(f"{marker!r} is no marker of this broker")
+        self._forget()
         if self._quirks.pages == "cursor":
             told = await self._after(marker or "0")
             with understood("fills"):
@@ -280,9 +282,21 @@ class ChaosBroker:
 
     def _note(self, client_order_id: str, order_id: str, market: str) -> None:
         self._client_ids[order_id] = client_order_id
+        self._traded.pop(order_id, None)  # so that the one that was told of last is the last to be forgotten
         self._traded[order_id] = market
         if client_order_id:
             self._ids.setdefault(client_order_id, order_id)
+
+    def _forget(self) -> None:
+        """Keep what is known of the orders that were told of last; it is between two reads that this is done."""
+        for order_id in list(self._traded)[:-ORDERS_KEPT]:
+            del self._traded[order_id]
+            client_order_id = self._client_ids.pop(order_id)
+            if self._ids.get(client_order_id) == order_id:
+                del self._ids[client_order_id]
+            self._complete.discard(order_id)
+            self._counted.discard(order_id)
+            self._lots.pop(order_id, None)
 
     async def _fill(self, row: Mapping[str, Any]) -> Fill:
         """An execution; whose order it was is asked where it does not tell."""
@@ -294,6 +308,7 @@ class ChaosBroker:
             client_order_id = self._client_ids[order_id]
         fill = fill_of(row, client_order_id, self._markets)
         if self._quirks.counts == "none":
+            self._note(fill.client_order_id, row["order_id"], fill.market)
             self._lots.setdefault(row["order_id"], {})[fill.execution_id] = fill.lots
         return fill
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from gamma.chaos.broker import adapter
 from gamma.chaos.broker.observed import Doubled, Executed, Received
 from gamma.chaos.broker.quirks import NEVER_RECEIPT, SETS, Quirks
+from gamma.chaos.simulation.measure import held
 from gamma.errors import Transient
 from gamma.events import Intent, Leg, OrderState, OrderType
 from gamma.markets import MICRO
@@ -71,6 +73,26 @@ def test_a_new_adapter_finds_everything_again(stall: Stall) -> None:
     assert stall.order("g-1-1s").price_ticks == 78_000
     stall.restart()
     assert isinstance(stall.cancel("g-1-1"), Accepted)
+
+
+def test_what_is_known_of_orders_does_not_grow_and_an_older_one_is_asked_for_again(
+    stall: Stall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "ORDERS_KEPT", 12)
+    marker = ""
+    stall.accept(limit("g-1-1"))
+    for number in range(2, 32, 2):
+        stall.accept(entry(f"g-1-{number}", 1, 1))
+        stall.accept(leave(f"g-1-{number + 1}", -1, 1))
+        stall.wait(300)
+        marker = stall.run(stall.broker.fills_since(marker)).marker
+    # Of 31 orders 12, and the two of the last round.
+    assert 0 < max(held(stall.broker).sizes.values()) <= 14
+    assert isinstance(stall.move("g-1-1", 78_000), Accepted)
+    assert isinstance(stall.cancel("g-1-1"), Accepted)
+    stall.settle()
+    assert stall.state("g-1-1") is OrderState.CANCELED
+    assert {f.client_order_id for f in stall.fills()} == {f"g-1-{number}" for number in range(2, 32)}
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "cut", "gateway_after"])
