@@ -22,7 +22,7 @@ ENDS = {Event.CRASH, Event.STOP, Event.DISK, Event.CLOCK}
 
 @pytest.mark.slow
 def test_two_trading_days_with_faults_each_end_at_rest() -> None:
-    report = soak(1, int(os.environ.get("GAMMA_SOAK_DAYS", "2")))
+    report = soak(1, int(os.environ.get("GAMMA_SOAK_DAYS", "2")), open_max_s=43_200)
     assert report.violations == []
     assert report.counts["crashes"] >= 1
     assert report.counts["clean stops"] >= 2
