@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, final
 
@@ -121,20 +121,27 @@ class Housekeeping:
         return schedule
 
     async def watch_clock(self, schedule: AsyncIOScheduler) -> None:
-        """Have every job run anew when somebody sets the wall clock, for the scheduler waits by it.
+        """Have jobs run anew when somebody sets the wall clock, for the scheduler waits by it.
 
-        Set back by an hour, it would otherwise do nothing for that hour.
+        Set back by an hour, it would otherwise do nothing for that hour; so it would where the clock was wrong for
+        a moment only, between two looks, but in which the scheduler planned.
         """
         seen_s = 0.0  # as it was when the jobs were planned
         while True:
             await asyncio.sleep(CLOCK_LOOK_S)
             set_s = self.time.set_s()
-            if abs(set_s - seen_s) > CLOCK_SET_S:
+            moved = abs(set_s - seen_s) > CLOCK_SET_S
+            if moved:
                 log.warning("clock_set", moved_s=round(set_s - seen_s, 1))
-                now = datetime.fromtimestamp(self.clock.wall_ns() / NS, UTC)
-                for job in schedule.get_jobs():
-                    job.modify(next_run_time=now)
             seen_s = set_s
+            now = datetime.fromtimestamp(self.clock.wall_ns() / NS, UTC)
+            overdue = False
+            for job in schedule.get_jobs():
+                if moved or job.next_run_time - now > job.trigger.interval:
+                    job.modify(next_run_time=now)
+                overdue = overdue or job.next_run_time < now - timedelta(seconds=CLOCK_SET_S)
+            if overdue:
+                schedule.wakeup()
 
     def _missed(self, event: JobEvent) -> None:
         self.missed += 1

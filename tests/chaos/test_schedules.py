@@ -30,6 +30,9 @@ FOUND = {
     "the wall clock was set back, and no job ran for an hour": Plan(
         seed=52, quirks="open_only", faults=frozenset({Fault.CLOCK}), share=0.1, minutes=1
     ),
+    "the wall clock was set back for four seconds, and no job ran for an hour": Plan(
+        seed=1_000_313, quirks="never_scan", faults=frozenset({Fault.BUSY, Fault.CLOCK}), minutes=1
+    ),
     "it started while the wall clock was an hour behind, and took an old bar for a new one": Plan(
         seed=48,
         quirks="forever",
