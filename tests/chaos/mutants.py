@@ -403,19 +403,18 @@ class Catch:
         return ", ".join([*dict.fromkeys(found[0] for found in named if found)][:NAMED_MAX])
 
 
-def hunt(mutant: Mutant, seeds: Iterable[int]) -> Catch | None:
-    """Run schedules of the mutant until one breaks something; None where none does."""
+def hunt(mutant: Mutant, seeds: Iterable[int]) -> Iterator[Catch]:
+    """Run schedules of the mutant, and give those that break something."""
     for seed in seeds:
         with MonkeyPatch.context() as patch:
             mutant.change(patch)
             violations = run(plan(seed, tuple(SETS))).violations
         if violations:
-            return Catch(seed=seed, violations=tuple(violations))
-    return None
+            yield Catch(seed=seed, violations=tuple(violations))
 
 
-def _hunted(name: str, schedules_max: int) -> tuple[str, Catch | None]:
-    return name, hunt(MUTANTS[name], range(1, schedules_max + 1))
+def _hunted(name: str, schedules_max: int, times: int) -> tuple[str, list[Catch]]:
+    return name, list(itertools.islice(hunt(MUTANTS[name], range(1, schedules_max + 1)), times))
 
 
 def tell(text: str) -> None:
@@ -429,18 +428,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.add_argument("names", nargs="*", choices=[[], *MUTANTS], metavar="NAME", help="which; all by default")
     asked.add_argument("--schedules", type=int, default=SCHEDULES_MAX, help="how many each may have")
     asked.add_argument("--jobs", type=int, default=1, help="how many processes")
+    asked.add_argument("--times", type=int, default=1, help="how often each is to be found; above 1, by what seeds")
     asked.add_argument("--verbose", action="store_true", help="print what the simulation said, too")
     given = asked.parse_args(arguments)
     tell("| mutant | what it does wrong | schedules | caught by |\n|---|---|---:|---|")
     missed = 0
+    seeds = {}
     with get_context("spawn").Pool(given.jobs) as pool:
-        hunts = pool.imap(partial(_hunted, schedules_max=given.schedules), given.names or MUTANTS)
-        for name, catch in hunts:
-            missed += catch is None
-            found = f"{catch.seed} | {catch.caught_by}" if catch else f"over {given.schedules} | nothing"
+        hunted = partial(_hunted, schedules_max=given.schedules, times=given.times)
+        for name, catches in pool.imap(hunted, given.names or MUTANTS):
+            missed += not catches
+            found = f"{catches[0].seed} | {catches[0].caught_by}" if catches else f"over {given.schedules} | nothing"
             tell(f"| `{name}` | {MUTANTS[name].breaks} | {found} |")
-            if catch and given.verbose:
-                tell("".join(f"    {text}\n" for text in catch.violations))
+            seeds[name] = tuple(catch.seed for catch in catches)
+            if given.verbose:
+                tell("".join(f"    {text}\n" for catch in catches for text in catch.violations))
+    if given.times > 1:
+        tell("".join(f'    "{name}": {found},\n' for name, found in seeds.items()))
     return 1 if missed else 0
 
 

@@ -1,0 +1,51 @@
+"""The simulation finds bugs that are put in on purpose, in schedules that break nothing without them."""
+
+import pytest
+
+from gamma.chaos.simulation.schedule import trial
+from tests.chaos.mutants import MUTANTS, hunt
+
+# The first schedule that finds each, by `python -m tests.chaos.mutants`; what changes the simulation changes them.
+FINDS: dict[str, int] = {
+    "post_before_persist": 1,
+    "timeout_means_failed": 2,
+    "server_error_means_refused": 5,
+    "repost_on_unknown": 2,
+    "unresolved_market_traded": 4,
+    "no_deadline": 2,
+    "absent_too_soon": 53,
+    "failed_look_means_absent": 138,
+    "unlisted_means_cancelled": 3,
+    "cancel_taken_for_done": 3,
+    "exit_beside_the_stop": 1,
+    "fills_without_unique_id": 1,
+    "fills_after_a_cancel_dropped": 1,
+    "first_fill_fills_the_order": 2,
+    "fills_read_on_from_the_last_marker": 10,
+    "marker_before_its_fills": 10,
+    "fills_read_without_overlap": 18,
+    "first_page_alone": 18,
+    "halt_unread_at_the_socket": 32,
+    "halts_lifted_by_a_start": 6,
+    "stale_bars_decide": 2,
+    "deadlines_by_the_wall_clock": 48,
+    "slots_forgotten": 3,
+    "epoch_kept": 2,
+    "last_facts_skipped": 2,
+    "lock_not_taken": 12,
+    "lease_not_seen_again": 2,
+    "nan_passes": 12,
+    "alert_after_commit": 2,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_bug_that_is_put_in_is_found(name: str) -> None:
+    assert next(hunt(MUTANTS[name], [FINDS[name]]), None) is not None
+
+
+@pytest.mark.slow
+def test_the_same_schedules_break_nothing_without_the_bug() -> None:
+    seeds = sorted(set(FINDS.values()))
+    assert {seed: found for seed in seeds if (found := trial(seed).violations)} == {}
