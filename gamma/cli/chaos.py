@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Where a trial of each kind is made: module, and function from a seed to a `Trial`.
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
-    "schedules": ("gamma.chaos.simulation.schedule", "trial"),
+    "schedules": ("gamma.chaos.simulation.trials", "trial"),
     "sweep": ("gamma.chaos.simulation.sweep", "trial"),
     "soak": ("gamma.chaos.simulation.soak", "trial"),
     "cuts": ("gamma.chaos.power.cuts", "cut"),
@@ -77,7 +77,7 @@ def chaos(
 
 def _replay(seed: int) -> int:
     """Show a schedule; where it breaks something, the shortest form of it that still does."""
-    from gamma.chaos.simulation.schedule import replay
+    from gamma.chaos.simulation.trials import replay
 
     whole, short = replay(seed)
     shown = short or whole

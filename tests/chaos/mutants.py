@@ -27,7 +27,7 @@ from gamma.chaos.broker.adapter import ChaosBroker
 from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.broker.reading import placed_of, rows_of
 from gamma.chaos.simulation.faults import plan
-from gamma.chaos.simulation.schedule import run
+from gamma.chaos.simulation.trials import run
 from gamma.chaos.simulation.world import BRISK
 from gamma.clock import NS, Steady
 from gamma.daemon import Daemon

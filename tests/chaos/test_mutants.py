@@ -2,7 +2,7 @@
 
 import pytest
 
-from gamma.chaos.simulation.schedule import trial
+from gamma.chaos.simulation.trials import trial
 from tests.chaos.mutants import MUTANTS, hunt
 
 # The first schedule that finds each, by `python -m tests.chaos.mutants`; what changes the simulation changes them.

@@ -9,7 +9,7 @@ import pytest
 from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.simulation import sweep
 from gamma.chaos.simulation.faults import Fault, Plan, plan
-from gamma.chaos.simulation.schedule import run, trial
+from gamma.chaos.simulation.trials import run, trial
 
 SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "500"))
 PARTS = 10

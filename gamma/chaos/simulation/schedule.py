@@ -3,46 +3,35 @@
 At the end nothing may be wrong: every order once, every fill once, everything flat, known and told.
 """
 
-import gc
-import logging
 import random
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, final
 
 import httpx
-import structlog
 
 from gamma import requests
 from gamma.assembly import Assembly, Hours
-from gamma.chaos import Trial
 from gamma.chaos.broker.adapter import ChaosBroker
 from gamma.chaos.broker.exchange import Exchange
-from gamma.chaos.broker.quirks import SETS, Quirks
+from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.broker.terms import capabilities, contracts_of
-from gamma.chaos.places import kept_folder
 from gamma.chaos.simulation import judge, setting
-from gamma.chaos.simulation.faults import Fault, Plan, plan
+from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.gate import Gate
 from gamma.chaos.simulation.inspector import Inspector
 from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
 from gamma.chaos.simulation.network import Network, Points, Served
 from gamma.chaos.simulation.person import Person
 from gamma.chaos.simulation.rivalry import Rivalry
-from gamma.chaos.simulation.shrink import shortest
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
+from gamma.chaos.simulation.told import Teller
 from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, Strange, WorldFeed, move_at
 from gamma.clock import NS
-from gamma.config import Config
 from gamma.daemon import Daemon
 from gamma.desk import Seat
 from gamma.errors import Corrupt, GammaError, InvariantBroken, LedgerFailed, LedgerInUse, Transient
-from gamma.events import DecisionMade, OrderFilled, OrderIntended
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
 from gamma.messengers import Messengers
@@ -53,11 +42,6 @@ LIVES_MAX: Final = 40
 ECHO_S: Final = 60  # a request from before the tail may fail as long after
 SKEWS_S: Final = (-3600, -30, -2, 2, 30, 3600)
 SET_RIGHT_FRAC: Final = 0.7  # of the times that the wall clock was set wrong it is soon set right
-REJECT_FRAC: Final = 0.15
-CANCEL_S: Final = 8.0  # long enough for the market to move before a cancel takes effect
-PAGE_SIZE: Final = 3
-HEARTBEAT_S: Final = 7.0
-_SWEEP_EVERY: Final = 40
 
 
 @dataclass(slots=True)
@@ -82,13 +66,13 @@ class Schedule:
         self.rng = random.Random(f"schedule {plan.seed}")
         self.time = Time(START_UTC_NS)
         self.tail_utc_ns = START_UTC_NS + plan.minutes * 60 * NS
-        self.quirks = _paged(SETS[plan.quirks], plan)
+        self.quirks = setting.paged(SETS[plan.quirks], plan)
         self.capabilities = capabilities(self.quirks)
         self.symbols = setting.markets(self.capabilities)
         self.setup, self.rules = setting.trading(self.capabilities)
-        self.config = _asking(setting.config(folder, self.capabilities), plan)
+        self.config = setting.asking(setting.config(folder, self.capabilities), plan)
         self.exchange = Exchange(
-            _worse(self.quirks, plan),
+            setting.worse(self.quirks, plan),
             contracts_of(self.setup.markets),
             plan.seed,
             start_microusd=setting.START_MICROUSD,
@@ -310,128 +294,3 @@ class Schedule:
     def _wrong(self, text: str) -> None:
         self.say(f"WRONG {text}")
         self.outcome.violations.append(text)
-
-
-@final
-class Teller:
-    """Tells the trace what was recorded."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
-    def recorded(self, fact: Any, book: Any) -> None:  # noqa: ARG002
-        self._say(f"ledger: {brief(fact)}")
-
-    def answered(self, answer: Any) -> None:
-        self._say(f"person: {answer.text}")
-
-
-def _paged(quirks: Quirks, plan: Plan) -> Quirks:
-    """The broker's lists, in pages as long as they are in this schedule."""
-    return replace(quirks, page_size=PAGE_SIZE) if Fault.SLUGGISH in plan.faults else quirks
-
-
-def _asking(config: Config, plan: Plan) -> Config:
-    """A sluggish broker is asked for fills often: so one is seen that shows before an older one does."""
-    often = config.schedule.model_copy(update={"heartbeat_s": HEARTBEAT_S})
-    return config.model_copy(update={"schedule": often}) if Fault.SLUGGISH in plan.faults else config
-
-
-def _worse(quirks: Quirks, plan: Plan) -> Quirks:
-    """The broker as it is while things go wrong."""
-    parts = Fault.FILLS in plan.faults
-    return replace(
-        quirks,
-        reject_frac=REJECT_FRAC if Fault.REJECTS in plan.faults else 0.0,
-        partial_frac=0.5 if parts else 0.0,
-        fills_repeat=quirks.fills_repeat or parts,
-        cancel_s=CANCEL_S if Fault.SLUGGISH in plan.faults else quirks.cancel_s,
-    )
-
-
-def brief(fact: Any) -> str:
-    """A fact in one line, without what a decision saw."""
-    if isinstance(fact, DecisionMade):
-        return f"DecisionMade({fact.decision_id}: {fact.side * fact.lots:+d}, {fact.reason} by {fact.bound_by})"
-    if isinstance(fact, OrderIntended):
-        intent, bracket = fact.intent, ", ".join(c.client_order_id for c in fact.bracket)
-        what = f"{intent.kind} {intent.side * intent.lots:+d} {intent.market} at {intent.price_ticks or 'market'}"
-        about = intent.subject or intent.reason or bracket
-        return f"OrderIntended({intent.client_order_id}: {what} of {intent.strategy}, {about})"
-    if isinstance(fact, OrderFilled):
-        fill = fact.fill
-        told = f"{fill.side * fill.lots:+d} {fill.market} at {fill.price_ticks} for {fill.client_order_id}"
-        return f"OrderFilled({fill.execution_id}: {told})"
-    values = ", ".join(f"{name} {getattr(fact, name)}" for name in fact.__slots__ if name != "ts_event_utc_ns")
-    return f"{type(fact).__name__}({values})"
-
-
-_made = count(1)
-
-
-def run(plan: Plan, *, traced: bool = False) -> Outcome:
-    """Run a schedule in a folder of its own, on a memory disk where there is one."""
-    with in_a_folder() as folder:
-        outcome = Schedule(plan, folder, traced=traced).run()
-    if next(_made) % _SWEEP_EVERY == 0:  # the daemon freezes what lives when it starts; here many daemons start
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
-    return outcome
-
-
-@lru_cache(maxsize=1)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-    gc.disable()
-
-
-@contextmanager
-def in_a_folder() -> Iterator[Path]:
-    """A folder with a ledger in which nothing has happened yet, for as long as it is needed."""
-    _quiet()
-    template, folder = _places()
-    folder.mkdir()
-    try:
-        shutil.copyfile(template, folder / "gamma.db")
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@lru_cache(maxsize=1)
-def _places() -> tuple[Path, Path]:
-    """A ledger in which nothing has happened yet, and the one folder in which all schedules of this process run."""
-    home = kept_folder()
-    path = home / "new.db"
-    Ledger.open(f"sqlite:///{path}", account=setting.ACCOUNT, mode="paper", clock_ns=lambda: START_UTC_NS).close()
-    return path, home / "schedule"
-
-
-def trial(seed: int) -> Trial:
-    """One seed of `gamma chaos`."""
-    outcome = run(plan(seed, tuple(SETS)))
-    return Trial(
-        seed=seed,
-        crashes=outcome.crashes,
-        crash_points=outcome.crash_points,
-        violations=tuple(outcome.violations),
-    )
-
-
-def replay(seed: int) -> tuple[Outcome, Outcome | None]:
-    """A seed step by step; and where it broke something, the shortest schedule of it that still does."""
-    whole = run(plan(seed, tuple(SETS)), traced=True)
-    if not whole.violations:
-        return whole, None
-    kinds = {_kind(text) for text in whole.violations}
-
-    def breaks(less: Plan) -> bool:
-        return any(_kind(text) in kinds for text in run(less).violations)
-
-    return whole, run(shortest(whole.plan, breaks), traced=True)
-
-
-def _kind(violation: str) -> str:
-    return violation.partition(":")[0]

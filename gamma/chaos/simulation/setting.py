@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from gamma.assembly import rules_of, setup_of
 from gamma.book import Setup
+from gamma.chaos.broker.quirks import Quirks
+from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.config import Config
 from gamma.markets import MICRO
 from gamma.ports import Capabilities
@@ -20,6 +22,10 @@ START_MICROUSD: Final = 1_000_000 * MICRO
 LOTS: Final = 2
 QUOTE_AGE_MAX_S: Final = 15.0
 SPREAD: Final = "XSP"
+REJECT_FRAC: Final = 0.15
+CANCEL_S: Final = 8.0  # long enough for the market to move before a cancel takes effect
+PAGE_SIZE: Final = 3
+HEARTBEAT_S: Final = 7.0
 _GUARDS: Final = [
     "kill_switch", "stale_data", "order_sanity", "order_size", "position_limit", "order_rate", "safety_halt",
     "position_match",
@@ -113,3 +119,26 @@ _LIMITS: Final[dict[str, Any]] = {
     "session_hours": {"open_quiet_s": 300, "close_quiet_s": 1200},
     "flat_by": {"cancel_before_s": 900, "flat_before_s": 600, "verify_before_s": 60},
 }
+
+
+def paged(quirks: Quirks, plan: Plan) -> Quirks:
+    """The broker's lists, in pages as long as they are in this schedule."""
+    return replace(quirks, page_size=PAGE_SIZE) if Fault.SLUGGISH in plan.faults else quirks
+
+
+def asking(config: Config, plan: Plan) -> Config:
+    """A sluggish broker is asked for fills often: so one is seen that shows before an older one does."""
+    often = config.schedule.model_copy(update={"heartbeat_s": HEARTBEAT_S})
+    return config.model_copy(update={"schedule": often}) if Fault.SLUGGISH in plan.faults else config
+
+
+def worse(quirks: Quirks, plan: Plan) -> Quirks:
+    """The broker as it is while things go wrong."""
+    parts = Fault.FILLS in plan.faults
+    return replace(
+        quirks,
+        reject_frac=REJECT_FRAC if Fault.REJECTS in plan.faults else 0.0,
+        partial_frac=0.5 if parts else 0.0,
+        fills_repeat=quirks.fills_repeat or parts,
+        cancel_s=CANCEL_S if Fault.SLUGGISH in plan.faults else quirks.cancel_s,
+    )

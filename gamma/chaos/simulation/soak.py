@@ -33,8 +33,8 @@ from gamma.chaos.simulation.measure import EARLY_DAY, Held, grown, held
 from gamma.chaos.simulation.network import Network, Points
 from gamma.chaos.simulation.outside import Outside, Process
 from gamma.chaos.simulation.person import Person
-from gamma.chaos.simulation.schedule import in_a_folder
 from gamma.chaos.simulation.tap import OnDisk, Tap
+from gamma.chaos.simulation.trials import in_a_folder
 from gamma.chaos.simulation.world import Eyes
 from gamma.clock import NS
 from gamma.daemon import Daemon

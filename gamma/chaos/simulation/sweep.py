@@ -5,7 +5,7 @@ from functools import lru_cache
 from gamma.chaos import Trial
 from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.simulation.faults import Fault, Plan
-from gamma.chaos.simulation.schedule import run
+from gamma.chaos.simulation.trials import run
 
 SEED = 46
 
