@@ -13,7 +13,18 @@ from gamma.errors import InputInvalid
 from gamma.exits import ExitRule
 from gamma.markets import MICRO, Market, market
 
-_LEDGER_URL: Final = re.compile(r"sqlite://(/[^\0]*)?|postgresql(\+psycopg)?://[^\s\0]*")
+# Stricter than the database's own reader, which takes all up to some @ for a password, and trips over a lone colon.
+_LEDGER_URL: Final = re.compile(
+    r"""
+    sqlite://(/[^\0]*)? |
+    postgresql(\+psycopg)?://
+        ([^:/?\#\s\0]*(:[^@/?\#\s\0]*)?@)?
+        (\[[^\]/?\#\s\0]+\] | [^@:/?\#\[\]\s\0]*)
+        (:[0-9]+)?
+        ([/?][^@\s\0]*)?
+    """,
+    re.VERBOSE,
+)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 Positive = Annotated[float, Field(gt=0)]
