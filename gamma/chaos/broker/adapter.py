@@ -1,6 +1,6 @@
 """`ChaosBroker`: an adapter to the fake broker, with the care that a real one needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, final
@@ -236,8 +236,7 @@ class ChaosBroker:
             if strange := {order.client_order_id for order in found} - set(client_order_ids):
                 raise Transient(f"told of {', '.join(strange)}, which was not asked for")
             return found
-        wanted = dict.fromkeys(client_order_ids)
-        return [order for order in await self._listed("all") if order.client_order_id in wanted]
+        return await self._listed("all", set(client_order_ids))
 
     async def _one(self, path: str) -> BrokerOrder | None:
         """One order; None only where the broker says that it knows none of that name."""
@@ -249,11 +248,13 @@ class ChaosBroker:
                 raise Transient(f"GET {path}: HTTP {reply.status}")
             return self._told(reply.json["order"])
 
-    async def _listed(self, status: str) -> list[BrokerOrder]:
-        """A complete list, each order once."""
+    async def _listed(self, status: str, wanted: Collection[str] | None = None) -> list[BrokerOrder]:
+        """A complete list, each order once: all that is on it, or what is wanted; the rest may be in any state."""
         rows = await self._pages("/orders", "orders", "order", {"status": status})
         with understood("orders"):
-            told = [self._told(row) for row in rows]
+            for row in rows:
+                self._note(str(row["client_order_id"] or ""), str(row["id"]), row["market"])
+            told = [self._told(row) for row in rows if wanted is None or row["client_order_id"] in wanted]
         return list({order.broker_order_id: order for order in told}.values())
 
     async def _pages(self, path: str, many: str, one: str, params: dict[str, str]) -> list[Mapping[str, Any]]:

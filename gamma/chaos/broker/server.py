@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TextIO, final
@@ -180,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
     given = _arguments().parse_args(arguments)
     contracts = contracts_of(TABLE)
-    exchange = Exchange(SETS[given.quirks], contracts, given.seed, start_microusd=round(given.capital_usd * MICRO))
+    quirks = replace(SETS[given.quirks], odd_status_frac=0.0) if given.known_words else SETS[given.quirks]
+    exchange = Exchange(quirks, contracts, given.seed, start_microusd=round(given.capital_usd * MICRO))
     with given.log.open("w") as log:
         server = Server(
             exchange,
@@ -210,6 +211,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--pace", type=float, default=1.0, help="how fast the broker's time goes")
     parser.add_argument("--begin-utc-ns", type=int, default=0, help="when its calendar begins; 0 for now")
     parser.add_argument("--lose-frac", type=float, default=0.0, help="share of writes that get no answer")
+    parser.add_argument("--known-words", action="store_true", help="show no order in a state that nobody knows")
     return parser
 
 

@@ -138,7 +138,8 @@ def broker(folder: Path, *, seed: int, quirks: str) -> Iterator[int]:
         "--begin-utc-ns": BROKER_BEGIN_UTC_NS,
     }
     given = [str(one) for pair in options.items() for one in pair]
-    command = [sys.executable, "-m", "gamma.chaos.broker.server", *given]
+    # A start ends where an order of ours is in a state that nobody knows; a service manager would start it again.
+    command = [sys.executable, "-m", "gamma.chaos.broker.server", "--known-words", *given]
     with (folder / "broker.log").open("w") as errors:
         process = subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, stderr=errors, text=True)
         assert process.stdout is not None  # noqa: S101  (a pipe was asked for)

@@ -1,5 +1,7 @@
 """Each set of quirks through the adapter: what was placed, lost, doubled, cut off or late is told as it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from gamma.chaos.broker import adapter
@@ -295,6 +297,14 @@ def test_a_status_that_nobody_knows_changes_nothing(quirks: Quirks) -> None:
     assert isinstance(stall.run(stall.broker.find("g-1-1")), Inconclusive)
     with pytest.raises(Transient):
         stall.run(stall.broker.open_orders())
+
+
+def test_a_status_of_an_order_that_nobody_asks_for_hides_no_other(quirks: Quirks) -> None:
+    stall = Stall(quirks)
+    stall.place(limit("g-1-1"))
+    stall.settle()
+    stall.exchange.floor.quirks = replace(stall.exchange.floor.quirks, odd_status_frac=1.0)
+    assert stall.run(stall.broker.orders({"g-1-2": ""})) == []
 
 
 def test_an_order_that_its_session_ended_is_over(stall: Stall) -> None:
