@@ -1,5 +1,6 @@
 """Who is told: the courier of alerts, and the service that calls somebody when the daemon falls silent."""
 
+from collections.abc import Callable
 from typing import Final, final
 
 import httpx
@@ -16,7 +17,13 @@ DELIVER_S: Final = 5.0
 log = structlog.get_logger("gamma.messengers")
 
 
-def sender_of(config: Config, client: httpx.AsyncClient, clock: Clock = MACHINE) -> Discord:
+def sender_of(
+    config: Config,
+    client: httpx.AsyncClient,
+    clock: Clock = MACHINE,
+    *,
+    jitter: Callable[[], float] | None = None,
+) -> Discord:
     """The webhooks of the configuration; those of live trading are apart from paper's.
 
     Raises: ConfigInvalid when an address is none, that of the dead-man service among them.
@@ -29,6 +36,7 @@ def sender_of(config: Config, client: httpx.AsyncClient, clock: Clock = MACHINE)
         critical=hooks.discord_critical,
         routine=hooks.discord_routine,
         monotonic_s=lambda: clock.monotonic_ns() / NS,
+        jitter=jitter,
     )
 
 
@@ -36,7 +44,7 @@ def sender_of(config: Config, client: httpx.AsyncClient, clock: Clock = MACHINE)
 class Messengers:
     """The ways out to people, as the config names them; the outbox is looked into every `deliver_s`.
 
-    `time` is the daemon's own, by which they wait too.
+    `time` is the daemon's own, by which they wait too; `jitter` spreads attempts, by a number of 0 to 1.
 
     Raises: ConfigInvalid when an address is none.
     """
@@ -49,10 +57,11 @@ class Messengers:
         clock: Clock = MACHINE,
         *,
         deliver_s: float = DELIVER_S,
+        jitter: Callable[[], float] | None = None,
     ) -> None:
         self.deliver_s = deliver_s
         sign = Sign(account=config.account.name, mode=config.gamma.mode)
-        sender = sender_of(config, client, clock)
+        sender = sender_of(config, client, clock, jitter=jitter)
         self.time = Steady(clock)
         self._courier = Courier(
             ledger.outbox, sender, sign, clock_ns=self.time.now_ns, monotonic_s=lambda: clock.monotonic_ns() / NS

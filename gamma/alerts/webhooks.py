@@ -115,12 +115,12 @@ class Discord:
         routine: SecretStr,
         pace: Pace | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,  # noqa: S311  (spreads attempts, keeps no secret)
+        jitter: Callable[[], float] | None = None,
     ) -> None:
         self._client = client
         self.pace = pace or Pace()
         self._monotonic_s = monotonic_s
-        self._jitter = jitter
+        self._jitter = jitter or random.random  # noqa: S311  (it spreads attempts, and keeps no secret)
         urls = {"discord_critical": critical.get_secret_value(), "discord_routine": routine.get_secret_value()}
         self._channels = [_Channel(name, address(name, url)) for name, url in urls.items() if url]
         if len(self._channels) == 2 and urls["discord_critical"] == urls["discord_routine"]:

@@ -15,7 +15,7 @@ FINDS: dict[str, int] = {
     "no_deadline": 2,
     "absent_too_soon": 53,
     "failed_look_means_absent": 138,
-    "unlisted_means_cancelled": 3,
+    "unlisted_means_cancelled": 18,
     "cancel_taken_for_done": 3,
     "exit_beside_the_stop": 1,
     "fills_without_unique_id": 1,

@@ -3,6 +3,7 @@
 At the end nothing may be wrong: every order once, every fill once, everything flat, known and told.
 """
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,7 @@ class Schedule:
         self.folder = folder
         self.outcome = Outcome(plan)
         self.rng = random.Random(f"schedule {plan.seed}")
+        self.jitter = random.Random(f"jitter {plan.seed}")
         self.time = Time(START_UTC_NS)
         self.tail_utc_ns = START_UTC_NS + plan.minutes * 60 * NS
         self.quirks = setting.paged(SETS[plan.quirks], plan)
@@ -147,7 +149,8 @@ class Schedule:
                 self._wrong(f"the daemon ended with {type(error).__name__}: {error}")
                 return True
         except GammaError as error:
-            self.say(f"the daemon ended: {error}")
+            # Of two runs of a seed neither the folder nor the process are the same.
+            self.say(f"the daemon ended: {error}".replace(str(self.folder), "").replace(f" {os.getpid()};", " itself;"))
             if not self._excused(error) or self.time.now > self.tail_utc_ns + ECHO_S * NS:
                 self._wrong(f"the daemon ended without a fault: {error}")
                 return True
@@ -186,7 +189,7 @@ class Schedule:
             daemon = Daemon(
                 self._assembly(broker),
                 ledger,
-                messengers=Messengers(self.config, ledger, client, self.time),
+                messengers=Messengers(self.config, ledger, client, self.time, jitter=self.jitter.random),
                 observers=(self.inspector, *((Teller(self.say),) if self.traced else ())),
                 clock=self.time,
             )

@@ -165,7 +165,7 @@ class Soak:
         wire = Wire("http://127.0.0.1", transport=network)
         broker = ChaosBroker(wire, self.quirks, account=setting.ACCOUNT, markets=self.setup.markets)
         async with httpx.AsyncClient(transport=network) as client:
-            messengers = Messengers(self.config, ledger, client, self.time, deliver_s=DELIVER_S)
+            messengers = Messengers(self.config, ledger, client, self.time, deliver_s=DELIVER_S, jitter=self.rng.random)
             assembly = self._assembly(broker)
             daemon = process.daemon = Daemon(assembly, ledger, messengers=messengers, clock=self.time)
             self.person.stand_beside(daemon)
