@@ -1,0 +1,1 @@
+"""Index futures: what a policy sees, the environments that train it, and the policy itself."""

@@ -1,0 +1,154 @@
+"""`Tape`: the bars of one market as arrays that environments run along, with all that the future cannot change.
+
+Prices are whole ticks, as the paper broker sees them: a price off the tick is rounded against whoever trades at it,
+so that it has an upper and a lower neighbour. What a policy sees comes from `features.update`, scanned over all bars.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from gamma import calendar
+from gamma.bars import Session
+from gamma.errors import InputInvalid
+from gamma.feeds.series import Series
+from gamma.markets import Market, market
+from models.futures.features import BarRow, Bounds, HoursRow, begin, hours, update
+
+TOLERANCE_TICKS: Final = 1e-6
+WARM_BARS: Final = 100
+ATR_BARS: Final = 14
+
+# The columns of `Tape.ticks`.
+OPEN_UP, HIGH_UP, LOW_UP, OPEN_DOWN, HIGH_DOWN, LOW_DOWN, CLOSE = range(7)
+# The bits of `Tape.flags`.
+MAY_ENTER, MUST_LEAVE, MAY_START = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tape:
+    """The bars of a market. Shapes: `ticks` [T, 7] int32, `seen` [T, F] float32, the others [T].
+
+    `atr_points` is the engine's, bar by bar. Of `flags`, `MAY_ENTER` says that a decision at the bar's close may open
+    a position, `MUST_LEAVE` that one that is held leaves at the next bar's open, `MAY_START` that an episode may
+    begin there.
+    """
+
+    market: Market
+    bar_s: int
+    ts_close_utc_ns: NDArray[np.int64]
+    ticks: NDArray[np.int32]
+    atr_points: NDArray[np.float32]
+    seen: NDArray[np.float32]
+    flags: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.flags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """When one may trade: entries end `cancel_before_s` before the moment to be flat by, positions `flat_before_s`."""
+
+    cash_only: bool = True
+    cancel_before_s: int = 600
+    flat_before_s: int = 300
+
+
+def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calendar.FlatBy | None = None) -> Tape:
+    """Make the tape of a market's bars.
+
+    Bars outside of all sessions are left out, as the daemon would not decide on them.
+    Raises: InputInvalid when too few are left, or the calendar does not know their days.
+    """
+    traded, given = market(series.market), deadlines or Deadlines()
+    bounds, inside = _sessions(series, flat_by)
+    if int(inside.sum()) <= WARM_BARS:
+        raise InputInvalid(
+            f"{series.market}: {int(inside.sum())} bars lie in a session; {WARM_BARS + 1} are the fewest to train on"
+        )
+    prices = [np.asarray(p)[inside] for p in (series.open_points, series.high_points, series.low_points)]
+    closes, volume = series.close_points[inside], series.volume_lots[inside]
+    closed = series.ts_close_utc_ns[inside]
+    held = Bounds(*(np.asarray(b)[inside] for b in bounds))
+    at = hours(closed, held)
+    seen, atr = _watched(BarRow(prices[0], prices[1], prices[2], closes, volume), at)
+    return Tape(
+        market=traded,
+        bar_s=series.bar_s,
+        ts_close_utc_ns=closed,
+        ticks=_ticks(traded, prices, closes),
+        atr_points=atr,
+        seen=seen,
+        flags=_flags(closed, held, given),
+    )
+
+
+def _sessions(series: Series, flat_by: calendar.FlatBy | None) -> tuple[Bounds, NDArray[np.bool_]]:
+    """The session of each bar, by its close, and whether it lies in one."""
+    opens, closes = calendar.bounds(series.market)
+    ts = series.ts_close_utc_ns
+    number = np.searchsorted(opens, ts - 1, side="right") - 1
+    inside = (number >= 0) & (ts <= closes[np.maximum(number, 0)])
+    found: dict[int, Session] = {}
+    for n in np.unique(number[inside]):
+        session = calendar.session_at(series.market, int(opens[n]), flat_by)
+        if session is None:
+            raise InputInvalid(f"{series.market}: the calendar has no session at {int(opens[n])} ns")
+        found[int(n)] = session
+    rows = [found.get(int(n)) for n in number]
+    columns = [
+        np.array([getattr(row, name) if row else 0 for row in rows], dtype=np.int64)
+        for name in (
+            "ts_open_utc_ns",
+            "ts_close_utc_ns",
+            "ts_cash_open_utc_ns",
+            "ts_cash_close_utc_ns",
+            "ts_flat_by_utc_ns",
+        )
+    ]
+    return Bounds(*columns), inside
+
+
+def _ticks(traded: Market, prices: list[NDArray[np.float64]], closes: NDArray[np.float64]) -> NDArray[np.int32]:
+    exact = [p * traded.ticks_per_point for p in prices]
+    up = [np.ceil(p - TOLERANCE_TICKS) for p in exact]
+    down = [-np.ceil(-p - TOLERANCE_TICKS) for p in exact]
+    columns = [*up, *down, np.rint(closes * traded.ticks_per_point)]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
+def _flags(closed: NDArray[np.int64], bounds: Bounds, deadlines: Deadlines) -> NDArray[np.int32]:
+    left_s = (np.asarray(bounds.flat_by) - closed) / 1e9
+    in_cash = (closed > np.asarray(bounds.cash_open)) & (closed <= np.asarray(bounds.cash_close))
+    # A last bar before a gap in the file has no next one of its session at whose open it could leave.
+    alone = np.append(np.asarray(bounds.open)[1:] != np.asarray(bounds.open)[:-1], True)
+    may_enter = (left_s > deadlines.cancel_before_s) & ~alone & (in_cash | (not deadlines.cash_only))
+    must_leave = left_s <= deadlines.flat_before_s
+    warm = np.arange(len(closed)) >= WARM_BARS
+    flags = may_enter * MAY_ENTER + must_leave * MUST_LEAVE + (may_enter & warm) * MAY_START
+    return np.asarray(flags, dtype=np.int32)
+
+
+def _watched(bars: BarRow, at: HoursRow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What is seen at each bar [T, F], and the engine's average true range [T]."""
+    with jax.enable_x64(True):
+        rows = (BarRow(*map(jnp.asarray, bars)), HoursRow(*map(jnp.asarray, at)))
+        seen, atr = _scanned(rows)
+        return np.asarray(seen, dtype=np.float32), np.asarray(atr, dtype=np.float32)
+
+
+@partial(jax.jit)
+def _scanned(rows: tuple[BarRow, HoursRow]) -> tuple[jax.Array, jax.Array]:
+    def step(past: Any, row: tuple[BarRow, HoursRow]) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        past, seen = update(past, *row)
+        return past, (jnp.stack(seen), past.atr)
+
+    first = jax.tree.map(lambda x: jnp.asarray(x, dtype=jnp.float64), begin())
+    _, (seen, atr) = jax.lax.scan(step, first, rows)
+    return seen, atr
