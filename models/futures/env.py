@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from models.futures.fills import Costs, Exit, Filled, entry_ticks, through_bar
-from models.futures.records import CENTS, NO_FLOOR, Action, Course, Seen, State, Terms
+from models.futures.records import CENTS, NO_FLOOR, Course, Seen, State, Terms
+from models.futures.schema import Action
 from models.futures.sight import legal
 from models.futures.sizes import sized
 from models.futures.tape import CLOSE, MUST_LEAVE

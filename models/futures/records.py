@@ -5,7 +5,6 @@ B is the number of environments of one market, T the bars of its tape, F the col
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, NamedTuple
 
 import jax.numpy as jnp
@@ -13,21 +12,11 @@ from jax import Array
 
 from gamma.markets import Market
 from gamma.sizing import Sizer
+from models.futures.schema import actions
 from models.futures.tape import MAY_START, Tape
 
 CENTS: Final = 100
 NO_FLOOR: Final = -(2**30)
-
-
-class Action(IntEnum):
-    """What a policy can do; phase 1 knows the first three."""
-
-    HOLD = 0
-    BUY = 1
-    SELL = 2
-    SL_TO_BE = 3
-    TRAIL_ON = 4
-    TRAIL_OFF = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +81,7 @@ class Terms:
     @property
     def actions(self) -> int:
         """How many actions there are."""
-        return 3 if self.phase == 1 else 6
+        return len(actions(self.phase))
 
 
 class Lesson(NamedTuple):

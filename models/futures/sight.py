@@ -1,31 +1,27 @@
 """What a policy is shown, and what it may do: the same for training and live. Pure."""
 
-import hashlib
 from typing import Final
 
 import jax.numpy as jnp
 from jax import Array
 
-from models.futures.features import MOVES, SCHEMA_HASH, TIMES
+from models.futures import schema
+from models.futures.features import MOVES
 from models.futures.records import NO_FLOOR, Course, State, Terms
 from models.futures.tape import CLOSE, MAY_ENTER
 
-OWN: Final = (
-    "side", "lots_frac", "from_entry", "to_stop", "to_target", "held", "open_r", "trailing", "at_break_even",
-    "room_used", "room_left", "has_floor", "may_enter", "lots_max",
-)  # fmt: skip
 HELD_BARS: Final = 100.0
 _CLIP: Final = 10.0
 
 
 def schema_hash(terms: Terms) -> str:
     """What a policy was trained to see; one that was trained on another hash is refused."""
-    return hashlib.sha256(repr((1, SCHEMA_HASH, terms.phase, terms.window, OWN)).encode()).hexdigest()
+    return schema.schema_hash(terms.phase, terms.window)
 
 
 def width(terms: Terms) -> int:
     """How many numbers a policy is shown."""
-    return terms.window * len(MOVES) + len(TIMES) + len(OWN)
+    return schema.width(terms.window)
 
 
 def observe(course: Course, state: State) -> Array:

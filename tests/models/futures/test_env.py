@@ -17,7 +17,8 @@ from gamma.markets import market
 from gamma.sizing import Sizer
 from gamma.views import View
 from models.futures.env import reset, step
-from models.futures.records import NO_FLOOR, Action, Course, Floor, Lesson, Seen, State, Terms, World, world_of
+from models.futures.records import NO_FLOOR, Course, Floor, Lesson, Seen, State, Terms, World, world_of
+from models.futures.schema import Action
 from models.futures.sight import legal, observe, width
 from models.futures.sizes import sized, view_of
 from models.futures.tape import tape_of
