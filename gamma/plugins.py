@@ -24,6 +24,7 @@ SIGNALS: Final = "gamma.signals"
 BROKERS: Final = "gamma.brokers"
 FEEDS: Final = "gamma.feeds"
 POLICIES: Final = "gamma.policies"
+CHECKPOINTS: Final = "gamma.checkpoints"
 
 
 @dataclass(frozen=True, slots=True)

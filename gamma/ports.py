@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from gamma.bars import Bar
 from gamma.events import Fill, Intent, OrderState, SignalMade
@@ -213,6 +214,37 @@ class Policy(Protocol):
     @property
     def feature_schema_hash(self) -> str: ...
     def act(self, observation: Sequence[float], legal: Sequence[bool]) -> Act: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A verified checkpoint as its card tells it; `sha256` is the hash to pin.
+
+    `paper_only` while no evaluation of it is out of sample. `card` is all of the card, in JSON's own types.
+    """
+
+    sha256: str
+    kind: str
+    market: str
+    created: str
+    steps: int
+    paper_only: bool
+    card: Mapping[str, Any]
+
+
+@runtime_checkable
+class Checkpoints(Protocol):
+    """Trained policies on disk; `shipped` is the folder of those that come with the distribution.
+
+    `found` gives the checkpoints that lie in a folder, or the folder itself where it is one, unread.
+
+    Raises: ConfigInvalid from `told`, when the checkpoint is refused; the message says why.
+    """
+
+    @property
+    def shipped(self) -> Path: ...
+    def found(self, folder: Path) -> Sequence[Path]: ...
+    def told(self, folder: Path) -> Trained: ...
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from gamma.cli import (
     feed,
     init,
     markets,
+    models,
     operate,
     replay,
     run,
@@ -56,6 +57,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")
 app.add_typer(database.app, name="db")
 app.add_typer(feed.app, name="feed")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

@@ -1,0 +1,195 @@
+"""`gamma models`: trained policies on disk, and what their cards say of them."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
+from gamma.errors import ConfigInvalid, InputInvalid
+
+if TYPE_CHECKING:
+    from gamma.ports import Checkpoints, Trained
+
+app = group("Trained policies: what there is, and how each of them did.")
+
+PAPER: Final = "paper only"
+
+
+@app.callback()
+def _models() -> None:
+    """Trained policies: what there is, and how each of them did."""
+
+
+@app.command("list")
+def list_models(
+    folders: Annotated[list[Path] | None, typer.Argument(help="Look there instead.", metavar="FOLDER")] = None,
+    *,
+    path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List the checkpoints in the configured folder, or those that ship with gamma; each is verified.
+
+    A policy without an evaluation out of sample trades on paper only.
+
+    Example: gamma models list
+    """
+    from gamma.cli.tables import table
+
+    rows = [_row(shelf, one) for shelf, one in _lying(_folders(folders, path))]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        console().print("no checkpoints yet")
+        return
+    titles = ("name", "market", "kind", "?made", "?>steps", "standing", "hash begins, or why it is refused")
+    console().print(table(titles, [_cells(row) for row in rows], console().width))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A checkpoint by its name, or its folder.", metavar="NAME")],
+    *,
+    path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that the card of a checkpoint says, and the hash to pin.
+
+    Example: gamma models show mnq-phase2
+    """
+    shelf, folder = _named(name, path)
+    told = shelf.told(folder)
+    if as_json:
+        print_json({**_row(shelf, folder), "card": told.card})
+        return
+    _print_card(folder, told)
+
+
+def _folders(given: Sequence[Path] | None, path: Path) -> list[Path]:
+    """The folders that were given, or the configured one; empty: those that ship."""
+    from gamma.config import load
+
+    if given:
+        for folder in given:
+            if not folder.is_dir():
+                raise InputInvalid(f"{folder} is no folder; give a checkpoint, or a folder with checkpoints in it")
+        return list(given)
+    configured = load(path, os.environ).paths.models if path != DEFAULT_CONFIG or path.exists() else ""
+    if configured and not Path(configured).is_dir():
+        raise ConfigInvalid(f"[paths] models = {configured!r}: is no folder; make it, or leave it empty")
+    return [Path(configured)] if configured else []
+
+
+def _shelves() -> "Iterator[Checkpoints]":
+    from gamma import plugins
+
+    for plugin in plugins.find(plugins.CHECKPOINTS).values():
+        yield plugin.load()()
+
+
+def _lying(folders: Sequence[Path]) -> "Iterator[tuple[Checkpoints, Path]]":
+    """Every checkpoint in the folders, or of those that ship, once."""
+    seen: set[Path] = set()
+    for shelf in _shelves():
+        for folder in folders or (shelf.shipped,):
+            for one in shelf.found(folder):
+                if one.resolve() not in seen:
+                    seen.add(one.resolve())
+                    yield shelf, one
+
+
+def _named(name: str, path: Path) -> "tuple[Checkpoints, Path]":
+    from gamma.complaints import did_you_mean
+
+    if Path(name).is_dir():
+        found = list(_lying([Path(name)]))
+        if [one for _, one in found] == [Path(name)]:
+            return found[0]
+    known = {one.name: (shelf, one) for shelf, one in _lying(_folders(None, path))}
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise InputInvalid(f"no checkpoint {name!r}; {did_you_mean(name, known)}known: {there}; or give its folder")
+    return known[name]
+
+
+def _row(shelf: "Checkpoints", folder: Path) -> dict[str, object]:
+    row: dict[str, object] = {"name": folder.absolute().name, "folder": str(folder)}
+    try:
+        told = shelf.told(folder)
+    except ConfigInvalid as error:
+        unknown = dict.fromkeys(("market", "kind", "created", "steps", "paper_only", "sha256"))
+        return row | {"ready": False} | unknown | {"error": str(error)}
+    return row | {
+        "ready": True,
+        "market": told.market,
+        "kind": told.kind,
+        "created": told.created,
+        "steps": told.steps,
+        "paper_only": told.paper_only,
+        "sha256": told.sha256,
+        "error": "",
+    }
+
+
+def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
+    if not row["ready"]:
+        return (str(row["name"]), "-", "-", "-", "-", "refused", str(row["error"]))
+    standing = PAPER if row["paper_only"] else "evaluated"
+    told = (str(row[key]) for key in ("name", "market", "kind", "created"))
+    return (*told, f"{row['steps']:,}", standing, str(row["sha256"])[:12])
+
+
+def _print_card(folder: Path, told: "Trained") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column(style="dim", no_wrap=True)
+    shown.add_column(overflow="fold")
+    standing = f"{PAPER}: no evaluation is out of sample" if told.paper_only else "evaluated out of sample"
+    rows = {"checkpoint": folder.absolute().name, "standing": standing, "hash to pin": told.sha256}
+    evaluations = told.card.get("evaluations", ())
+    for key, value in (*rows.items(), *_flat({k: v for k, v in told.card.items() if k != "evaluations"})):
+        shown.add_row(key, Text(value))
+    console().print(shown)
+    for evaluation in evaluations:
+        console().print()
+        _print_evaluation(evaluation)
+
+
+def _flat(card: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The card's values by their dotted keys; entries of a list of tables are numbered from 1."""
+    for key, value in card.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for n, entry in enumerate(value, 1):
+                yield from _flat(entry, f"{prefix}{key}.{n}.")
+        elif isinstance(value, list):
+            yield f"{prefix}{key}", ", ".join(map(str, value))
+        else:
+            yield f"{prefix}{key}", str(value)
+
+
+def _print_evaluation(told: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    from gamma.cli.tables import table
+
+    bars = told["bars"]
+    sample = "out of sample" if told["out_of_sample"] else "in sample"
+    head = f"{told['name']}: {sample}, {told['sessions']:,} sessions of {bars['name']}"
+    console().print(Text(f"{head}, {bars['first_utc'][:10]} to {bars['last_utc'][:10]}", style="bold"))
+    rows = [(f["name"], _number(f["value"]), _interval(f["low"], f["high"])) for f in told["figures"]]
+    console().print(table(("figure", ">value", ">95 % interval"), rows, console().width))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.6g}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "none" if low is None or high is None else f"{_number(low)} to {_number(high)}"

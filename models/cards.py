@@ -1,0 +1,243 @@
+"""The card of a checkpoint: what a policy is, what it was trained on, and how it did. Nothing here needs JAX."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
+from typing import Annotated, Any, Final, Literal, Self, final
+
+import tomlkit
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from gamma import markets
+from gamma.errors import ConfigInvalid, InputInvalid
+from gamma.params import parse
+from models.futures import features, schema
+
+NOTICE: Final = "No figure here is a promise: what a policy did on bars of the past says little of what it will do."
+AGAIN: Final = "copy the checkpoint again from where it was made, or train it anew"
+
+
+def _utc(moment: AwareDatetime) -> AwareDatetime:
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError("is not in UTC; write it as 2026-03-02T15:00:00Z")
+    return moment
+
+
+def _known_market(symbol: str) -> str:
+    try:
+        return markets.market(symbol).symbol
+    except InputInvalid as error:
+        raise ValueError(str(error)) from None
+
+
+def _notice(text: str) -> str:
+    if text != NOTICE:
+        raise ValueError(f"should be: {NOTICE}")
+    return text
+
+
+def _of(pattern: str, said: str) -> AfterValidator:
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"should be {said}")
+        return text
+
+    return AfterValidator(checked)
+
+
+Text = Annotated[str, _of(r"[ -~]{1,200}", "1 to 200 characters of plain ASCII")]
+Names = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
+Sha256 = Annotated[str, _of(r"[0-9a-f]{64}", "64 digits 0-9 a-f")]
+Commit = Annotated[str, _of(r"[0-9a-f]{7,64}(-dirty)?|unknown", "a commit's digits, with -dirty or not, or unknown")]
+Utc = Annotated[AwareDatetime, AfterValidator(_utc)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Width = Annotated[int, Field(ge=1, le=4_096)]
+
+
+@final
+class Bars(BaseModel, frozen=True, extra="forbid"):
+    """Bars of a market: the file's name and SHA-256, and the closes of the first and last bar that were used."""
+
+    name: Text
+    sha256: Sha256
+    bars: Annotated[int, Field(ge=1)]
+    first_utc: Utc
+    last_utc: Utc
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first_utc > self.last_utc:
+            raise ValueError(f"{self.name} ends before it begins: first_utc is later than last_utc")
+        return self
+
+
+@final
+class Training(BaseModel, frozen=True, extra="forbid"):
+    """How the weights came to be; `steps` counts decisions in all environments together."""
+
+    bars: Annotated[tuple[Bars, ...], Field(min_length=1, max_length=100)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    steps: Annotated[int, Field(ge=0, lt=2**63)]
+    code_commit: Commit
+    config_sha256: Sha256
+
+
+@final
+class Figure(BaseModel, frozen=True, extra="forbid"):
+    """One figure of an evaluation, its unit last in its name; `low` and `high` are its 95 % interval, or both unset."""
+
+    name: Text
+    value: Finite
+    low: Finite | None = None
+    high: Finite | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError(f"{self.name} has half an interval; give both low and high, or neither")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"{self.name} has an interval whose low is above its high")
+        return self
+
+
+@final
+class Evaluation(BaseModel, frozen=True, extra="forbid"):
+    """How the policy did on some bars; out of sample only where it was not trained on any bar of that time."""
+
+    name: Text
+    out_of_sample: bool
+    bars: Bars
+    sessions: Annotated[int, Field(ge=1)]
+    figures: Annotated[tuple[Figure, ...], Field(min_length=1, max_length=200)]
+
+
+@final
+class Seen(BaseModel, frozen=True, extra="forbid"):
+    """What the policy is shown, by name and in order, and the hash of how it is made."""
+
+    moves: Names
+    times: Names
+    own: Names
+    schema_sha256: Sha256
+
+
+@final
+class Card(BaseModel, frozen=True, extra="forbid"):
+    """What a checkpoint is; without an evaluation out of sample it trades on paper only."""
+
+    format: Literal[1]
+    notice: Annotated[str, AfterValidator(_notice)]
+    market: Annotated[str, Field(max_length=32), AfterValidator(_known_market)]
+    kind: Literal["futures"]
+    phase: Literal[1, 2]
+    actions: Names
+    window_bars: Annotated[int, Field(ge=1, le=500)]
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
+    created_utc: Utc
+    seen: Seen
+    training: Training
+    evaluations: Annotated[tuple[Evaluation, ...], Field(max_length=50)] = ()
+
+    @property
+    def paper_only(self) -> bool:
+        """Whether no evaluation is out of sample."""
+        return not any(evaluation.out_of_sample for evaluation in self.evaluations)
+
+    @property
+    def width(self) -> int:
+        """How many numbers the policy is shown."""
+        return self.window_bars * len(self.seen.moves) + len(self.seen.times) + len(self.seen.own)
+
+    @field_validator("actions")
+    @classmethod
+    def _are_of_its_phase(cls, actions: tuple[str, ...], found: ValidationInfo) -> tuple[str, ...]:
+        known = names(found.data["phase"]) if "phase" in found.data else actions
+        if actions != known:
+            raise ValueError(f"should be those of phase {found.data['phase']}: {', '.join(known)}")
+        return actions
+
+    @field_validator("evaluations")
+    @classmethod
+    def _are_honest(cls, evaluations: tuple[Evaluation, ...], found: ValidationInfo) -> tuple[Evaluation, ...]:
+        for one in evaluations:
+            for learned in found.data["training"].bars if "training" in found.data else ():
+                if one.out_of_sample and not _apart(one.bars, learned):
+                    raise ValueError(
+                        f"{one.name} says out_of_sample, but the policy was trained on bars of its time"
+                        f" ({learned.name}); evaluate it on other bars, or set out_of_sample = false"
+                    )
+        return evaluations
+
+
+def _apart(told: Bars, learned: Bars) -> bool:
+    return told.first_utc > learned.last_utc or told.last_utc < learned.first_utc
+
+
+def names(phase: int) -> tuple[str, ...]:
+    """The actions of a phase, by name."""
+    return tuple(action.name for action in schema.actions(phase))
+
+
+def seen_of(phase: int, window_bars: int) -> Seen:
+    """What this code shows a policy."""
+    return Seen(
+        moves=features.MOVES,
+        times=features.TIMES,
+        own=schema.OWN,
+        schema_sha256=schema.schema_hash(phase, window_bars),
+    )
+
+
+def shapes(card: Card) -> Mapping[str, tuple[int, ...]]:
+    """The shape of every tensor of a policy with this card: `models.ppo`'s weights and its scale."""
+    sizes = (card.width, *card.hidden)
+    found: dict[str, tuple[int, ...]] = {}
+    for n, (before, after) in enumerate(pairwise(sizes)):
+        found |= {f"trunk{n}.w": (before, after), f"trunk{n}.b": (after,)}
+    for head, outputs in (("policy", len(card.actions)), ("value", 1)):
+        found |= {f"{head}.w": (sizes[-1], outputs), f"{head}.b": (outputs,)}
+    return found | {"scale.mean": (card.width,), "scale.variance": (card.width,)}
+
+
+def written(card: Card) -> str:
+    """The card as TOML, which `read` gives back equal."""
+    text = tomlkit.dumps(card.model_dump(exclude_none=True))
+    if read(text, "the card") != card:
+        raise InputInvalid("the card does not come back as it was written; shorten its texts and numbers")
+    return text
+
+
+def read(text: str, where: str) -> Card:
+    """The card that a TOML text holds; `where` is said in front of what is wrong.
+
+    Raises: ConfigInvalid, which names the field, its value and what it should be.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigInvalid(f"{where}: is nested too deep to be a card; {AGAIN}") from None
+    except ValueError as error:  # what is no TOML, and numbers with thousands of digits
+        raise ConfigInvalid(f"{where}: is not TOML ({error}); {AGAIN}") from None
+    try:
+        return parse(Card, _plain(raw), "", origin=lambda _: where)
+    except ConfigInvalid as error:
+        raise ConfigInvalid(f"{error}; {AGAIN}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Instants as texts, which the card reads strictly."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value

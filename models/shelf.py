@@ -1,0 +1,41 @@
+"""Where checkpoints lie, and what their cards tell: the commands' way to them. Nothing here needs JAX."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import final
+
+from gamma.ports import Trained
+from models import checkpoints
+
+
+@final
+class Shelf:
+    """Futures policies trained by `models.ppo`."""
+
+    @property
+    def shipped(self) -> Path:
+        return Path(__file__).parent / "shipped"
+
+    def found(self, folder: Path) -> Sequence[Path]:
+        if _is_one(folder):
+            return (folder,)
+        inside = sorted(folder.iterdir()) if folder.is_dir() else ()
+        return tuple(one for one in inside if not one.name.startswith(".") and _is_one(one))
+
+    def told(self, folder: Path) -> Trained:
+        checkpoint = checkpoints.load(folder, pinned_sha256=None)
+        card = checkpoint.card
+        return Trained(
+            sha256=checkpoint.sha256,
+            kind=f"{card.kind} phase {card.phase}",
+            market=card.market,
+            created=card.created_utc.date().isoformat(),
+            steps=card.training.steps,
+            paper_only=card.paper_only,
+            card=card.model_dump(mode="json"),
+        )
+
+
+def _is_one(folder: Path) -> bool:
+    """Whether any file of a checkpoint lies in it: one that lacks the others is shown, with what it lacks."""
+    return any((folder / name).exists() for name in checkpoints.BYTES_MAX)

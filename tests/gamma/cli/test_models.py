@@ -1,0 +1,104 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from gamma.cli import app
+from models.checkpoints import CARD, save
+from models.shelf import Shelf
+from tests.models.checkpoint_case import REPORT, card, tensors
+
+DOCS = (Path(__file__).parents[3] / "docs/cli.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three checkpoints: one on paper only, one that was evaluated, one whose card was changed."""
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "bin/mnq-fresh", tensors(card()), card())
+    save(tmp_path / "bin/mnq-phase2", tensors(card()), card(evaluations=(REPORT,)))
+    save(tmp_path / "bin/mnq-torn", tensors(card()), card())
+    (tmp_path / "bin/mnq-torn" / CARD).write_text("seed = 8\n")
+    (tmp_path / "bin/.mnq-half.0a1b2c3d").mkdir()
+    (tmp_path / "bin/notes").mkdir()
+    return tmp_path / "bin"
+
+
+def told(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "160"})
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def printed(*arguments: str) -> Any:
+    return json.loads(told(*arguments, "--json"))
+
+
+def documented(heading: str) -> Any:
+    section = DOCS.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return json.loads(re.findall(r"```json\n(.*?)```", section, flags=re.DOTALL)[0])
+
+
+def keys(value: Any) -> Any:
+    if isinstance(value, list):
+        return keys(value[0]) if value else None
+    return {key: keys(item) for key, item in value.items()} if isinstance(value, dict) else None
+
+
+def test_list_and_show_print_their_shapes(folder: Path) -> None:
+    assert keys(printed("models", "list", str(folder))) == keys(documented("gamma models list"))
+    assert keys(printed("models", "show", str(folder / "mnq-phase2"))) == keys(documented("gamma models show"))
+
+
+def test_without_an_evaluation_out_of_sample_a_policy_is_for_paper_only(folder: Path) -> None:
+    rows = printed("models", "list", str(folder))
+    assert [(row["name"], row["paper_only"]) for row in rows] == [
+        ("mnq-fresh", True),
+        ("mnq-phase2", False),
+        ("mnq-torn", None),
+    ]
+    lines = [line for line in told("models", "list", str(folder)).splitlines() if "mnq-" in line]
+    assert ["paper only" in line for line in lines[:2]] == [True, False]
+    assert "paper only: no evaluation is out of sample" in told("models", "show", str(folder / "mnq-fresh"))
+    assert "paper only" not in told("models", "show", str(folder / "mnq-phase2"))
+
+
+def test_a_checkpoint_that_is_refused_is_listed_with_its_reason(folder: Path) -> None:
+    row = printed("models", "list", str(folder))[2]
+    assert not row["ready"]
+    assert "card.toml has the SHA-256" in row["error"]
+    assert "refused" in told("models", "list", str(folder))
+    assert "card.toml has the SHA-256" in told("models", "show", str(folder / "mnq-torn"), code=78)
+
+
+def test_show_tells_the_hash_to_pin_and_each_figure_with_its_interval(folder: Path) -> None:
+    shown = told("models", "show", str(folder / "mnq-phase2"))
+    assert printed("models", "show", str(folder / "mnq-phase2"))["sha256"] in shown
+    assert "No figure here is a promise" in shown
+    assert re.search(r"return_usd +-812\.5 +-4,120 to 2,444\.25", shown)
+    assert re.search(r"hold_frac +0\.28 +none", shown)
+
+
+def test_a_name_is_looked_for_in_the_configured_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told("init", "--defaults")
+    monkeypatch.setenv("GAMMA__PATHS__MODELS", str(folder))
+    assert printed("models", "show", "mnq-fresh")["folder"] == str(folder / "mnq-fresh")
+    assert [row["name"] for row in printed("models", "list")] == ["mnq-fresh", "mnq-phase2", "mnq-torn"]
+    assert "no checkpoint 'mnq-frsh'; did you mean mnq-fresh?" in told("models", "show", "mnq-frsh", code=1)
+
+
+def test_a_folder_that_is_not_there_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nowhere is no folder" in told("models", "list", "nowhere", code=1)
+    told("init", "--defaults")
+    monkeypatch.setenv("GAMMA__PATHS__MODELS", "nowhere")
+    assert "[paths] models = 'nowhere'" in told("models", "list", code=78)
+    assert folder.is_dir()
+
+
+def test_without_a_configuration_those_that_ship_are_listed(folder: Path) -> None:
+    assert [Path(row["folder"]) for row in printed("models", "list")] == list(Shelf().found(Shelf().shipped))
+    assert printed("models", "list", str(folder / "notes")) == []
+    assert "no checkpoints yet" in told("models", "list", str(folder / "notes"))
