@@ -24,6 +24,7 @@ SIGNALS: Final = "gamma.signals"
 BROKERS: Final = "gamma.brokers"
 FEEDS: Final = "gamma.feeds"
 POLICIES: Final = "gamma.policies"
+TRAINERS: Final = "gamma.trainers"
 CHECKPOINTS: Final = "gamma.checkpoints"
 
 

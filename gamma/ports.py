@@ -1,6 +1,6 @@
 """Ports: what the shell supplies to gamma. An adapter implements one of these and nothing more."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from gamma.bars import Bar
 from gamma.events import Fill, Intent, OrderState, SignalMade
+from gamma.floor import FloorRule
 
 
 class Dedupe(StrEnum):
@@ -245,6 +246,48 @@ class Checkpoints(Protocol):
     def shipped(self) -> Path: ...
     def found(self, folder: Path) -> Sequence[Path]: ...
     def told(self, folder: Path) -> Trained: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOrder:
+    """What is to be trained, and on what; `sizers` is the chain that sizes its trades, as it does the daemon's.
+
+    `bars` are series of one market (`gamma.feeds.series.Series`), each with its file, oldest first. Without
+    `floor_rule` the account cannot end.
+    """
+
+    market: str
+    phase: int
+    bars: Sequence[tuple[Path, Any]]
+    sizers: Sequence[Any]
+    balance_usd: float
+    floor_rule: FloorRule | None
+    flat_by_new_york: str
+    steps: int
+    seed: int
+    window_bars: int
+    hidden: Sequence[int]
+    config_sha256: str
+    out: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTold:
+    """How far training is after an update: decisions so far, of how many, and figures by name, units in names."""
+
+    steps: int
+    steps_max: int
+    figures: Mapping[str, float]
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """Trains policies of one kind; the checkpoint is written to the order's `out` when all has been told.
+
+    Raises: InputInvalid where nothing can be trained of it, or the weights are no numbers any more.
+    """
+
+    def train(self, order: TrainingOrder) -> Iterator[TrainingTold]: ...
 
 
 @runtime_checkable

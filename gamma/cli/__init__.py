@@ -20,6 +20,7 @@ from gamma.cli import (
     run,
     size,
     status,
+    train,
 )
 from gamma.cli.output import group
 
@@ -53,6 +54,7 @@ replay.add_to(app)
 doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
+app.add_typer(train.app, name="train")
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")
 app.add_typer(database.app, name="db")
