@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gamma.cli.output import DEFAULT_CONFIG, ConfigPath, console, group
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
 from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _train() -> None:
 
 
 @app.command()
-def futures(
+def futures(  # noqa: PLR0913 - each option is a parameter
     bars: Annotated[
         list[Path], typer.Option("--bars", "-b", help="CSV or Parquet of one market, oldest first.", metavar="FILE")
     ],
@@ -41,6 +41,7 @@ def futures(
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 1,
     window: Annotated[int, typer.Option(help="Bars that are seen.", min=1, max=500)] = 20,
     path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Train a policy for index futures, and write it with its card.
 
@@ -56,7 +57,10 @@ def futures(
 
     order = _order(load(path, os.environ), strategy, bars, out, (phase, steps, seed, window))
     trainer = plugins.named(plugins.TRAINERS, "futures").load()()
-    _follow(trainer.train(order), order)
+    last = _follow(trainer.train(order), order, quiet=as_json)
+    if as_json:
+        print_json({"folder": str(out), "market": order.market, "phase": phase, "seed": seed, **last})
+        return
     told = console()
     told.print(f"[green]✓[/] {out} is written; paper only: nothing held out has been evaluated yet")
     told.print(f"\nLook at it: [bold]gamma models show {out}[/]")
@@ -93,21 +97,23 @@ def _order(
     )
 
 
-def _follow(told: "Iterable[TrainingTold]", order: "TrainingOrder") -> None:
-    """Show how it goes, and write each update down."""
+def _follow(told: "Iterable[TrainingTold]", order: "TrainingOrder", *, quiet: bool) -> dict[str, object]:
+    """Show how it goes, and write each update down; gives the last."""
     import json
     import time
 
     log = order.out.with_name(f"{order.out.name}.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    with log.open("w", encoding="utf-8") as lines, _progress() as progress:
+    began, last = time.monotonic(), dict[str, object]()
+    with log.open("w", encoding="utf-8") as lines, _progress(quiet=quiet) as progress:
         task = progress.add_task("training", total=order.steps, told="compiling")
         for one in told:
             a_second = one.steps / max(1e-9, time.monotonic() - began)
-            lines.write(json.dumps({"steps": one.steps, "steps_per_s": round(a_second), **one.figures}) + "\n")
+            last = {"steps": one.steps, "steps_per_s": round(a_second), **one.figures}
+            lines.write(json.dumps(last) + "\n")
             lines.flush()
             progress.update(task, total=one.steps_max, completed=one.steps, told=_line(one, a_second))
+    return last
 
 
 def _line(one: "TrainingTold", a_second: float) -> str:
@@ -115,7 +121,7 @@ def _line(one: "TrainingTold", a_second: float) -> str:
     return f"{a_second:,.0f} steps/s, {figures}"
 
 
-def _progress() -> "Progress":
+def _progress(*, quiet: bool) -> "Progress":
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     return Progress(
@@ -124,4 +130,5 @@ def _progress() -> "Progress":
         TimeRemainingColumn(),
         TextColumn("{task.fields[told]}"),
         console=console(),
+        disable=quiet,
     )

@@ -52,6 +52,12 @@ def test_bars_become_a_checkpoint_that_trades_on_paper_only(folder: Path) -> Non
     shares = [line[name] for line in lines for name in line if name.endswith("_frac") and name != "win_frac"]
     assert sum(shares) == pytest.approx(2, abs=1e-6)
     told(*given, "--steps", str(UPDATE), "--out", "models/mnq", code=1)
+    again = json.loads(told(*given, "--steps", str(UPDATE), "--seed", "7", "--out", "models/again", "--json"))
+    assert (again["folder"], again["steps"], again["reward"]) == (
+        "models/again",
+        UPDATE,
+        pytest.approx(lines[0]["reward"]),
+    )
 
 
 @pytest.mark.parametrize(
