@@ -114,7 +114,7 @@ def begin(config: Config, env: Env, seed: Array, lesson: Any) -> Train:
     return Train(
         weights=weights,
         learned=optimiser(config).init(weights),
-        scale=Scale(jnp.zeros(width), jnp.ones(width), jnp.float32(1e-4)),
+        scale=Scale(jnp.zeros(width, jnp.float32), jnp.ones(width, jnp.float32), jnp.float32(1e-4)),
         state=state,
         done=jnp.int32(0),
         salt=mixed(seed.astype(jnp.uint32) + jnp.uint32(77)),
@@ -126,12 +126,12 @@ def network(key: Array, width: int, actions: int, hidden: tuple[int, ...]) -> di
     sizes, weights = (width, *hidden), {}
     keys = jax.random.split(key, len(hidden) + 2)
     for n, (before, after) in enumerate(pairwise(sizes)):
-        weights[f"trunk{n}.w"] = jax.nn.initializers.orthogonal(2**0.5)(keys[n], (before, after))
-        weights[f"trunk{n}.b"] = jnp.zeros(after)
-    weights["policy.w"] = jax.nn.initializers.orthogonal(0.01)(keys[-2], (sizes[-1], actions))
-    weights["policy.b"] = jnp.zeros(actions)
-    weights["value.w"] = jax.nn.initializers.orthogonal(1.0)(keys[-1], (sizes[-1], 1))
-    weights["value.b"] = jnp.zeros(1)
+        weights[f"trunk{n}.w"] = jax.nn.initializers.orthogonal(2**0.5)(keys[n], (before, after), jnp.float32)
+        weights[f"trunk{n}.b"] = jnp.zeros(after, jnp.float32)
+    weights["policy.w"] = jax.nn.initializers.orthogonal(0.01)(keys[-2], (sizes[-1], actions), jnp.float32)
+    weights["policy.b"] = jnp.zeros(actions, jnp.float32)
+    weights["value.w"] = jax.nn.initializers.orthogonal(1.0)(keys[-1], (sizes[-1], 1), jnp.float32)
+    weights["value.b"] = jnp.zeros(1, jnp.float32)
     return weights
 
 

@@ -135,7 +135,7 @@ def test_all_lots_at_the_stop_with_costs_lose_no_more_than_the_rules_allow(
         assert loss_usd <= allowed_usd * (1 + 2e-9) + 1e-6
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # 64 bits are for these tests alone
 def traced(sizers: dict[str, Sizer]) -> Iterator[dict[str, Any]]:
     """Every sizer compiled, once over a batch by mapping and once by its own batch axis."""
     assert models.pytrees.PARTS
