@@ -108,14 +108,7 @@ def on_lost(turn: Turn, event: OrderLost) -> None:
         return
     turn.record(event)
     if order.moves_position:
-        intent = order.intent
-        turn.tell(
-            notices.order_unknown(
-                turn.now,
-                **_named(intent),
-                cause=event.text,
-            )
-        )
+        turn.tell(notices.order_unknown(turn.now, **_named(order.intent), cause=event.text))
 
 
 def on_missed(turn: Turn, event: OrderMissed) -> None:

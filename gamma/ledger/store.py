@@ -23,6 +23,8 @@ from gamma.notices import Notice
 
 PAGE: Final = 5_000
 _NO_FACTS: Final = ("Tick", "Notice", "Run", "Look")
+_LAST_TICK: Final = "SELECT MAX(slot_utc_ns) FROM ticks WHERE strategy = ?"
+_HAS_FILL: Final = "SELECT COUNT(*) FROM fills WHERE account = ? AND execution_id = ?"
 
 
 @final
@@ -50,9 +52,6 @@ class Ledger:
         self._mark = mark = "?" if db.dialect.name == "sqlite" else "%s"
         self._inserts = {t.name: _insert(t.name, ("seq", *columns(t)), mark) for t in tables.INDEXES}
         self._inserts["events"] = _insert("events", tuple(c.name for c in tables.events.columns), mark)
-        self._last_tick_sql = f"SELECT MAX(slot_utc_ns) FROM ticks WHERE strategy = {mark}"  # noqa: S608  (our own)
-        fill = f"account = {mark} AND execution_id = {mark}"
-        self._has_fill_sql = f"SELECT COUNT(*) FROM fills WHERE {fill}"  # noqa: S608  (our own)
         self._update_head = f"UPDATE head SET seq = {mark}, sha256 = {mark} WHERE id = 1"  # noqa: S608  (our own)
         self._seq, self._sha256 = _head(db)
         self.outbox = Outbox(self._rows, self._change)
@@ -164,23 +163,15 @@ class Ledger:
 
     def last_tick(self, strategy: str) -> int | None:
         """The last slot that the strategy has decided on."""
-        last: int | None = self._one(self._last_tick_sql, (strategy,))[0]
+        last: int | None = self._rows(_LAST_TICK, (strategy,))[0][0]
         return last
 
     def has_fill(self, execution_id: str) -> bool:
         """Whether the execution is booked."""
-        return bool(self._one(self._has_fill_sql, (self.account, execution_id))[0])
-
-    def _one(self, query: str, parameters: tuple[object, ...]) -> tuple[Any, ...]:
-        """One row of an answer that is wanted at every bar, without the detour of building the question."""
-        try:
-            row: tuple[Any, ...] = self._raw.execute(query, parameters).fetchone()
-        except self._faults as error:
-            raise typed(error) from error
-        return row
+        return bool(self._rows(_HAS_FILL, (self.account, execution_id))[0][0])
 
     def _rows(self, query: str, parameters: tuple[object, ...]) -> Sequence[Any]:
-        """All rows of an answer; `?` stands for a value."""
+        """The rows of an answer that is wanted often, without the detour of building it; `?` stands for a value."""
         try:
             rows: Sequence[Any] = self._raw.execute(query.replace("?", self._mark), parameters).fetchall()
         except self._faults as error:
