@@ -71,6 +71,7 @@ def _order(
 ) -> "TrainingOrder":
     from gamma import plugins
     from gamma.assembly import profile_of
+    from gamma.calendar import FlatBy
     from gamma.config import config_hash
     from gamma.feeds.bar_file import load_bars
     from gamma.ports import TrainingOrder
@@ -87,7 +88,7 @@ def _order(
         sizers=[sizer for _, sizer in plugins.sizers(config, strategy)],
         balance_usd=config.account.starting_capital_usd,
         floor_rule=profile.floor_rule if profile else None,
-        flat_by_new_york=profile.flat_by_new_york.value if profile else "16:59",
+        flat_by_new_york=profile.flat_by_new_york.value if profile else FlatBy().time,
         steps=steps,
         seed=seed,
         window_bars=window,

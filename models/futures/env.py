@@ -87,7 +87,6 @@ def _begin(course: Course, salt: Array, episode: Array) -> State:
         balance_cents=balance,
         reference_cents=balance,
         floor_cents=_floor(terms, balance, zero + NO_FLOOR),
-        trades=zero,
         over=zero,
     )
 
@@ -188,7 +187,6 @@ def _after(before: State, opened: State, filled: Filled, booked: _Booked) -> Sta
         balance_cents=booked.balance,
         reference_cents=booked.reference,
         floor_cents=booked.floor,
-        trades=before.trades + ended,
         over=(booked.breached | (at >= before.until)).astype(jnp.int32),
     )
 

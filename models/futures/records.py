@@ -138,7 +138,6 @@ class State(NamedTuple):
     balance_cents: Array
     reference_cents: Array
     floor_cents: Array
-    trades: Array
     over: Array
 
 

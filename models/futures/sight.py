@@ -5,23 +5,12 @@ from typing import Final
 import jax.numpy as jnp
 from jax import Array
 
-from models.futures import schema
 from models.futures.features import MOVES
-from models.futures.records import NO_FLOOR, Course, State, Terms
+from models.futures.records import CENTS, NO_FLOOR, Course, State, Terms
 from models.futures.tape import CLOSE, MAY_ENTER
 
 HELD_BARS: Final = 100.0
 _CLIP: Final = 10.0
-
-
-def schema_hash(terms: Terms) -> str:
-    """What a policy was trained to see; one that was trained on another hash is refused."""
-    return schema.schema_hash(terms.phase, terms.window)
-
-
-def width(terms: Terms) -> int:
-    """How many numbers a policy is shown."""
-    return schema.width(terms.window)
 
 
 def observe(course: Course, state: State) -> Array:
@@ -62,7 +51,7 @@ def _room_left(terms: Terms, state: State) -> Array:
     if terms.floor is None:
         return jnp.ones(state.at.shape, jnp.float32)
     room = (state.balance_cents - state.floor_cents).astype(jnp.float32)
-    return room / (100.0 * terms.floor.drawdown_usd)
+    return room / (CENTS * terms.floor.drawdown_usd)
 
 
 def _own(course: Course, state: State) -> tuple[Array, ...]:

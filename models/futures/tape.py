@@ -5,7 +5,6 @@ so that it has an upper and a lower neighbour. What a policy sees comes from `fe
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import jax
@@ -18,11 +17,10 @@ from gamma.bars import Session
 from gamma.errors import InputInvalid
 from gamma.feeds.series import Series
 from gamma.markets import Market, market
-from models.futures.features import BarRow, Bounds, HoursRow, begin, hours, update
+from models.futures.features import BarRow, Bounds, HoursRow, begin, bounds_of, hours, update
 
 TOLERANCE_TICKS: Final = 1e-6
 WARM_BARS: Final = 100
-ATR_BARS: Final = 14
 
 # The columns of `Tape.ticks`.
 OPEN_UP, HIGH_UP, LOW_UP, OPEN_DOWN, HIGH_DOWN, LOW_DOWN, CLOSE = range(7)
@@ -67,7 +65,7 @@ def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calenda
     Raises: InputInvalid when too few are left, or the calendar does not know their days.
     """
     traded, given = market(series.market), deadlines or Deadlines()
-    bounds, inside = _sessions(series, flat_by)
+    inside, held = _sessions(series, flat_by)
     if int(inside.sum()) <= WARM_BARS:
         raise InputInvalid(
             f"{series.market}: {int(inside.sum())} bars lie in a session; {WARM_BARS + 1} are the fewest to train on"
@@ -75,7 +73,6 @@ def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calenda
     prices = [np.asarray(p)[inside] for p in (series.open_points, series.high_points, series.low_points)]
     closes, volume = series.close_points[inside], series.volume_lots[inside]
     closed = series.ts_close_utc_ns[inside]
-    held = Bounds(*(np.asarray(b)[inside] for b in bounds))
     at = hours(closed, held)
     seen, atr = _watched(BarRow(prices[0], prices[1], prices[2], closes, volume), at)
     return Tape(
@@ -85,34 +82,26 @@ def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calenda
         ticks=_ticks(traded, prices, closes),
         atr_points=atr,
         seen=seen,
-        flags=_flags(closed, held, given),
+        flags=_flags(closed, held, at, given),
     )
 
 
-def _sessions(series: Series, flat_by: calendar.FlatBy | None) -> tuple[Bounds, NDArray[np.bool_]]:
-    """The session of each bar, by its close, and whether it lies in one."""
+def _sessions(series: Series, flat_by: calendar.FlatBy | None) -> tuple[NDArray[np.bool_], Bounds]:
+    """Which bars close in a session, and the session of each of those."""
     opens, closes = calendar.bounds(series.market)
     ts = series.ts_close_utc_ns
     number = np.searchsorted(opens, ts - 1, side="right") - 1
     inside = (number >= 0) & (ts <= closes[np.maximum(number, 0)])
-    found: dict[int, Session] = {}
-    for n in np.unique(number[inside]):
-        session = calendar.session_at(series.market, int(opens[n]), flat_by)
-        if session is None:
-            raise InputInvalid(f"{series.market}: the calendar has no session at {int(opens[n])} ns")
-        found[int(n)] = session
-    rows = [found.get(int(n)) for n in number]
-    columns = [
-        np.array([getattr(row, name) if row else 0 for row in rows], dtype=np.int64)
-        for name in (
-            "ts_open_utc_ns",
-            "ts_close_utc_ns",
-            "ts_cash_open_utc_ns",
-            "ts_cash_close_utc_ns",
-            "ts_flat_by_utc_ns",
-        )
-    ]
-    return Bounds(*columns), inside
+    numbers, which = np.unique(number[inside], return_inverse=True)
+    table = np.array([bounds_of(_session(series.market, int(opens[n]), flat_by)) for n in numbers], dtype=np.int64)
+    return inside, Bounds(*table.reshape(-1, len(Bounds._fields))[which].T)
+
+
+def _session(symbol: str, ts_utc_ns: int, flat_by: calendar.FlatBy | None) -> Session:
+    session = calendar.session_at(symbol, ts_utc_ns, flat_by)
+    if session is None:
+        raise InputInvalid(f"{symbol}: the calendar has no session at {ts_utc_ns} ns")
+    return session
 
 
 def _ticks(traded: Market, prices: list[NDArray[np.float64]], closes: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -123,12 +112,11 @@ def _ticks(traded: Market, prices: list[NDArray[np.float64]], closes: NDArray[np
     return np.stack(columns, axis=1).astype(np.int32)
 
 
-def _flags(closed: NDArray[np.int64], bounds: Bounds, deadlines: Deadlines) -> NDArray[np.int32]:
+def _flags(closed: NDArray[np.int64], bounds: Bounds, at: HoursRow, deadlines: Deadlines) -> NDArray[np.int32]:
     left_s = (np.asarray(bounds.flat_by) - closed) / 1e9
-    in_cash = (closed > np.asarray(bounds.cash_open)) & (closed <= np.asarray(bounds.cash_close))
     # A last bar before a gap in the file has no next one of its session at whose open it could leave.
     alone = np.append(np.asarray(bounds.open)[1:] != np.asarray(bounds.open)[:-1], True)
-    may_enter = (left_s > deadlines.cancel_before_s) & ~alone & (in_cash | (not deadlines.cash_only))
+    may_enter = (left_s > deadlines.cancel_before_s) & ~alone & ((at.in_cash > 0) | (not deadlines.cash_only))
     must_leave = left_s <= deadlines.flat_before_s
     warm = np.arange(len(closed)) >= WARM_BARS
     flags = may_enter * MAY_ENTER + must_leave * MUST_LEAVE + (may_enter & warm) * MAY_START
@@ -143,7 +131,7 @@ def _watched(bars: BarRow, at: HoursRow) -> tuple[NDArray[np.float32], NDArray[n
         return np.asarray(seen, dtype=np.float32), np.asarray(atr, dtype=np.float32)
 
 
-@partial(jax.jit)
+@jax.jit
 def _scanned(rows: tuple[BarRow, HoursRow]) -> tuple[jax.Array, jax.Array]:
     def step(past: Any, row: tuple[BarRow, HoursRow]) -> tuple[Any, tuple[jax.Array, jax.Array]]:
         past, seen = update(past, *row)

@@ -79,9 +79,7 @@ def _set_up(order: TrainingOrder) -> _Run:
         balance_usd=order.balance_usd,
         floor=_floor(order),
     )
-    config = ppo.Config(
-        envs=ENVS, steps=STEPS, hidden=tuple(order.hidden), updates=max(1, order.steps // (ENVS * STEPS))
-    )
+    config = ppo.Config(envs=ENVS, steps=STEPS, hidden=tuple(order.hidden), updates=order.steps // (ENVS * STEPS))
     curriculum = Curriculum() if order.phase == 2 else None
     return _Run(terms=terms, world=world_of(tape), config=config, curriculum=curriculum)
 
@@ -101,12 +99,11 @@ def _floor(order: TrainingOrder) -> Floor | None:
     rule = order.floor_rule
     if rule is None:
         return None
+    relaxed, drawdown_usd = order.phase == 1, rule.drawdown_microusd / MICRO
     return Floor(
-        drawdown_usd=max(PHASE_ONE_FLOOR_USD, rule.drawdown_microusd / MICRO)
-        if order.phase == 1
-        else rule.drawdown_microusd / MICRO,
+        drawdown_usd=max(PHASE_ONE_FLOOR_USD, drawdown_usd) if relaxed else drawdown_usd,
         trails=rule.trails_on is not TrailsOn.NONE,
-        lock_usd=None if rule.lock_microusd is None or order.phase == 1 else rule.lock_microusd / MICRO,
+        lock_usd=None if rule.lock_microusd is None or relaxed else rule.lock_microusd / MICRO,
     )
 
 

@@ -19,7 +19,7 @@ from models import cards, checkpoints, ppo
 from models.cards import Evaluation, Figure
 from models.checkpoints import CARD, POLICY, SUMS, load, save
 from models.futures.records import Terms
-from models.futures.sight import schema_hash, width
+from models.futures.schema import schema_hash, width
 from tests.models.checkpoint_case import LEARNED, REPORT, card, files_of, lay, summed, tensors
 
 
@@ -72,8 +72,8 @@ def test_a_policy_of_the_trainer_is_what_a_card_demands(tmp_path: Path) -> None:
 def test_a_card_knows_what_the_environment_shows(phase: int, window: int) -> None:
     terms = Terms(phase=phase, market=market("MNQ"), sizers=(), window=window)
     told = card(phase=phase, window_bars=window)
-    assert told.width == width(terms)
-    assert told.seen.schema_sha256 == schema_hash(terms)
+    assert told.width == width(terms.window)
+    assert told.seen.schema_sha256 == schema_hash(terms.phase, terms.window)
     assert len(told.actions) == terms.actions
 
 

@@ -18,8 +18,8 @@ from gamma.sizing import Sizer
 from gamma.views import View
 from models.futures.env import reset, step
 from models.futures.records import NO_FLOOR, Course, Floor, Lesson, Seen, State, Terms, World, world_of
-from models.futures.schema import Action
-from models.futures.sight import legal, observe, width
+from models.futures.schema import Action, width
+from models.futures.sight import legal, observe
 from models.futures.sizes import sized, view_of
 from models.futures.tape import tape_of
 from sizers.atr_risk import AtrRisk
@@ -237,7 +237,7 @@ def test_what_is_shown_does_not_know_the_future(world: World) -> None:
             atr_points=jnp.where(after[:, 0], world.atr_points[::-1], world.atr_points),
         )
         shown = shows(world, state)
-        assert shown.shape == (32, width(terms))
+        assert shown.shape == (32, width(terms.window))
         assert np.array_equal(shown, shows(later, state))
         state, _ = one(state, jnp.full(32, n % 6, jnp.int32))
 
