@@ -122,7 +122,8 @@ def on_missed(turn: Turn, event: OrderMissed) -> None:
     can = turn.rules.capabilities
     looks = looks_of(turn.book.orders[event.client_order_id], can)
     waited_s = (turn.now - order.intent.ts_event_utc_ns) / 1e9
-    if event.final or (looks >= can.absence_listings and waited_s >= can.quiet_window_s):
+    waited = waited_s >= can.quiet_window_s and not event.early
+    if event.final or (looks >= can.absence_listings and waited):
         turn.record(OrderAbsent(client_order_id=event.client_order_id, actor="reconcile", ts_event_utc_ns=turn.now))
         tend(turn)
 

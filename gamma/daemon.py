@@ -79,6 +79,7 @@ class Daemon:
             broker=assembly.broker,
             now=self.now,
             stopped=Path(assembly.config.paths.kill_switch).exists,
+            elapsed_s=self.elapsed_s if self.live else None,
             observers=observers,
         )
         self.housekeeping = Housekeeping(
@@ -121,6 +122,10 @@ class Daemon:
         if self.live:
             self.ts_event_utc_ns = max(self.ts_event_utc_ns, self.housekeeping.time.now_ns())
         return self.ts_event_utc_ns
+
+    def elapsed_s(self) -> float:
+        """How long the daemon has run [s], whatever becomes of the wall clock."""
+        return self.housekeeping.time.elapsed_s()
 
     def _know_past(self, ts_utc_ns: int) -> None:
         """Something happened then; a clock that is behind it is wrong, and its guards hear of that."""

@@ -337,11 +337,15 @@ class OrderLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderMissed:
-    """A complete look at the broker's did not show an order; `final` when that is proof of an unknown one's absence."""
+    """A complete look at the broker's did not show an order; `final` when that is proof of an unknown one's absence.
+
+    `early` when the broker's quiet window since it was sent may not have passed, by a clock that nobody sets.
+    """
 
     client_order_id: str
     final: bool
     ts_event_utc_ns: int
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,14 +51,25 @@ def _agrees(book: Book, client_order_id: str, positions: Mapping[str, int]) -> b
     return order is not None and positions.get(order.intent.market, 0) == book.lots(order.intent.market)
 
 
-def lookup_events(book: Book, lookups: Mapping[str, Lookup], now_utc_ns: int) -> list[Event]:
-    """What looking for unresolved orders by client order id found out; an incomplete look says nothing."""
+def lookup_events(
+    book: Book, lookups: Mapping[str, Lookup], now_utc_ns: int, early: Collection[str] = ()
+) -> list[Event]:
+    """What looking for unresolved orders by client order id found out; an incomplete look says nothing.
+
+    `early` are those that may have been sent so short a time ago that they are still on their way.
+    """
     events: list[Event] = []
     for client_order_id, lookup in lookups.items():
         if isinstance(lookup, Found):
             events.extend(order_events(book, [lookup.order], now_utc_ns))
         elif isinstance(lookup, NotListed):
-            events.append(OrderMissed(client_order_id=client_order_id, final=lookup.final, ts_event_utc_ns=now_utc_ns))
+            missed = OrderMissed(
+                client_order_id=client_order_id,
+                final=lookup.final,
+                ts_event_utc_ns=now_utc_ns,
+                early=client_order_id in early,
+            )
+            events.append(missed)
     return events
 
 

@@ -63,7 +63,8 @@ class Observer(Protocol):
 class Shell:
     """One account at one broker: the book, the way into the engine, and the way out of it.
 
-    `now` gives event time [ns]; `stopped` tells whether a person stopped all submits.
+    `now` gives event time [ns]; `stopped` tells whether a person stopped all submits. `elapsed_s` tells how long this
+    life of the process has lasted [s], by a clock that nobody sets; None where event time is all the time there is.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Shell:
         broker: Broker,
         now: Callable[[], int],
         stopped: Callable[[], bool] = lambda: False,
+        elapsed_s: Callable[[], float] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.book = book
@@ -84,6 +86,8 @@ class Shell:
         self.now = now
         self.stopped = stopped
         self.observers = tuple(observers)
+        self._elapsed_s = elapsed_s
+        self._sent_s: dict[str, float] = {}
         self._account = ""
         self._marker = ""
 
@@ -151,7 +155,8 @@ class Shell:
         lookups: dict[str, Lookup] = {cid: await self._find(cid) for cid in unresolved}
         positions = await self._hear(self.broker.positions()) if lookups else {}
         await self._take_fills()
-        await self.feed(*lookup_events(self.book, believable(self.book, lookups, positions), self.now()))
+        seen = believable(self.book, lookups, positions)
+        await self.feed(*lookup_events(self.book, seen, self.now(), self._recent()))
         await self._ask_live()
         open_orders = await self._hear(self.broker.open_orders())
         await self.feed(*order_events(self.book, open_orders, self.now()))
@@ -247,9 +252,20 @@ class Shell:
         if live:
             told = await self._hear(self.broker.orders(live))
             await self.feed(*order_events(self.book, told, self.now()))
-            unlisted = live.keys() - {order.client_order_id for order in told}
+            unlisted = live.keys() - {order.client_order_id for order in told} - self._recent()
             quiet_s = self.rules.capabilities.quiet_window_s
             await self.feed(*unlisted_events(self.book, unlisted, self.now(), quiet_s))
+
+    def _recent(self) -> set[str]:
+        """The orders whose quiet window may not have passed; one of an earlier life may have left at its very end.
+
+        Event time alone cannot tell: it leaps, where a clock that was behind is found out.
+        """
+        if self._elapsed_s is None:
+            return set()
+        sent_s, latest_s = self._sent_s, self._elapsed_s() - self.rules.capabilities.quiet_window_s
+        self._sent_s = {cid: at for cid, at in sent_s.items() if cid in self.book.orders}
+        return {cid for cid in self.book.orders if self._sent_s.get(cid, 0.0) > latest_s}
 
     async def _carry_out(self, sending: Send | Ask) -> list[Event]:
         intent = sending.intent
@@ -275,6 +291,8 @@ class Shell:
 
     async def _call(self, sending: Send | Ask) -> Placed:
         """One attempt, under one deadline. Whatever goes wrong in it, the order may have arrived."""
+        if self._elapsed_s is not None:
+            self._sent_s.update(dict.fromkeys(_ids(sending), self._elapsed_s()))
         try:
             async with asyncio.timeout(self.rules.capabilities.place_timeout_s):
                 placed = await self._request(sending)
@@ -293,6 +311,12 @@ class Shell:
         return await self.broker.replace(intent.subject, intent.price_ticks)
 
 
+def _ids(sending: Send | Ask) -> tuple[str, ...]:
+    """The client ids of all orders that go out in one request."""
+    bracket = sending.bracket if isinstance(sending, Send) else ()
+    return (sending.intent.client_order_id, *(c.client_order_id for c in bracket))
+
+
 def _placed(sending: Send | Ask, placed: Placed, now_utc_ns: int) -> list[Event]:
     """The broker's answer, or the lack of one, as events."""
     intent = sending.intent
@@ -301,12 +325,11 @@ def _placed(sending: Send | Ask, placed: Placed, now_utc_ns: int) -> list[Event]
         return [OrderRejected(client_order_id=cid, code=placed.code, text=placed.text, ts_event_utc_ns=now_utc_ns)]
     if isinstance(placed, Lost):
         return [OrderLost(client_order_id=cid, text=placed.text, ts_event_utc_ns=now_utc_ns)]
-    bracket = sending.bracket if isinstance(sending, Send) else ()
     events: list[Event] = [
         OrderAccepted(
             client_order_id=one, broker_order_id=placed.broker_order_ids.get(one, ""), ts_event_utc_ns=now_utc_ns
         )
-        for one in (cid, *(c.client_order_id for c in bracket))
+        for one in _ids(sending)
     ]
     if intent.kind is OrderKind.REPLACE:
         events.append(

@@ -91,6 +91,7 @@ class Stand:
         wrap_store: Callable[[Ledger], Store] = lambda ledger: ledger,
         observers: Sequence[Observer] = (),
         stopped: Callable[[], bool] = lambda: False,
+        elapsed_s: Callable[[], float] | None = None,
     ) -> None:
         self.url = f"sqlite:///{folder}/gamma.db"
         self.paper_path = folder / "gamma.paper.db"
@@ -100,7 +101,7 @@ class Stand:
         self.wrap_broker, self.wrap_store = wrap_broker, wrap_store
         self.heard = Heard()
         self.observers = (self.heard, *observers)
-        self.stopped = stopped
+        self.stopped, self.elapsed_s = stopped, elapsed_s
         self.now = T0
         self.open()
 
@@ -126,6 +127,7 @@ class Stand:
             broker=self.wrap_broker(self.paper),
             now=lambda: self.now,
             stopped=self.stopped,
+            elapsed_s=self.elapsed_s,
             observers=self.observers,
         )
         self.scripts = {name: Script(strategy=name) for name in self.rules.strategies}

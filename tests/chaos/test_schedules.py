@@ -52,6 +52,24 @@ FOUND = {
         share=0.1,
         minutes=1,
     ),
+    "its time leapt at a bar, and an order on its way seemed old enough to be absent": Plan(
+        seed=2_016_895,
+        quirks="open_only",
+        faults=frozenset(
+            {
+                Fault.ALERTS,
+                Fault.BUSY,
+                Fault.CLOCK,
+                Fault.CRASH,
+                Fault.ERROR_AFTER,
+                Fault.ERROR_BEFORE,
+                Fault.LATE,
+                Fault.REFUSED,
+            }
+        ),
+        deaths=(67, 25, 30),
+        minutes=2,
+    ),
 }
 
 

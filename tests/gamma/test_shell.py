@@ -27,12 +27,15 @@ from gamma.events import (
     Recorded,
 )
 from gamma.ledger import Ledger
-from gamma.ports import Accepted, FillPage, NotListed
+from gamma.ports import Accepted, FillPage, Lost, NotListed
 from tests.brokers.desk import approve
 from tests.engine_case import MINUTE, PRICE, bar_of
 from tests.stand import Stand
 
 Make = Callable[..., Stand]
+
+# How a broker across a network proves absence.
+REMOTE = {"absence_listings": 3, "absence_spacing_s": 20.0, "quiet_window_s": 120.0}
 
 
 @dataclass
@@ -215,6 +218,53 @@ def test_a_request_that_never_arrived_is_proved_absent_and_trading_goes_on(make_
     stand.bar()
     assert stand.lots == 2
     assert lost not in stand.at_broker()
+
+
+async def not_listed(*_: Any) -> Any:
+    return NotListed(final=False)
+
+
+async def lose(*_: Any) -> Any:
+    return Lost(text="no answer")
+
+
+def look(stand: Stand, elapsed_s: list[float], until_s: float) -> OrderState:
+    """Three looks, far enough apart by event time, while the process itself has lived no longer than this."""
+    elapsed_s[0] = until_s
+    for _ in range(3):
+        stand.now += MINUTE
+        stand.reconcile()
+    return stand.order().state
+
+
+def test_a_leap_of_event_time_proves_no_order_absent(make_stand: Make) -> None:
+    elapsed_s = [0.0]
+    stand = make_stand(elapsed_s=lambda: elapsed_s[0], capabilities=REMOTE)
+    stand.boot()
+    stand.bar()
+    stand.shell.broker = Faulty(Faulty(stand.shell.broker, "find", not_listed), "place", lose)  # type: ignore[arg-type]
+    elapsed_s[0] = 50.0
+    stand.signal()
+    stop = f"{stand.order().intent.client_order_id}s"
+    assert look(stand, elapsed_s, 169.0) is OrderState.UNKNOWN
+    assert stand.book.orders[stop].state is OrderState.UNKNOWN
+    assert look(stand, elapsed_s, 170.0) is OrderState.ABSENT
+    assert stand.book.orders[stop].state is OrderState.ABSENT
+
+
+def test_an_order_of_an_earlier_life_may_have_left_at_its_very_end(make_stand: Make) -> None:
+    elapsed_s = [1000.0]
+    stand = make_stand(elapsed_s=lambda: elapsed_s[0], capabilities=REMOTE)
+    stand.boot()
+    stand.bar()
+    stand.shell.broker = Faulty(stand.shell.broker, "place", lose)  # type: ignore[arg-type]
+    stand.signal()
+    stand.wrap_broker = lambda broker: Faulty(broker, "find", not_listed)
+    stand.now += 5 * MINUTE
+    elapsed_s[0] = 1.0
+    stand.restart()
+    assert look(stand, elapsed_s, 119.0) is OrderState.UNKNOWN
+    assert look(stand, elapsed_s, 120.0) is OrderState.ABSENT
 
 
 def test_nothing_new_goes_out_in_a_market_while_an_order_is_unknown(make_stand: Make) -> None:
