@@ -19,6 +19,7 @@ from gamma.chaos.broker.exchange import Exchange
 from gamma.chaos.broker.quirks import SETS
 from gamma.chaos.broker.terms import capabilities, contracts_of
 from gamma.chaos.simulation import judge, setting
+from gamma.chaos.simulation.eyes import seats
 from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.gate import Gate
 from gamma.chaos.simulation.inspector import Inspector
@@ -28,10 +29,9 @@ from gamma.chaos.simulation.person import Person
 from gamma.chaos.simulation.rivalry import Rivalry
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
 from gamma.chaos.simulation.told import Teller
-from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Eyes, Strange, WorldFeed, move_at
+from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Strange, WorldFeed, move_at
 from gamma.clock import NS
 from gamma.daemon import Daemon
-from gamma.desk import Seat
 from gamma.errors import Corrupt, GammaError, InvariantBroken, LedgerFailed, LedgerInUse, Transient
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
@@ -211,18 +211,6 @@ class Schedule:
         )
 
     def _assembly(self, broker: Any) -> Assembly:
-        seats: dict[str, tuple[Seat, ...]] = dict.fromkeys(self.symbols, ())
-        for name, strategy in self.rules.strategies.items():
-            symbol = strategy.market.symbol
-            eyes = Eyes(
-                seed=self.plan.seed,
-                strategy=name,
-                market=strategy.market,
-                quiet_utc_ns=self.tail_utc_ns,
-                stops=self.capabilities.bracket and name in ("swing", "index"),
-                limits=name in ("index", "credit"),
-            )
-            seats[symbol] += (Seat(strategy=name, source=eyes),)
         return Assembly(
             config=self.config,
             setup=self.setup,
@@ -234,7 +222,7 @@ class Schedule:
                 lambda: self.time.now,
                 MISSING_SHARE if Fault.FEED in self.plan.faults else 0.0,
             ),
-            seats=seats,
+            seats=seats(self.rules, self.plan.seed, self.tail_utc_ns),
             streams=(),
             hours=Hours(),
             start_utc_ns=0,

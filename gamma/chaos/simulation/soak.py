@@ -26,6 +26,7 @@ from gamma.chaos.broker.quirks import SETS, Quirks
 from gamma.chaos.broker.terms import capabilities, contracts_of
 from gamma.chaos.simulation import judge, setting
 from gamma.chaos.simulation.days import DAY_S, Day, Timetable, timetable
+from gamma.chaos.simulation.eyes import seats
 from gamma.chaos.simulation.faults import NETWORK, Plan
 from gamma.chaos.simulation.gate import Gate
 from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
@@ -35,10 +36,8 @@ from gamma.chaos.simulation.outside import Outside, Process
 from gamma.chaos.simulation.person import Person
 from gamma.chaos.simulation.tap import OnDisk, Tap
 from gamma.chaos.simulation.trials import in_a_folder
-from gamma.chaos.simulation.world import Eyes
 from gamma.clock import NS
 from gamma.daemon import Daemon
-from gamma.desk import Seat
 from gamma.errors import GammaError, InvariantBroken, Transient
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
@@ -175,25 +174,13 @@ class Soak:
         ledger.close()
 
     def _assembly(self, broker: Any) -> Assembly:
-        seats: dict[str, tuple[Seat, ...]] = dict.fromkeys(self.symbols, ())
-        for name, strategy in self.rules.strategies.items():
-            eyes = Eyes(
-                seed=self.plan.seed,
-                strategy=name,
-                market=strategy.market,
-                quiet_utc_ns=self.days[-1].ts_rest_utc_ns,
-                stops=self.capabilities.bracket and name in ("swing", "index"),
-                limits=name in ("index", "credit"),
-                still=STILL,
-            )
-            seats[strategy.market.symbol] += (Seat(strategy=name, source=eyes),)
         return Assembly(
             config=self.config,
             setup=self.setup,
             rules=self.rules,
             broker=broker,
             feed=self.outside.feed(self.timetable),
-            seats=seats,
+            seats=seats(self.rules, self.plan.seed, self.days[-1].ts_rest_utc_ns, STILL),
             streams=(),
             hours=Hours(),
             start_utc_ns=0,

@@ -1,4 +1,4 @@
-"""The world of a schedule: markets that move by themselves, the bars that are made of it, and eyes that see signals.
+"""The world of a schedule: markets that move by themselves, the bars that are made of it, and sizers that go mad.
 
 All of it is a function of the seed, so that a daemon that starts again sees the world that it left.
 """
@@ -17,8 +17,7 @@ from zlib import crc32
 
 from gamma.bars import Bar
 from gamma.clock import NS
-from gamma.events import Leg, SignalMade
-from gamma.markets import Kind, Market, market
+from gamma.markets import Market, market
 from gamma.reasons import Fact
 from gamma.views import Num, View
 
@@ -31,9 +30,9 @@ _NONSENSE: Final = (math.nan, math.inf, -1.0)
 # As many moves are made at a time; a bar lies within one such stretch.
 STRETCH: Final = 240
 # First price and largest step of a move [ticks]; a price stays within so many steps of the first.
-_BEGIN: Final[Mapping[str, tuple[int, int]]] = {"MNQ": (80_000, 12), "MES": (24_000, 6), "XSP": (60, 2)}
+_FIRST_TICKS: Final[Mapping[str, int]] = {"MNQ": 80_000, "MES": 24_000, "XSP": 60}
+STEP_TICKS: Final[Mapping[str, int]] = {"MNQ": 12, "MES": 6, "XSP": 2}
 _SPAN_STEPS: Final = 10
-_LEGS: Final = (Leg(symbol="XSP P 580", ratio=-1), Leg(symbol="XSP P 575", ratio=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def bar_at(seed: int, symbol: str, pace: Pace, ts_close_utc_ns: int) -> Bar:
 @lru_cache(maxsize=24)
 def _stretch(seed: int, symbol: str, move_s: int, number: int) -> tuple[Move, ...]:
     """Moves one after the other: a walk from where this stretch begins to where the next one does."""
-    price, step = _BEGIN[symbol]
+    price, step = _FIRST_TICKS[symbol], STEP_TICKS[symbol]
     begin, end = (price + round((_chance(seed, symbol, n) - 0.5) * _SPAN_STEPS * step) for n in (number, number + 1))
     draw = random.Random(f"moves {seed} {symbol} {number}").random
     walked, walk = 0, [0]
@@ -181,54 +180,6 @@ class WorldFeed:
 
     def _is_missing(self, symbol: str, ts_utc_ns: int) -> bool:
         return ts_utc_ns > self.missing_from_utc_ns and _chance(self.seed, "missing", symbol, ts_utc_ns) < self.missing
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Eyes:
-    """A strategy that draws its signals, the same for the same bar, and none on the share `still` of all bars.
-
-    From `quiet_utc_ns` on it wants nothing.
-    """
-
-    seed: int
-    strategy: str
-    market: Market
-    quiet_utc_ns: int
-    stops: bool = True
-    limits: bool = False
-    still: float = 0.4
-    bars_needed: int = 1
-
-    def warm_up(self, bars: Sequence[Bar]) -> None:
-        """Nothing to remember."""
-
-    def on_bar(self, bar: Bar) -> SignalMade | None:
-        """A signal, or none."""
-        ts, symbol = bar.ts_close_utc_ns, self.market.symbol
-        rng = random.Random(f"signal {self.seed} {self.strategy} {ts}")
-        if ts >= self.quiet_utc_ns or rng.random() < self.still:
-            return None
-        step = _BEGIN[symbol][1]
-        spread = self.market.kind is Kind.OPTION_SPREAD
-        side = -1 if spread else rng.choice((-1, 1))
-        close = self.market.ticks(bar.close_points)
-        stop, target = rng.randint(2 * step, 5 * step), rng.randint(2 * step, 6 * step)
-        return SignalMade(
-            strategy=self.strategy,
-            market=symbol,
-            signal_id=f"{self.strategy}@{ts}",
-            slot_utc_ns=ts,
-            side=side,
-            stop_ticks=stop if self.stops else 0,
-            target_ticks=target if self.stops and rng.random() < 0.7 else 0,
-            ts_event_utc_ns=ts,
-            price_ticks=max(1, close - side * rng.randint(-2, 3)) if self.limits else 0,
-            credit_ticks=close if spread else 0,
-            width_ticks=100 if spread else 0,
-            risk_microusd_per_lot=max(1, 100 - close) * self.market.tick_value_microusd if spread else 0,
-            legs=_LEGS if spread else (),
-        )
 
 
 @final
