@@ -226,7 +226,7 @@ class Trained:
 
     sha256: str
     kind: str
-    market: str
+    markets: Sequence[str]
     created: str
     steps: int
     paper_only: bool

@@ -55,10 +55,20 @@ def _of(pattern: str, said: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _distinct(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(symbols)) < len(symbols):
+        raise ValueError("names a market twice")
+    return symbols
+
+
+Symbol = Annotated[str, Field(max_length=32), AfterValidator(_known_market)]
 Text = Annotated[str, _of(r"[ -~]{1,200}", "1 to 200 characters of plain ASCII")]
 Names = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
 Sha256 = Annotated[str, _of(r"[0-9a-f]{64}", "64 digits 0-9 a-f")]
-Commit = Annotated[str, _of(r"[0-9a-f]{7,64}(-dirty)?|unknown", "a commit's digits, with -dirty or not, or unknown")]
+Commit = Annotated[
+    str,
+    _of(r"[0-9a-f]{7,64}(-dirty)?|v[0-9][0-9a-z.+]{0,40}|unknown", "a commit's digits, v and a version, or unknown"),
+]
 Utc = Annotated[AwareDatetime, AfterValidator(_utc)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Width = Annotated[int, Field(ge=1, le=4_096)]
@@ -83,13 +93,17 @@ class Bars(BaseModel, frozen=True, extra="forbid"):
 
 @final
 class Training(BaseModel, frozen=True, extra="forbid"):
-    """How the weights came to be; `steps` counts decisions in all environments together."""
+    """How the weights came to be; `steps` counts decisions in all environments together.
+
+    `began_from_sha256` is the checkpoint whose weights it went on from; `bars` then has that one's too.
+    """
 
     bars: Annotated[tuple[Bars, ...], Field(min_length=1, max_length=100)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     steps: Annotated[int, Field(ge=0, lt=2**63)]
     code_commit: Commit
     config_sha256: Sha256
+    began_from_sha256: Sha256 | None = None
 
 
 @final
@@ -133,11 +147,11 @@ class Seen(BaseModel, frozen=True, extra="forbid"):
 
 @final
 class Card(BaseModel, frozen=True, extra="forbid"):
-    """What a checkpoint is; without an evaluation out of sample it trades on paper only."""
+    """What a checkpoint is and for which markets; without an evaluation out of sample it trades on paper only."""
 
     format: Literal[1]
     notice: Annotated[str, AfterValidator(_notice)]
-    market: Annotated[str, Field(max_length=32), AfterValidator(_known_market)]
+    markets: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=32), AfterValidator(_distinct)]
     kind: Literal["futures"]
     phase: Literal[1, 2]
     actions: Names

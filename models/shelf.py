@@ -28,7 +28,7 @@ class Shelf:
         return Trained(
             sha256=checkpoint.sha256,
             kind=f"{card.kind} phase {card.phase}",
-            market=card.market,
+            markets=card.markets,
             created=card.created_utc.date().isoformat(),
             steps=card.training.steps,
             paper_only=card.paper_only,

@@ -45,7 +45,7 @@ def list_models(
     if not rows:
         console().print("no checkpoints yet")
         return
-    titles = ("name", "market", "kind", "?made", "?>steps", "standing", "hash begins, or why it is refused")
+    titles = ("name", "markets", "kind", "?made", "?>steps", "standing", "hash begins, or why it is refused")
     console().print(table(titles, [_cells(row) for row in rows], console().width))
 
 
@@ -115,16 +115,16 @@ def _named(name: str, path: Path) -> "tuple[Checkpoints, Path]":
     return known[name]
 
 
-def _row(shelf: "Checkpoints", folder: Path) -> dict[str, object]:
-    row: dict[str, object] = {"name": folder.absolute().name, "folder": str(folder)}
+def _row(shelf: "Checkpoints", folder: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": folder.absolute().name, "folder": str(folder)}
     try:
         told = shelf.told(folder)
     except ConfigInvalid as error:
-        unknown = dict.fromkeys(("market", "kind", "created", "steps", "paper_only", "sha256"))
+        unknown = dict.fromkeys(("markets", "kind", "created", "steps", "paper_only", "sha256"))
         return row | {"ready": False} | unknown | {"error": str(error)}
     return row | {
         "ready": True,
-        "market": told.market,
+        "markets": list(told.markets),
         "kind": told.kind,
         "created": told.created,
         "steps": told.steps,
@@ -134,11 +134,11 @@ def _row(shelf: "Checkpoints", folder: Path) -> dict[str, object]:
     }
 
 
-def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     if not row["ready"]:
         return (str(row["name"]), "-", "-", "-", "-", "refused", str(row["error"]))
     standing = PAPER if row["paper_only"] else "evaluated"
-    told = (str(row[key]) for key in ("name", "market", "kind", "created"))
+    told = (row["name"], ", ".join(row["markets"]), row["kind"], row["created"])
     return (*told, f"{row['steps']:,}", standing, str(row["sha256"])[:12])
 
 

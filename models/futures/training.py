@@ -184,7 +184,7 @@ def _card(order: TrainingOrder, steps: int) -> cards.Card:
     return cards.Card(
         format=1,
         notice=cards.NOTICE,
-        market=order.market,
+        markets=(order.market,),
         kind="futures",
         phase=1 if order.phase == 1 else 2,
         actions=cards.names(order.phase),

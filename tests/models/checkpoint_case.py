@@ -42,7 +42,7 @@ def card(*, phase: int = 2, window_bars: int = 3, seed: int = 7, **differs: Any)
     told: dict[str, Any] = {
         "format": 1,
         "notice": NOTICE,
-        "market": "MNQ",
+        "markets": ("MNQ",),
         "kind": "futures",
         "phase": phase,
         "actions": cards.names(phase),

@@ -44,7 +44,7 @@ def test_bars_become_a_checkpoint_that_trades_on_paper_only(folder: Path) -> Non
     said = told(*given, "--steps", str(2 * UPDATE), "--seed", "7", "--out", "models/mnq")
     assert "paper only" in said
     made = checkpoints.load(folder / "models/mnq", pinned_sha256=None, schema_hash=schema_hash(2, 1))
-    assert (made.card.market, made.card.training.steps, made.card.training.seed) == ("MNQ", 2 * UPDATE, 7)
+    assert (made.card.markets, made.card.training.steps, made.card.training.seed) == (("MNQ",), 2 * UPDATE, 7)
     assert [bars.name for bars in made.card.training.bars] == ["a.parquet", "b.parquet"]
     assert made.card.paper_only
     lines = [json.loads(line) for line in (folder / "models/mnq.jsonl").read_text().splitlines()]
