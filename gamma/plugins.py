@@ -25,6 +25,7 @@ BROKERS: Final = "gamma.brokers"
 FEEDS: Final = "gamma.feeds"
 POLICIES: Final = "gamma.policies"
 TRAINERS: Final = "gamma.trainers"
+BENCHMARKS: Final = "gamma.benchmarks"
 CHECKPOINTS: Final = "gamma.checkpoints"
 
 

@@ -290,6 +290,25 @@ class Trainer(Protocol):
     def train(self, order: TrainingOrder) -> Iterator[TrainingTold]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SpeedFigure:
+    """How fast something is [steps a second], and what stands beside it."""
+
+    what: str
+    steps_per_s: int
+    beside: str = ""
+
+
+@runtime_checkable
+class Benchmark(Protocol):
+    """Times what a plugin does; each figure is the median of so many rounds, of those whose names begin with `only`.
+
+    Raises: InputInvalid when there are none.
+    """
+
+    def figures(self, rounds: int, only: str) -> Sequence[SpeedFigure]: ...
+
+
 @runtime_checkable
 class SignalStream(Protocol):
     """Signals that come from outside, at any time (the webhook)."""

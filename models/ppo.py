@@ -135,11 +135,13 @@ def network(key: Array, width: int, actions: int, hidden: tuple[int, ...]) -> di
     return weights
 
 
-def forward(weights: dict[str, Array], seen: Array) -> tuple[Array, Array]:
+def forward(
+    weights: dict[str, Array], seen: Array, activation: Callable[[Array], Array] = jax.nn.relu
+) -> tuple[Array, Array]:
     """Logits [..., A] and value [...] of what is seen, scaled, [..., O]."""
     hidden, n = seen, 0
     while f"trunk{n}.w" in weights:
-        hidden = jax.nn.relu(hidden @ weights[f"trunk{n}.w"] + weights[f"trunk{n}.b"])
+        hidden = activation(hidden @ weights[f"trunk{n}.w"] + weights[f"trunk{n}.b"])
         n += 1
     logits = hidden @ weights["policy.w"] + weights["policy.b"]
     return logits, (hidden @ weights["value.w"] + weights["value.b"])[..., 0]

@@ -6,6 +6,7 @@ import typer
 
 from gamma.cli import (
     account,
+    bench,
     brokers,
     chaos,
     config,
@@ -55,6 +56,7 @@ doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
 app.add_typer(train.app, name="train")
+app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")
 app.add_typer(database.app, name="db")

@@ -1,0 +1,9 @@
+"""Steps a second of the environment and of training; the same as `gamma bench train`.
+
+.venv/bin/python benchmarks/training.py
+"""
+
+from gamma.cli import app
+
+if __name__ == "__main__":
+    app(["bench", "train"])
