@@ -4,9 +4,10 @@
 
 Pure functions over records of arrays; shapes: B environments of one market. A decision falls on a bar's close, as
 live: an entry fills at the next bar's open, at which its stop and target begin to work; inside a bar the stop counts
-before the target. Money is whole cents and prices are whole ticks, so that N lots make N times what one lot makes,
-exactly. The lots come from the configured sizer chain, called with a view as the daemon calls it; there is no other
-source of a size, and no default.
+before the target. A trail moves at each close, before the next decision; where the price is past the stop by then,
+the position leaves at the next open, as the daemon's does. Money is whole cents and prices are whole ticks, so that
+N lots make N times what one lot makes, exactly. The lots come from the configured sizer chain, called with a view as
+the daemon calls it; there is no other source of a size, and no default.
 """
 
 from typing import NamedTuple
@@ -17,9 +18,10 @@ from jax import Array
 from models.futures.fills import Costs, Exit, Filled, entry_ticks, through_bar
 from models.futures.records import CENTS, NO_FLOOR, Course, Seen, State, Terms
 from models.futures.schema import Action
-from models.futures.sight import legal
+from models.futures.sight import leaving, legal
 from models.futures.sizes import sized
-from models.futures.tape import CLOSE, MUST_LEAVE
+from models.futures.stance import ceil_ticks
+from models.futures.tape import CLOSE
 from models.noise import chance
 
 
@@ -48,12 +50,12 @@ def step(course: Course, state: State, action: Array) -> tuple[State, Seen]:
     """
     allowed = jnp.take_along_axis(legal(course, state), action[:, None], axis=1)[:, 0]
     act = jnp.where(allowed, action, Action.HOLD)
-    leave = (course.world.flags[state.at] & MUST_LEAVE) != 0
-    opened = _open(course, _manage(course, state, act), act)
+    managed = _manage(course, state, act)
+    opened = _open(course, managed, act)
     row = course.world.ticks[state.at + 1]
-    filled = through_bar(opened, row, leave & (state.lots > 0), _costs(course.terms))
+    filled = through_bar(opened, row, leaving(course, managed), _costs(course.terms))
     booked = _book(course, state, opened, filled)
-    after = _after(state, opened, filled, booked)
+    after = _after(course, state, opened, filled, booked)
     seen = _seen(course, state, opened, filled, booked)
     seen = seen._replace(reward=seen.reward + _bonus(course, state, opened, act))
     fresh = _begin(course, state.salt, state.episode + 1)
@@ -92,15 +94,24 @@ def _begin(course: Course, salt: Array, episode: Array) -> State:
 
 
 def _manage(course: Course, state: State, act: Array) -> State:
-    """Break-even and the trail: where the stop belongs from the next bar on; it only ever tightens."""
-    atr_ticks = course.world.atr_points[state.at] * course.terms.market.ticks_per_point
-    break_even = act == Action.SL_TO_BE
-    trailing = jnp.where(act == Action.TRAIL_ON, 1, jnp.where(act == Action.TRAIL_OFF, 0, state.trailing))
+    """Break-even and the trail, by the action: where the stop belongs from now on; it only ever tightens.
+
+    A trail that is switched off has moved at this bar's close already.
+    """
+    break_even, starts = act == Action.SL_TO_BE, act == Action.TRAIL_ON
     stop = jnp.where(break_even, _tighter(state.side, state.stop_ticks, state.entry_ticks), state.stop_ticks)
-    behind = state.best_ticks - state.side * jnp.rint(course.terms.trail_atr * atr_ticks).astype(jnp.int32)
-    stop = jnp.where((trailing > 0) & (state.lots > 0), _tighter(state.side, stop, behind), stop)
-    at_break_even = jnp.where(break_even, 1, state.at_break_even)
-    return state._replace(stop_ticks=stop, trailing=trailing, at_break_even=at_break_even)
+    return state._replace(
+        stop_ticks=jnp.where(starts, _trailed(course, state), stop),
+        trailing=jnp.where(starts, 1, jnp.where(act == Action.TRAIL_OFF, 0, state.trailing)),
+        at_break_even=jnp.where(break_even, 1, state.at_break_even),
+    )
+
+
+def _trailed(course: Course, state: State) -> Array:
+    """The stop behind the best price, by the true range of the last closed bar [ticks]."""
+    atr_ticks = course.world.atr_points[state.at] * course.terms.market.ticks_per_point
+    behind = state.best_ticks - state.side * ceil_ticks(course.terms.trail_atr * atr_ticks).astype(jnp.int32)
+    return _tighter(state.side, state.stop_ticks, behind)
 
 
 def _tighter(side: Array, stop: Array, candidate: Array) -> Array:
@@ -119,6 +130,7 @@ def _open(course: Course, state: State, act: Array) -> State:
     atr_ticks = world.atr_points[state.at] * terms.market.ticks_per_point
     offset = jnp.rint((2 * chance(state.salt, state.episode, 3) - 1) * atr_ticks).astype(jnp.int32)
     entry = jnp.where(forced, close + offset, entry_ticks(world.ticks[state.at + 1], side, _costs(terms)))
+    stop = close - side * size.stop_ticks
     zero = jnp.zeros_like(side)
 
     def taken(new: Array, old: Array) -> Array:
@@ -128,10 +140,10 @@ def _open(course: Course, state: State, act: Array) -> State:
         side=taken(side, state.side),
         lots=taken(size.lots, state.lots),
         entry_ticks=taken(entry, state.entry_ticks),
-        stop_ticks=taken(close - side * size.stop_ticks, state.stop_ticks),
+        stop_ticks=taken(stop, state.stop_ticks),
         target_ticks=taken(close + side * size.target_ticks, state.target_ticks),
         best_ticks=taken(entry, state.best_ticks),
-        risk_ticks=taken(size.stop_ticks, state.risk_ticks),
+        risk_ticks=taken(jnp.abs(entry - stop), state.risk_ticks),
         held=taken(zero, state.held),
         at_break_even=taken(zero, state.at_break_even),
         trailing=taken(zero, state.trailing),
@@ -169,14 +181,14 @@ def _book(course: Course, before: State, opened: State, filled: Filled) -> _Book
     )
 
 
-def _after(before: State, opened: State, filled: Filled, booked: _Booked) -> State:
+def _after(course: Course, before: State, opened: State, filled: Filled, booked: _Booked) -> State:
     ended = filled.exit > Exit.NONE
     side, at = opened.side, before.at + 1
 
     def kept(value: Array) -> Array:
         return jnp.where(ended, 0, value)
 
-    return opened._replace(
+    after = opened._replace(
         at=at,
         side=kept(side),
         lots=kept(opened.lots),
@@ -189,6 +201,8 @@ def _after(before: State, opened: State, filled: Filled, booked: _Booked) -> Sta
         floor_cents=booked.floor,
         over=(booked.breached | (at >= before.until)).astype(jnp.int32),
     )
+    trails = (after.trailing > 0) & (after.lots > 0)
+    return after._replace(stop_ticks=jnp.where(trails, _trailed(course, after), after.stop_ticks))
 
 
 def _seen(course: Course, before: State, opened: State, filled: Filled, booked: _Booked) -> Seen:

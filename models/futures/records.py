@@ -13,9 +13,9 @@ from jax import Array
 from gamma.markets import Market
 from gamma.sizing import Sizer
 from models.futures.schema import actions
+from models.futures.stance import CENTS as CENTS  # noqa: PLC0414 - money is in them
 from models.futures.tape import MAY_START, Tape
 
-CENTS: Final = 100
 NO_FLOOR: Final = -(2**30)
 
 
@@ -116,8 +116,8 @@ class Course:
 class State(NamedTuple):
     """B environments. Shapes: all [B]; ticks, lots, cents and flags are int32.
 
-    `at` is the last closed bar. `best_ticks` is the most favourable price since the entry, `risk_ticks` the first
-    stop's distance. `reference_cents` is the highest equity that the floor has seen. `over` marks
+    `at` is the last closed bar. `best_ticks` is the most favourable price since the entry, `risk_ticks` how far
+    from it the first stop lay. `reference_cents` is the highest equity that the floor has seen. `over` marks
     an episode's last state.
     """
 

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jax import Array
 
 import models.pytrees  # noqa: F401  (a view may be traced)
-from gamma.exits import atr_stop_points
 from gamma.sizing import chain_lots
 from gamma.views import AccountView, MarketView, PositionView, SignalView, View
 from models.futures.records import CENTS, NO_FLOOR, Course, State
-from models.futures.tape import CLOSE, TOLERANCE_TICKS
+from models.futures.stance import bracket_ticks
+from models.futures.tape import CLOSE
 
 
 class Sized(NamedTuple):
@@ -24,36 +24,35 @@ class Sized(NamedTuple):
 def sized(course: Course, state: State, side: Array) -> Sized:
     """Size an entry on this side. Shapes: `side` [B]."""
     terms = course.terms
-    view, stop_ticks = view_of(course, state, side)
+    view, (stop_ticks, target_ticks) = view_of(course, state, side)
     lots = jnp.minimum(chain_lots(terms.sizers, view), course.lesson.lots_max)
     return Sized(
         lots=jnp.where(side != 0, lots, 0).astype(jnp.int32),
-        stop_ticks=stop_ticks,
-        target_ticks=jnp.ceil(terms.target_r * stop_ticks - TOLERANCE_TICKS).astype(jnp.int32),
+        stop_ticks=stop_ticks.astype(jnp.int32),
+        target_ticks=target_ticks.astype(jnp.int32),
     )
 
 
-def view_of(course: Course, state: State, side: Array) -> tuple[View, Array]:
-    """What a decision sees at the last closed bar while nothing is held, and the stop's distance [ticks].
+def view_of(course: Course, state: State, side: Array) -> tuple[View, tuple[Array, Array]]:
+    """What a decision sees at the last closed bar while nothing is held, and how far stop and target lie [ticks].
 
     Shapes: every number of the view [B], or a scalar.
     """
     terms, world = course.terms, course.world
     market = terms.market
     atr = world.atr_points[state.at]
-    close = world.ticks[state.at, CLOSE].astype(jnp.float32) / market.ticks_per_point
-    balance = state.balance_cents.astype(jnp.float32) / CENTS
-    floor = state.floor_cents.astype(jnp.float32) / CENTS
+    close = world.ticks[state.at, CLOSE] / market.ticks_per_point
+    balance = state.balance_cents / CENTS
+    floor = state.floor_cents / CENTS
     multiplier = market.multiplier_usd_per_point
-    stop = atr_stop_points(atr, multiplier, sl_atr_mult=terms.stop_atr, max_loss_usd=terms.loss_max_usd)
-    stop_ticks = jnp.maximum(1, jnp.ceil(stop * market.ticks_per_point - 1e-4)).astype(jnp.int32)
+    stop_ticks, target_ticks = bracket_ticks(terms, market, atr)
     cost = market.cost_usd_per_lot()
     view = View(
         account=AccountView(
             balance_usd=balance,
             equity_usd=balance,
             starting_capital_usd=terms.balance_usd,
-            peak_equity_usd=state.reference_cents.astype(jnp.float32) / CENTS,
+            peak_equity_usd=state.reference_cents / CENTS,
             floor_usd=jnp.where(state.floor_cents == NO_FLOOR, jnp.nan, floor),
             floor_room_start_usd=terms.floor.drawdown_usd if terms.floor else jnp.nan,
             cash_usd=balance,
@@ -74,9 +73,9 @@ def view_of(course: Course, state: State, side: Array) -> tuple[View, Array]:
         signal=SignalView(
             side=side,
             stop_points=stop_ticks / market.ticks_per_point,
-            target_points=terms.target_r * stop_ticks / market.ticks_per_point,
+            target_points=target_ticks / market.ticks_per_point,
             risk_usd_per_lot=stop_ticks * (multiplier / market.ticks_per_point) + cost,
         ),
         position=PositionView(portfolio_usd=balance),
     )
-    return view, stop_ticks
+    return view, (stop_ticks, target_ticks)

@@ -17,6 +17,7 @@ from gamma.bars import Session
 from gamma.errors import InputInvalid
 from gamma.feeds.series import Series
 from gamma.markets import Market, market
+from models.futures.deadlines import Deadlines, may_enter
 from models.futures.features import BarRow, Bounds, HoursRow, begin, bounds_of, hours, update
 
 TOLERANCE_TICKS: Final = 1e-6
@@ -41,21 +42,12 @@ class Tape:
     bar_s: int
     ts_close_utc_ns: NDArray[np.int64]
     ticks: NDArray[np.int32]
-    atr_points: NDArray[np.float32]
+    atr_points: NDArray[np.float64]
     seen: NDArray[np.float32]
     flags: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.flags)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """When one may trade: entries end `cancel_before_s` before the moment to be flat by, positions `flat_before_s`."""
-
-    cash_only: bool = True
-    cancel_before_s: int = 600
-    flat_before_s: int = 300
 
 
 def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calendar.FlatBy | None = None) -> Tape:
@@ -114,21 +106,21 @@ def _ticks(traded: Market, prices: list[NDArray[np.float64]], closes: NDArray[np
 
 def _flags(closed: NDArray[np.int64], bounds: Bounds, at: HoursRow, deadlines: Deadlines) -> NDArray[np.int32]:
     left_s = (np.asarray(bounds.flat_by) - closed) / 1e9
-    # A last bar before a gap in the file has no next one of its session at whose open it could leave.
+    # No episode begins on a last bar before a gap in the file; whoever trades on cannot know that it is the last.
     alone = np.append(np.asarray(bounds.open)[1:] != np.asarray(bounds.open)[:-1], True)
-    may_enter = (left_s > deadlines.cancel_before_s) & ~alone & ((at.in_cash > 0) | (not deadlines.cash_only))
+    enters = may_enter(left_s, at.in_cash, deadlines)
     must_leave = left_s <= deadlines.flat_before_s
     warm = np.arange(len(closed)) >= WARM_BARS
-    flags = may_enter * MAY_ENTER + must_leave * MUST_LEAVE + (may_enter & warm) * MAY_START
+    flags = enters * MAY_ENTER + must_leave * MUST_LEAVE + (enters & warm & ~alone) * MAY_START
     return np.asarray(flags, dtype=np.int32)
 
 
-def _watched(bars: BarRow, at: HoursRow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _watched(bars: BarRow, at: HoursRow) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """What is seen at each bar [T, F], and the engine's average true range [T]."""
     with jax.enable_x64(True):
         rows = (BarRow(*map(jnp.asarray, bars)), HoursRow(*map(jnp.asarray, at)))
         seen, atr = _scanned(rows)
-        return np.asarray(seen, dtype=np.float32), np.asarray(atr, dtype=np.float32)
+        return np.asarray(seen, dtype=np.float32), np.asarray(atr, dtype=np.float64)
 
 
 @jax.jit

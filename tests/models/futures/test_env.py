@@ -100,12 +100,47 @@ def test_an_episode_of_phase_two_by_hand() -> None:
     assert int(told[1].pnl_cents[0]) == 3 * (-1 * 50 - 2 * 60)
     assert int(states[3].entry_ticks[0]) == 80_003
     assert bool(legal(course, states[4])[0, Action.TRAIL_ON])
-    behind = round(float(course.world.atr_points[LAST_FLAT + 4]) * 4)
+    # The true range is 2.310 points at that close and 2.287 at the next: 10 whole ticks at either.
     stop = int(states[5].stop_ticks[0])
-    assert stop == 79_980 + behind
+    assert stop == 79_980 + 10
     last = [t for t in told if int(t.closed_lots[0])][-1]
     assert int(last.pnl_cents[0]) == 3 * ((80_003 - (stop + 1)) * 50 - 120)
     assert int(states[-1].balance_cents[0]) == 5_000_000 + sum(int(t.pnl_cents[0]) for t in told)
+
+
+def test_a_trail_that_is_switched_off_has_moved_at_that_close_and_moves_no_more() -> None:
+    prices = [
+        (20_000.0, 20_006.0, 19_999.5, 20_005.0),  # in at 80,001 with the stop at 79,988; now 19 ticks up, over 1 R
+        (20_005.0, 20_007.0, 20_004.5, 20_006.0),
+        (20_006.0, 20_008.5, 20_005.5, 20_008.0),
+        (20_008.0, 20_008.0, 20_004.0, 20_005.0),  # back to the stop
+        *flat(2, 20_005.0),
+    ]
+    states, told = play(course_of("MNQ", prices), [BUY, Action.TRAIL_ON, Action.TRAIL_OFF, HOLD])
+    # True ranges of 2.321 and 2.334 points: 10 whole ticks under 80,024, then under 80,028.
+    assert [int(s.stop_ticks[0]) for s in states[1:4]] == [79_988, 80_018, 80_018]
+    assert [int(s.risk_ticks[0]) for s in states[1:4]] == [13, 13, 13]
+    assert int(told[3].pnl_cents[0]) == 3 * ((80_018 - 1 - 80_001) * 50 - 120)
+
+
+@pytest.mark.parametrize(
+    ("row", "after", "out_ticks"),
+    [
+        # On the bar of the action: 10 ticks under 80,032 is above the close.
+        ((20_000.0, 20_008.0, 19_999.5, 20_004.0), (20_005.0, 20_006.0, 20_004.0, 20_005.0), 80_020 - 1),
+        # A bar later: 11 ticks under 80,036 is above the close.
+        ((20_000.0, 20_006.0, 19_999.5, 20_005.0), (20_005.0, 20_009.0, 20_004.0, 20_004.5), 80_024 - 1),
+    ],
+)
+def test_where_the_price_is_past_the_trail_the_position_leaves_at_the_next_open(
+    row: tuple[float, float, float, float], after: tuple[float, float, float, float], out_ticks: int
+) -> None:
+    course = course_of("MNQ", [row, after, (20_006.0, 20_010.0, 20_005.5, 20_009.0), *flat(2, 20_009.0)])
+    states, told = play(course, [BUY, Action.TRAIL_ON, HOLD])
+    out = next(t for t in told if int(t.closed_lots[0]))
+    assert int(out.pnl_cents[0]) == 3 * ((out_ticks - 80_001) * 50 - 120)
+    if out is told[2]:
+        assert np.asarray(legal(course, states[2])).tolist() == [[True, False, False, False, False, False]]
 
 
 @pytest.mark.parametrize(

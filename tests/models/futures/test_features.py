@@ -68,7 +68,7 @@ def test_the_true_range_is_the_engines(series: Series, tape: Tape) -> None:
     for bar in series.bars():
         mark = mark_bar(mark, bar)
         ranges.append(mark.atr_points)
-    assert np.array_equal(np.array(ranges, dtype=np.float32), tape.atr_points)
+    assert np.array_equal(ranges, tape.atr_points)
 
 
 def test_all_that_is_seen_is_a_number_of_a_known_size(tape: Tape) -> None:
