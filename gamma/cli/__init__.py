@@ -6,6 +6,7 @@ import typer
 
 from gamma.cli import (
     account,
+    bars,
     bench,
     brokers,
     chaos,
@@ -61,6 +62,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")
 app.add_typer(database.app, name="db")
 app.add_typer(feed.app, name="feed")
+app.add_typer(bars.app, name="bars")
 app.add_typer(models.app, name="models")
 
 

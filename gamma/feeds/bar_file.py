@@ -72,8 +72,32 @@ def load_bars(path: Path | str, market: str, wanted: Wanted | None = None) -> Lo
         unless `skip_bad` sets bad rows aside; the message names file, line (row in Parquet) and field.
     """
     how, source = wanted or Wanted(), Path(path)
-    ticks_per_point = markets.market(market).ticks_per_point
     columns, bad = _read(source, how)
+    return _judged(market, columns, bad, how)
+
+
+def load_symbols(path: Path | str, market: str, wanted: Wanted | None = None) -> dict[str, Loaded]:
+    """Read the bars of a file apart by the symbol that its rows say; "" where it has no such column.
+
+    Raises: InputInvalid as `load_bars` does.
+    """
+    how, source = wanted or Wanted(), Path(path)
+    columns, bad = _read(source, how)
+    if "symbol" not in columns.raw.columns or not len(columns):
+        return {"": _judged(market, columns, bad, how)}
+    said = columns.raw["symbol"].cast(pl.String).fill_null("").str.strip_chars()
+    first = said[0]
+    return {
+        symbol: _judged(
+            market, columns.take((said == symbol).arg_true().to_numpy()), bad if symbol == first else [], how
+        )
+        for symbol in said.unique(maintain_order=True).to_list()
+    }
+
+
+def _judged(market: str, columns: Columns, bad: list[BadRow], how: Wanted) -> Loaded:
+    source = Path(columns.path)
+    ticks_per_point = markets.market(market).ticks_per_point
     kept, refused = check(columns)
     good = columns.take(kept)
     bar_s = _bar_s(source, good.ts_utc_ns, how.bar_s) if len(good) else 1

@@ -43,7 +43,7 @@ def import_bars(source: Path | str, market: str, out: Path | str, wanted: Wanted
     bad_rows = bars.with_suffix(".bad.csv")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_bars(series, bars)
+        write_bars(series, bars)
         if loaded.bad:
             _write_bad(loaded.bad, bad_rows)
         else:
@@ -65,7 +65,8 @@ def import_bars(source: Path | str, market: str, out: Path | str, wanted: Wanted
     )
 
 
-def _write_bars(series: Series, path: Path) -> None:
+def write_bars(series: Series, path: Path) -> None:
+    """Write bars as one Parquet that the file feed reads; the file is replaced in one step."""
     table = pl.DataFrame(
         {
             "ts": pl.Series(series.ts_open_utc_ns).cast(pl.Datetime("ns", "UTC")),

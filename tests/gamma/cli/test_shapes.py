@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from gamma import plugins
 from gamma.cli import app
+from gamma.feeds.importer import write_bars
 from tests.gamma import stranger
+from tests.gamma.feeds.series_case import made, moved
 
 DOCS = (Path(__file__).parents[3] / "docs/cli.md").read_text()
 BARS = "time,open,high,low,close,volume\n" + "".join(f"2026-03-02T15:{m:02}:00Z,9,9,9,9,1\n" for m in (0, 5, 10))
@@ -55,6 +57,16 @@ def test_init_config_show_and_check_print_their_shapes() -> None:
     same_keys(documented("gamma init"), printed("init", "--defaults"))
     same_keys(documented("gamma config show"), printed("config", "show"))
     same_keys(documented("gamma config show", 1), printed("config", "check"))
+
+
+def test_bars_print_their_shapes() -> None:
+    for name, gap_points in (("NQZ24", 0.0), ("NQH25", 296.0)):
+        write_bars(moved(made("NQ", "2024-12-09", "2024-12-20", 300), gap_points), Path(f"{name}.parquet"))
+    joined = printed("bars", "join", "NQZ24.parquet", "NQH25.parquet", "-m", "NQ", "-o", "NQ.parquet")
+    assert list(documented("gamma bars join")) == list(joined)
+    assert list(documented("gamma bars join")["rolls"][0]) == list(joined["rolls"][0])
+    (documented_file,) = documented("gamma bars check")["files"]
+    assert list(documented_file) == list(joined["files"][0])
 
 
 def test_size_prints_its_shape() -> None:
