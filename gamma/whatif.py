@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gamma.errors import InputInvalid
+from gamma.stats import wilson
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +22,6 @@ HORIZON_TRADES: Final = 100
 PATHS: Final = 2_000
 SEED: Final = 20_260_101
 # Two-sided 95 %.
-Z: Final = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +102,3 @@ def log_growth(pnl_usd_per_lot: Sequence[float], lots_per_usd: float) -> float:
     if min(wealth) <= 0:
         return -math.inf
     return math.fsum(math.log(w) for w in wealth) / len(wealth)
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """The 95 % score interval of a share.
-
-        (p + z^2/2n -+ z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)
-
-    Source: Wilson (1927), Probable inference, the law of succession, and statistical inference.
-    """
-    share, z2 = hits / trials, Z * Z
-    middle = share + z2 / (2 * trials)
-    spread = Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
-    scale = 1 + z2 / trials
-    low = 0.0 if hits == 0 else (middle - spread) / scale
-    high = 1.0 if hits == trials else (middle + spread) / scale
-    return low, high

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from gamma.errors import InputInvalid
-from gamma.whatif import Stakes, curve, log_growth, wilson
+from gamma.whatif import Stakes, curve, log_growth
 
 FAIR = (1.0, -1.0)
 WINNER = (1.0, 1.0, 1.0, -1.0, -1.0)
@@ -81,13 +81,6 @@ def test_growth_is_that_of_the_kelly_bet() -> None:
 def test_a_trade_that_can_lose_everything_has_no_growth() -> None:
     stakes = Stakes(equity_usd=2.0, floor_usd=0.0, risk_usd_per_lot=1.0, pnl_usd_per_lot=WINNER)
     assert curve(stakes, 2)[2].log_growth == -math.inf
-
-
-def test_the_interval_is_wilsons() -> None:
-    # From SciPy 1.17: the proportion_ci of a binomtest, by its method "wilson".
-    assert wilson(10, 2_000) == pytest.approx((0.0027181808584985597, 0.009179695949941846))
-    assert wilson(0, 2_000) == pytest.approx((0.0, 0.0019170472812529344))
-    assert wilson(2_000, 2_000) == pytest.approx((0.9980829527187471, 1.0))
 
 
 @pytest.mark.parametrize("equity_usd", [0.0, -1.0, math.nan, math.inf])
