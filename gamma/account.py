@@ -39,6 +39,7 @@ _BOOK_FACTS: Final = (
     "OrderCanceled",
     "OrderReplaced",
     "ExitWanted",
+    "PositionManaged",
     "TradeClosed",
     "Halted",
     "Resumed",

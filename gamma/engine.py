@@ -4,11 +4,10 @@ The shell stamps events, feeds them in one at a time, and carries the effects ou
 Nothing here reads a clock, does I/O, logs, or draws a random number.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from gamma import answers, entries, notices, operator
+from gamma import answers, entries, managing, notices, operator
 from gamma.bars import Bar
 from gamma.book import Book, fold
 from gamma.effects import Effect
@@ -25,11 +24,11 @@ from gamma.events import (
     ForeignOrderSeen,
     HaltRequested,
     HealthSeen,
+    ManageWanted,
     ModelFailed,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
-    OrderKind,
     OrderLost,
     OrderMissed,
     OrderRejected,
@@ -45,10 +44,8 @@ from gamma.events import (
     SignalMade,
     TimeAdvanced,
 )
-from gamma.exits import managed_stop, time_is_up
-from gamma.orders import Position
 from gamma.outlook import equity_microusd
-from gamma.rules import Rules, StrategyRules
+from gamma.rules import Rules
 from gamma.turn import Turn
 from gamma.upkeep import tend
 from gamma.vigil import watch
@@ -91,7 +88,7 @@ def _on_bar(turn: Turn, event: BarClosed) -> None:
     turn.book = seen
     _mark_equity(turn, event.bar)
     if not _at_rest(turn.book):
-        _manage(turn, event.bar)
+        managing.manage(turn, event.bar)
         watch(turn)
         tend(turn)
 
@@ -164,48 +161,6 @@ def _mark_equity(turn: Turn, bar: Bar) -> None:
     )
 
 
-# --- exits ------------------------------------------------------------------------------------------
-
-
-def _manage(turn: Turn, bar: Bar) -> None:
-    for (name, symbol), position in list(turn.book.positions.items()):
-        strategy = turn.rules.strategies.get(name)
-        if symbol != bar.market or strategy is None or not position.lots or position.exit_reason:
-            continue
-        if time_is_up(strategy.exits, position.bars_held):
-            turn.want_exit(position, "time")
-            continue
-        _trail(turn, strategy, position)
-
-
-def _trail(turn: Turn, strategy: StrategyRules, position: Position) -> None:
-    """Tighten what the broker holds as stop, by whole ticks; where the price is past the new stop already, get out."""
-    rule, key, side = strategy.exits, (position.strategy, position.market), position.side
-    if (rule.break_even_r is None and rule.trail_from_r is None) or turn.book.frozen(*key):
-        return
-    if turn.book.unresolved(position.market):
-        return
-    mark, ticks_per_point = turn.book.marks[position.market], strategy.market.ticks_per_point
-    for stop in turn.strategy_orders(key):
-        if stop.intent.kind is not OrderKind.STOP or stop.canceling:
-            continue
-        wanted = managed_stop(
-            rule,
-            side=side,
-            entry=position.entry_ticks,
-            risk=position.risk_ticks,
-            stop=float(stop.price_ticks),
-            best=position.best_ticks,
-            atr=mark.atr_points * ticks_per_point,
-        )
-        ticks = math.floor(wanted) if side > 0 else math.ceil(wanted)
-        if side * (ticks - mark.price_points * ticks_per_point) >= 0:
-            turn.want_exit(position, "trail")
-            return
-        if side * (ticks - stop.price_ticks) > 0:
-            turn.move_stop(stop, ticks, "managed")
-
-
 _READINGS: Final = frozenset({BarClosed, QuoteSeen, HealthSeen, OrderFilled, PositionsCompared, BalanceCompared})
 
 _STEPS: Final[dict[type, Callable[[Turn, Any], None]]] = {
@@ -215,6 +170,7 @@ _STEPS: Final[dict[type, Callable[[Turn, Any], None]]] = {
     SessionOpened: _on_session,
     HealthSeen: _on_health,
     SignalMade: entries.on_signal,
+    ManageWanted: managing.on_manage,
     ModelFailed: operator.on_model_failed,
     BootStarted: operator.on_boot,
     ShutDown: operator.on_shut_down,

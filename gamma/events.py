@@ -48,6 +48,17 @@ class OrderState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Manage(StrEnum):
+    """What a policy wants of the position that it holds."""
+
+    BREAK_EVEN = "break_even"
+    """The stop to the entry."""
+    TRAIL_ON = "trail_on"
+    """The stop behind the best price since the entry, from now on."""
+    TRAIL_OFF = "trail_off"
+    """The stop stays where it is."""
+
+
 class Level(StrEnum):
     """How far trading is cut. PAUSED lifts by itself; the others only by a person."""
 
@@ -203,6 +214,7 @@ class SignalMade:
 
     `slot_utc_ns` is the bar's close for which it was made: one decision a strategy and slot.
     `credit_ticks` is the mid of an option structure's credit, `width_ticks` the width of its widest wing.
+    `novelty` is how far what a policy saw lies from what it was trained on; NaN where no policy made the signal.
     """
 
     strategy: str
@@ -219,7 +231,20 @@ class SignalMade:
     risk_microusd_per_lot: int = 0
     action: int = -1
     legs: tuple[Leg, ...] = ()
+    novelty: float = float("nan")
     notes: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManageWanted:
+    """A strategy wants something of the position that it holds; `trail_atr` average true ranges behind, to trail."""
+
+    strategy: str
+    market: str
+    manage: Manage
+    slot_utc_ns: int
+    ts_event_utc_ns: int
+    trail_atr: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +317,22 @@ class DecisionMade:
     standing: str
     ts_event_utc_ns: int
     fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionManaged:
+    """What was wanted of a position, and what came of it: it holds from now on where `reason` is ok, else nothing did.
+
+    The orders that follow from it come of themselves, now and later.
+    """
+
+    strategy: str
+    market: str
+    manage: Manage
+    trail_atr: float
+    slot_utc_ns: int
+    reason: str
+    ts_event_utc_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -585,6 +626,7 @@ Recorded = (
     | DayStarted
     | EquityMarked
     | DecisionMade
+    | PositionManaged
     | OrderIntended
     | OrderAccepted
     | OrderRejected
@@ -607,7 +649,7 @@ Recorded = (
     | FillsRead
     | ShutDown
 )
-Transient = BarClosed | QuoteSeen | TimeAdvanced | SessionOpened | HealthSeen | SignalMade | ModelFailed
+Transient = BarClosed | QuoteSeen | TimeAdvanced | SessionOpened | HealthSeen | SignalMade | ManageWanted | ModelFailed
 # What the engine decides on; acknowledging and reconciling are the shell's own.
 Instruction = HaltRequested | ResumeRequested | FlattenRequested | ResolveRequested | ArmRequested
 Command = Instruction | AckRequested | ReconcileRequested

@@ -72,6 +72,16 @@ def managed_stop(rule: ExitRule, *, side: Num, entry: Num, risk: Num, stop: Num,
     return stop
 
 
+def wanted_stop(stop: Num, *, side: Num, entry: Num, best: Num, atr: Num, at_break_even: bool, trail_atr: float) -> Num:
+    """Where the protective stop belongs by what a policy wanted of the position [points].
+
+    At the entry from break-even on; `trail_atr` true ranges behind the best price, where that is above 0.
+    """
+    if at_break_even:
+        stop = tighter(side, stop, entry)
+    return tighter(side, stop, best - side * trail_atr * atr) if trail_atr > 0 else stop
+
+
 def time_is_up(rule: ExitRule, bars_held: Num) -> Num:
     """Whether the position has been held for all the bars that it may."""
     return bars_held >= rule.time_bars if rule.time_bars is not None else bars_held < 0

@@ -25,6 +25,7 @@ from gamma.events import (
     OrderLost,
     OrderQuarantined,
     OrderRejected,
+    PositionManaged,
     Recorded,
     Resumed,
     TradeClosed,
@@ -232,6 +233,10 @@ def _closed(fact: TradeClosed) -> dict[str, Any]:
     }
 
 
+def _managed(fact: PositionManaged) -> dict[str, Any]:
+    return {"strategy": fact.strategy, "market": fact.market, "manage": fact.manage, "reason": fact.reason}
+
+
 def _halt(fact: Halted) -> dict[str, Any]:
     halt = fact.halt
     return {
@@ -261,6 +266,7 @@ _LINES: Final[dict[type, tuple[str, Callable[[Any], dict[str, Any]]]]] = {
     OrderCanceled: ("order_canceled", _order),
     OrderQuarantined: ("order_quarantined", _order),
     TradeClosed: ("trade_closed", _closed),
+    PositionManaged: ("position_managed", _managed),
     Halted: ("halted", _halt),
     Resumed: ("resumed", _resumed),
 }

@@ -122,7 +122,8 @@ class Position:
 
     `entry_ids` are the orders that opened it, `risk_ticks` is the initial stop distance, `best_ticks` the most
     favourable price since the entry, `ts_bar_utc_ns` the close of the last bar that it was held through,
-    `exit_reason` why it is to be closed, once it is.
+    `exit_reason` why it is to be closed, once it is. `at_break_even` tells that its stop belongs at the entry or
+    better, `trail_atr` how many average true ranges behind the best price, 0 where it does not trail.
     """
 
     strategy: str
@@ -143,6 +144,8 @@ class Position:
     bars_held: int = 0
     ts_bar_utc_ns: int = 0
     exit_reason: str = ""
+    at_break_even: bool = False
+    trail_atr: float = 0.0
     entry_ids: tuple[str, ...] = ()
 
     @property

@@ -199,6 +199,7 @@ def _signal(market: Market, mark: Mark, signal: SignalMade | None) -> SignalView
         credit_points=market.points(signal.credit_ticks) if signal.credit_ticks else NAN,
         width_points=market.points(signal.width_ticks) if signal.width_ticks else NAN,
         action=signal.action,
+        novelty=signal.novelty,
     )
 
 

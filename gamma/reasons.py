@@ -107,6 +107,8 @@ class Reason(StrEnum):
     """An order in this market is unknown; nothing new until the broker told what became of it."""
     IN_POSITION = "in_position"
     """The strategy holds or is entering a position, and does not add to it."""
+    NO_POSITION = "no_position"
+    """There is no position to manage, or it is being closed."""
     OPERATOR = "operator"
     """A person asked for it."""
     INVARIANT = "invariant"

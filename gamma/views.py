@@ -83,7 +83,8 @@ class SignalView:
 
     `risk_usd_per_lot` is the most that one lot can lose: given by an option structure, or 0 < stop
     distance x multiplier + costs. `price_points` is the limit, NaN for a market order. `action` is the
-    raw action of a policy whose action carries its size, -1 otherwise.
+    raw action of a policy, -1 otherwise. `novelty` is how far what the policy saw lies from what it was trained on:
+    about 1 where it is alike, at most 10; NaN where no policy made the signal.
     """
 
     side: Num
@@ -94,6 +95,7 @@ class SignalView:
     credit_points: Num = NAN
     width_points: Num = NAN
     action: Num = -1
+    novelty: Num = NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

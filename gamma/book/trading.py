@@ -11,6 +11,7 @@ from gamma.events import (
     ExitWanted,
     Fill,
     Intent,
+    Manage,
     OrderAbsent,
     OrderAccepted,
     OrderCanceled,
@@ -23,10 +24,12 @@ from gamma.events import (
     OrderRejected,
     OrderReplaced,
     OrderState,
+    PositionManaged,
     TradeClosed,
 )
 from gamma.markets import Market
 from gamma.orders import GRAPH, Order, Position, advance, fill_order, fill_position
+from gamma.reasons import Reason
 from gamma.views import PastIntent, PastTrade
 
 TRADES_KEPT: Final = 100
@@ -69,6 +72,20 @@ def _recent(order: Order, now_utc_ns: int) -> bool:
 
 def _decided(book: Book, event: DecisionMade) -> Book:
     return replace(book, slots=with_item(book.slots, event.strategy, event.slot_utc_ns))
+
+
+def _managed(book: Book, event: PositionManaged) -> Book:
+    """What a policy wants of a position stays with it; the slot is used up in any case."""
+    key = (event.strategy, event.market)
+    book = replace(book, slots=with_item(book.slots, event.strategy, event.slot_utc_ns))
+    position = book.positions.get(key)
+    if position is None or event.reason != Reason.OK:
+        return book
+    if event.manage is Manage.BREAK_EVEN:
+        position = replace(position, at_break_even=True)
+    else:
+        position = replace(position, trail_atr=event.trail_atr if event.manage is Manage.TRAIL_ON else 0.0)
+    return replace(book, positions=with_item(book.positions, key, position))
 
 
 def _intended(book: Book, event: OrderIntended) -> Book:
@@ -288,6 +305,7 @@ def _left_over(position: Position, ts_open_utc_ns: int) -> Position:
 
 TRADING_FOLDS: Final[dict[type, Callable[[Book, Any], Book]]] = {
     DecisionMade: _decided,
+    PositionManaged: _managed,
     OrderIntended: _intended,
     OrderAccepted: _accepted,
     OrderRejected: _rejected,

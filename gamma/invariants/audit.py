@@ -30,6 +30,7 @@ from gamma.events import (
     OrderQuarantined,
     OrderRejected,
     OrderReplaced,
+    PositionManaged,
     TradeClosed,
 )
 from gamma.guards.order_rate import OrderRate
@@ -43,7 +44,9 @@ from gamma.rules import Rules
 
 VIOLATIONS_MAX: Final = 100
 # A step of these alone changes no position and no money, and moves orders as the fold lets them.
-_ROUTINE: Final = frozenset({EquityMarked, OrderAccepted, OrderReplaced, OrderCanceled, OrderMissed, ExitWanted})
+_ROUTINE: Final = frozenset(
+    {EquityMarked, OrderAccepted, OrderReplaced, OrderCanceled, OrderMissed, ExitWanted, PositionManaged}
+)
 _Answer: TypeAlias = (
     OrderAccepted
     | OrderRejected

@@ -74,6 +74,7 @@ def view_of(course: Course, state: State, side: Array) -> tuple[View, tuple[Arra
             side=side,
             stop_points=stop_ticks / market.ticks_per_point,
             target_points=target_ticks / market.ticks_per_point,
+            novelty=1.0,
             risk_usd_per_lot=stop_ticks * (multiplier / market.ticks_per_point) + cost,
         ),
         position=PositionView(portfolio_usd=balance),

@@ -20,6 +20,7 @@ from gamma.events import (
     Intent,
     Leg,
     Level,
+    Manage,
     OrderAbsent,
     OrderAccepted,
     OrderCanceled,
@@ -33,6 +34,7 @@ from gamma.events import (
     OrderReplaced,
     OrderType,
     PeakRebased,
+    PositionManaged,
     PositionsCompared,
     Recorded,
     Resumed,
@@ -198,6 +200,9 @@ def day() -> list[Recorded]:
         EquityMarked(
             market="MNQ", high_points=20_010.0, low_points=19_999.75, high_microusd=50_039_260_000,
             low_microusd=49_998_260_000, close_microusd=50_019_260_000, **ts,
+        ),
+        PositionManaged(
+            strategy="mnq", market="MNQ", manage=Manage.TRAIL_ON, trail_atr=1.0, slot_utc_ns=T0, reason="ok", **ts,
         ),
         ExitWanted(strategy="mnq", market="MNQ", reason="time", **ts),
         fill("x2", "g1a-1-0t", -2, 80_040, 60),

@@ -40,7 +40,7 @@ def test_a_trade_is_a_plain_row(reader: Reader) -> None:
     assert reader.trades() == [
         {
             "id": "mnq@1",
-            "seq": 17,
+            "seq": 18,
             "strategy": "mnq",
             "market": "MNQ",
             "side": 1,
@@ -134,13 +134,13 @@ def test_a_lifted_halt_stands_no_more(ledger: Ledger, reader: Reader) -> None:
 
 
 def test_events_can_be_followed(reader: Reader) -> None:
-    found = reader.events(after_seq=30)
+    found = reader.events(after_seq=31)
     assert [(seq, type(e).__name__) for seq, e in found] == [
-        (31, "ShutDown"),
-        (32, "Tick"),
-        (33, "Notice"),
-        (34, "Run"),
-        (35, "Look"),
+        (32, "ShutDown"),
+        (33, "Tick"),
+        (34, "Notice"),
+        (35, "Run"),
+        (36, "Look"),
     ]
     assert [type(e) for _, e in reader.events(kinds=["OrderFilled"], limit=2)] == [OrderFilled, OrderFilled]
 
@@ -148,7 +148,7 @@ def test_events_can_be_followed(reader: Reader) -> None:
 def test_every_table_can_be_listed(reader: Reader) -> None:
     lists = (reader.fills, reader.equity, reader.peaks, reader.ticks, reader.alerts, reader.boots, reader.runs)
     assert [len(rows()) for rows in (*lists, reader.looks)] == [3, 1, 1, 1, 1, 1, 1, 1]
-    assert reader.count("events") == 35
+    assert reader.count("events") == 36
 
 
 def test_many_orders_are_not_too_many(ledger: Ledger, reader: Reader) -> None:

@@ -82,7 +82,7 @@ def test_a_writer_checks_its_own_ledger_piece_by_piece_whether_or_not_something_
 HASH = "its hash is not that of its columns"
 FIRST = "SELECT sha256 FROM events WHERE seq = 1"
 MOVED = "UPDATE events SET seq = 99 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; UPDATE events SET seq = 3"
-COPY = "SELECT 36, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FROM events WHERE seq = 2"
+COPY = "SELECT 37, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FROM events WHERE seq = 2"
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ COPY = "SELECT 36, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FR
             "DELETE FROM events WHERE seq IN (7, 8)",
             ["events 7 to 8: missing", "orders 7: no event made this row", "orders 8: no event made this row"],
         ),
-        ("DELETE FROM events WHERE seq = 35; DELETE FROM looks", ["head 1: it says that event 35"]),
+        ("DELETE FROM events WHERE seq = 36; DELETE FROM looks", ["head 1: it says that event 36"]),
         ("DELETE FROM head", ["head 1: it says that nothing"]),
         (f"{MOVED} WHERE seq = 99", [f"events 2: {HASH}", f"events 3: {HASH}", f"events 4: {HASH}"]),
-        (f"INSERT INTO events {COPY}", [f"events 36: {HASH}", "head 1: it says that event 35"]),
+        (f"INSERT INTO events {COPY}", [f"events 37: {HASH}", "head 1: it says that event 36"]),
         ("UPDATE meta SET mode = 'live'", [f"events 1: {HASH}"]),
         ("UPDATE meta SET created_utc_ns = 1", [f"events 1: {HASH}"]),
         ("DELETE FROM meta", ["meta: the row is missing"]),
@@ -133,15 +133,15 @@ COPY = "SELECT 36, ts_event_utc_ns, ts_recorded_utc_ns, kind, payload, sha256 FR
         ("UPDATE fills SET fee_microusd = 0, lots = 9 WHERE seq = 11", ["fills 11: lots is 9, the event says 1, fee_"]),
         ("DELETE FROM fills WHERE seq = 12", ["fills 12: missing, though event 12 made it"]),
         ("UPDATE fills SET account = 'U1' WHERE seq = 12", ["fills 12: account is 'U1', the event says 'DU1234'"]),
-        ("UPDATE trades SET entry_points = 20000.25", ["trades 17: entry_points is 20000.25, the event says 20000.0"]),
+        ("UPDATE trades SET entry_points = 20000.25", ["trades 18: entry_points is 20000.25, the event says 20000.0"]),
         ("UPDATE equity SET low_microusd = 0", ["equity 13: low_microusd is 0"]),
-        ("UPDATE halts SET evidence = '{}' WHERE seq = 24", ["halts 24: evidence is '{}', the event says '{\"day_pnl"]),
+        ("UPDATE halts SET evidence = '{}' WHERE seq = 25", ["halts 25: evidence is '{}', the event says '{\"day_pnl"]),
         ("INSERT INTO peaks VALUES (1, 5, 'ann', 6)", ["peaks 1: no event made this row"]),
         ("INSERT INTO peaks VALUES (99, 5, 'ann', 6)", ["peaks 99: no event made this row"]),
-        ("UPDATE ticks SET outcome = 'ok'", ["ticks 32: outcome is 'ok', the event says 'no_signal'"]),
-        ("UPDATE alerts SET severity = 'info'", ["alerts 33: severity is 'info', the event says 'critical'"]),
-        ("DELETE FROM runs", ["runs 34: missing"]),
-        ("UPDATE looks SET family = 'none'", ["looks 35: family is 'none'"]),
+        ("UPDATE ticks SET outcome = 'ok'", ["ticks 33: outcome is 'ok', the event says 'no_signal'"]),
+        ("UPDATE alerts SET severity = 'info'", ["alerts 34: severity is 'info', the event says 'critical'"]),
+        ("DELETE FROM runs", ["runs 35: missing"]),
+        ("UPDATE looks SET family = 'none'", ["looks 36: family is 'none'"]),
     ],
 )
 def test_tampering_is_found_and_named(url: str, tamper: Tamper, script: str, said: list[str]) -> None:
