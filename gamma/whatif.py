@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 HORIZON_TRADES: Final = 100
 PATHS: Final = 2_000
 SEED: Final = 20_260_101
-# Two-sided 95 %.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

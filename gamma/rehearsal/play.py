@@ -1,0 +1,172 @@
+"""Play bars through the desk, the engine and the paper broker, as `gamma run --feed` does, without a ledger.
+
+Everything begins anew: an account with its starting capital, a broker in memory, no history before the first bar.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+
+from gamma.assembly import Assembly, assemble
+from gamma.bars import Bar
+from gamma.book import open_book
+from gamma.config import Config
+from gamma.desk import Desk, Seat
+from gamma.errors import InputInvalid
+from gamma.events import BootStarted, HealthSeen, ManageWanted, SignalMade, Trade
+from gamma.feeds.held import HeldFeed
+from gamma.feeds.series import Floats, Series
+from gamma.markets import MICRO
+from gamma.ports import SignalSource
+from gamma.proof import prove_guards
+from gamma.rehearsal.notebook import Notebook
+from gamma.shell import Shell
+
+HOLD: Final = "HOLD"
+SIDES: Final = {1: "BUY", -1: "SELL"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rehearsal:
+    """What one strategy did on the bars of a span.
+
+    `equity_usd` runs along the bars in which equity changed: its highest, lowest and last of each, so that the worst
+    order of them is looked at. `close_usd` is equity at the end of each of `sessions`. `acts` counts what the
+    strategy answered, HOLD where nothing. `halts` are the reasons for which it was stopped, with their times.
+    Shapes: `equity_usd` [3 E], `close_usd` [S].
+    """
+
+    market: str
+    bar_s: int
+    bars: int
+    ts_first_utc_ns: int
+    ts_last_utc_ns: int
+    start_usd: float
+    sessions: tuple[str, ...]
+    close_usd: Floats
+    equity_usd: Floats
+    trades: tuple[Trade, ...]
+    acts: Mapping[str, int]
+    halts: tuple[tuple[int, str], ...]
+
+
+def rehearse(config: Config, strategy: str, series: Series, source: SignalSource | None = None) -> Rehearsal:
+    """Trade one strategy of the configuration on a series; `source` takes the place of its own signals.
+
+    Raises: InputInvalid when the strategy trades another market or the bars lie in no session; ConfigInvalid as
+        the daemon's start would.
+    """
+    chosen = config.strategy(strategy)
+    if chosen.market != series.market:
+        raise InputInvalid(f"strategy {strategy} trades {chosen.market}, and the bars are of {series.market}")
+    recorded = config.feed.model_copy(update={"use": "file"})  # a replay begins with its first bar
+    alone = config.model_copy(update={"strategies": (chosen,), "feed": recorded})
+    assembly = assemble(alone, state_path=None, feed=HeldFeed({series.market: series}))
+    eyes = source or assembly.seats[series.market][0].source
+    watched = _Watched(eyes)
+    seats = {series.market: (Seat(strategy=strategy, source=watched),)}
+    notebook = Notebook()
+    days = asyncio.run(_Stage(replace(assembly, seats=seats), notebook).play(series.market))
+    if not days:
+        raise InputInvalid(f"{series.market}: no bar lies in a session")
+    return Rehearsal(
+        market=series.market,
+        bar_s=series.bar_s,
+        bars=len(series),
+        ts_first_utc_ns=int(series.ts_close_utc_ns[0]),
+        ts_last_utc_ns=int(series.ts_close_utc_ns[-1]),
+        start_usd=config.account.starting_capital_usd,
+        sessions=tuple(days),
+        close_usd=np.array(list(days.values())) / MICRO,
+        equity_usd=np.array(
+            [v for m in notebook.marks for v in (m.high_microusd, m.low_microusd, m.close_microusd)], dtype=np.float64
+        )
+        / MICRO,
+        trades=tuple(notebook.trades),
+        acts=dict(watched.acts),
+        halts=tuple((halt.ts_event_utc_ns, halt.reason) for halt in notebook.halts),
+    )
+
+
+@final
+class _Watched:
+    """A source whose answers are counted."""
+
+    def __init__(self, source: SignalSource) -> None:
+        self._source = source
+        self.acts: Counter[str] = Counter()
+
+    @property
+    def bars_needed(self) -> int:
+        return self._source.bars_needed
+
+    def warm_up(self, bars: Sequence[Bar]) -> None:
+        self._source.warm_up(bars)
+
+    def on_bar(self, bar: Bar) -> SignalMade | None:
+        answer = self._source.on_bar(bar)
+        self.acts[_act(answer)] += 1
+        return answer
+
+
+def _act(answer: object) -> str:
+    if answer is None:
+        return HOLD
+    if isinstance(answer, SignalMade):
+        return SIDES.get(answer.side, HOLD)
+    return answer.manage.upper() if isinstance(answer, ManageWanted) else type(answer).__name__
+
+
+@final
+class _Stage:
+    """The daemon's parts, in its order, in event time alone."""
+
+    def __init__(self, assembly: Assembly, notebook: Notebook) -> None:
+        self._assembly = assembly
+        self._now_utc_ns = assembly.start_utc_ns
+        self._shell = Shell(
+            open_book(assembly.setup),
+            assembly.rules,
+            store=notebook,
+            broker=assembly.broker,
+            now=lambda: self._now_utc_ns,
+        )
+
+    async def play(self, market: str) -> dict[str, int]:
+        """Trade all bars; gives equity at the end of each session [micro-dollars]."""
+        desk = Desk(self._shell, self._assembly.seats, self._assembly.hours)
+        await self._start(desk, market)
+        days: dict[str, int] = {}
+        session = None
+        for bar in self._assembly.feed.bars(self._now_utc_ns):
+            self._now_utc_ns = bar.ts_close_utc_ns
+            await desk.bar(bar)
+            if session is None or bar.ts_close_utc_ns > session.ts_close_utc_ns:
+                session = self._assembly.hours.session(market, bar.ts_close_utc_ns - 1)
+            if session is not None:
+                days[session.date] = self._shell.book.money.equity_microusd
+        await self._assembly.broker.close()
+        return days
+
+    async def _start(self, desk: Desk, market: str) -> None:
+        connected = await self._assembly.broker.connect()
+        self._shell.read_on(connected.account)
+        desk.warm_up(market, [], self._now_utc_ns)
+        now, rules = self._now_utc_ns, self._assembly.rules
+        await self._shell.feed(BootStarted(epoch=1, config_hash=rules.config_hash, code_hash="", ts_event_utc_ns=now))
+        await self._shell.reconcile()
+        await self._shell.compare_balance()
+        await self._shell.feed(
+            HealthSeen(
+                broker_age_s=0.0,
+                data_age_s=0.0,
+                strategy_age_s=0.0,
+                clock_offset_s=0.0,
+                ts_event_utc_ns=now,
+            )
+        )
+        prove_guards(self._assembly, self._shell.book)

@@ -1,0 +1,183 @@
+"""Figures of made-up records, worked by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gamma.events import Trade
+from gamma.markets import market
+from gamma.rehearsal.baselines import buy_and_hold, flat, random_entries
+from gamma.rehearsal.choice import choose
+from gamma.rehearsal.figures import Figure, Outcome, daily_returns, figures, outcome, trades_sha256
+from gamma.rehearsal.play import Rehearsal
+from gamma.stats import Moments
+from tests.gamma.feeds.series_case import made
+
+MINUTE_NS = 60_000_000_000
+
+
+def traded(pnl_usd: float, side: int = 1, lots: int = 2) -> Trade:
+    return Trade(
+        trade_id="x#1",
+        strategy="x",
+        market="MNQ",
+        side=side,
+        lots_max=lots,
+        ts_open_utc_ns=0,
+        ts_close_utc_ns=10 * MINUTE_NS,
+        entry_points=20_000.0,
+        exit_points=20_010.0,
+        pnl_microusd=round(pnl_usd * 1e6),
+        fees_microusd=2_400_000,
+        risk_microusd=100_000_000,
+        exit_reason="stop",
+    )
+
+
+def played(*closes_usd: float, trades: tuple[Trade, ...] = (), equity_usd: tuple[float, ...] = ()) -> Rehearsal:
+    return Rehearsal(
+        market="MNQ",
+        bar_s=300,
+        bars=100,
+        ts_first_utc_ns=1,
+        ts_last_utc_ns=2,
+        start_usd=50_000.0,
+        sessions=tuple(str(n) for n in range(len(closes_usd))),
+        close_usd=np.array(closes_usd),
+        equity_usd=np.array(equity_usd),
+        trades=trades,
+        acts={"HOLD": 90, "BUY": 6, "TRAIL_ON": 4},
+        halts=(),
+    )
+
+
+def named(found: list[Figure]) -> dict[str, Figure]:
+    return {one.name: one for one in found}
+
+
+RECORD = played(
+    50_100.0,
+    50_050.0,
+    50_250.0,
+    trades=(traded(150.0), traded(-50.0, side=-1, lots=4), traded(150.0)),
+    equity_usd=(50_200.0, 49_900.0, 50_100.0, 50_300.0, 50_000.0, 50_250.0),
+)
+
+
+def test_a_record_is_told_in_figures() -> None:
+    found = named(figures([RECORD]))
+    assert found["trades"].value == 3
+    assert found["net_pnl_usd"].value == pytest.approx(250.0)
+    assert found["win_rate_frac"].value == pytest.approx(2 / 3)
+    assert found["profit_factor"].value == 6.0
+    assert found["drawdown_max_usd"].value == 300.0
+    assert found["drawdown_max_frac"].value == pytest.approx(300 / 50_200)
+    assert (found["long_trades"].value, found["long_pnl_usd"].value) == (2, 300.0)
+    assert (found["short_trades"].value, found["short_pnl_usd"].value) == (1, -50.0)
+    assert found["lots_mean"].value == pytest.approx(8 / 3)
+    assert found["lots_max"].value == 4
+    assert found["held_mean_min"].value == 10.0
+    assert (found["hold_frac"].value, found["buy_frac"].value, found["trail_on_frac"].value) == (0.9, 0.06, 0.04)
+    assert "long_profit_factor" not in found, "without a loss it is infinite, and a card has finite figures"
+    daily = np.array([100.0, -50.0, 200.0])
+    assert found["sharpe_annual"].value == pytest.approx(daily.mean() / daily.std(ddof=1) * math.sqrt(252))
+    assert found["sharpe_annual"].has_interval
+
+
+def test_a_record_without_a_trade_has_what_can_be_said_of_it() -> None:
+    found = named(figures([played(50_000.0, 50_000.0)]))
+    assert (found["trades"].value, found["net_pnl_usd"].value, found["drawdown_max_usd"].value) == (0, 0, 0)
+    assert "sharpe_annual" not in found
+    assert "win_rate_frac" not in found
+
+
+def test_spans_are_pooled_each_from_its_own_start() -> None:
+    both = outcome([RECORD, played(49_000.0, equity_usd=(50_000.0, 48_000.0, 49_000.0))])
+    assert (both.trades, both.net_pnl_usd, both.drawdown_usd, both.seen.observations) == (3, -750.0, 2_000.0, 4)
+    assert daily_returns([RECORD]).tolist() == pytest.approx([0.002, -0.001, 0.004])
+
+
+def test_the_hash_of_trades_is_of_what_was_traded_and_not_of_whose_they_are() -> None:
+    own = trades_sha256([traded(1.0)])
+    assert own == trades_sha256([replace(traded(1.0), strategy="y", trade_id="y#9")])
+    assert own != trades_sha256([traded(2.0)])
+    assert own != trades_sha256([])
+
+
+def skilled(sharpe: float, *, trades: int = 400, drawdown_usd: float = 900.0, sessions: int = 250) -> Outcome:
+    seen = Moments(observations=sessions, sharpe=sharpe, skewness=0.0, kurtosis=3.0)
+    return Outcome(seen=seen, trades=trades, net_pnl_usd=0.0, drawdown_usd=drawdown_usd)
+
+
+def test_the_best_that_holds_its_limits_and_is_no_luck_is_chosen() -> None:
+    found = choose(
+        {
+            "a": skilled(0.15),
+            "b": skilled(0.3),
+            "c": skilled(0.35, drawdown_usd=2_500.0),
+            "d": skilled(0.33, trades=100),
+        },
+        drawdown_max_usd=2_500.0,
+        trials=4,
+    )
+    assert found.chosen is not None
+    assert (found.chosen.name, found.trials) == ("b", 4)
+    assert [one.name for one in found.ranked] == ["b", "a", "c", "d"]
+    assert [one.against.partition(" ")[0] for one in found.ranked] == ["", "deflated", "drawdown", "100"]
+
+
+def test_what_61_without_skill_show_proves_nothing() -> None:
+    luck = skilled(4.82 / math.sqrt(252), sessions=60)
+    found = choose({str(n): luck for n in range(61)}, drawdown_max_usd=2_500.0, trials=61)
+    assert found.luck_sharpe_annual == pytest.approx(4.82, abs=0.005)
+    assert found.chosen is None
+    assert found.best.dsr == pytest.approx(0.5, abs=0.005)
+
+
+def test_the_registry_knows_of_more_trials_than_are_here() -> None:
+    alone = choose({"a": skilled(0.15)}, drawdown_max_usd=2_500.0, trials=0)
+    assert (alone.trials, alone.chosen is not None) == (1, True)
+    among = choose({"a": skilled(0.15)}, drawdown_max_usd=2_500.0, trials=500)
+    assert (among.trials, among.chosen) == (500, None)
+
+
+def test_a_candidate_that_never_traded_comes_last() -> None:
+    found = choose({"a": skilled(math.nan, trades=0), "b": skilled(-0.1)}, drawdown_max_usd=2_500.0, trials=2)
+    assert [one.name for one in found.ranked] == ["b", "a"]
+    assert found.chosen is None
+
+
+def test_buy_and_hold_pays_its_costs_once() -> None:
+    days = made("MNQ", "2024-12-09", "2024-12-13", 300)
+    found = named(buy_and_hold(days, market("MNQ"), 2.0, 50_000.0))
+    points = days.close_points[-1] - days.open_points[0]
+    # Two micros: 2 usd a point each, 0.60 a side and a tick of 0.50 slippage a side.
+    assert found["buy_and_hold_net_pnl_usd"].value == pytest.approx(4.0 * points - 2 * (1.2 + 1.0))
+    assert found["buy_and_hold_drawdown_max_usd"].value == pytest.approx(
+        4.0 * np.max(np.maximum.accumulate(days.high_points) - days.low_points)
+    )
+
+
+def test_random_entries_lose_their_costs_where_prices_go_nowhere() -> None:
+    days = made("MNQ", "2024-12-09", "2024-12-13", 300)
+    still = replace(
+        days,
+        **{f"{name}_points": np.full(len(days), 20_000.0) for name in ("open", "high", "low", "close")},  # type: ignore[arg-type]
+    )
+    found = named(random_entries(still, [traded(1.0), traded(-2.0)], market("MNQ")))
+    assert found["random_entries_net_pnl_usd"].value == pytest.approx(-2 * 2 * (1.2 + 1.0))
+    assert found["beats_random_entries_frac"].value == 1.0
+    assert random_entries(still, [], market("MNQ")) == []
+
+
+def test_random_entries_are_the_same_again() -> None:
+    days = made("MNQ", "2024-12-09", "2024-12-13", 300)
+    first = random_entries(days, [traded(1.0)], market("MNQ"))
+    assert first == random_entries(days, [traded(1.0)], market("MNQ"))
+    assert first[0].has_interval
+
+
+def test_who_does_nothing_gains_nothing() -> None:
+    assert [(one.name, one.value) for one in flat()] == [("always_flat_net_pnl_usd", 0.0)]

@@ -1,0 +1,104 @@
+"""A rehearsal and the daemon are one thing: the same trades, at the same prices, with the same money."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gamma.calendar import utc_ns
+from gamma.errors import ConfigInvalid, InputInvalid
+from gamma.feeds.contracts import cut
+from gamma.feeds.importer import write_bars
+from gamma.feeds.series import NS, Series
+from gamma.feeds.sim import SimFeed
+from gamma.ledger.reader import Reader, Wanted
+from gamma.rehearsal.figures import trades_sha256
+from gamma.rehearsal.play import Rehearsal, rehearse
+from tests.daemon_case import config_in, trade, write_config
+from tests.gamma.feeds.series_case import made, moved
+
+
+def simulated(market: str = "MNQ", days: int = 4) -> Series:
+    feed = SimFeed(markets=(market,), seed=7, bar_s=300)
+    start = utc_ns(date(2026, 3, 1), "18:00")
+    bars = []
+    for bar in feed.bars(start):
+        if bar.ts_close_utc_ns > start + days * 86_400 * NS:
+            break
+        bars.append(bar)
+    columns = {
+        name: np.array([getattr(bar, name) for bar in bars])
+        for name in ("ts_open_utc_ns", "ts_close_utc_ns", "volume_lots", "spread_points")
+    }
+    prices = {f"{name}_points": np.array([getattr(b, f"{name}_points") for b in bars]) for name in OHLC}
+    return replace(made(market, "2026-03-02", "2026-03-02", 300), **columns, **prices)  # type: ignore[arg-type]
+
+
+OHLC = ("open", "high", "low", "close")
+SERIES = simulated()
+
+
+def test_it_makes_the_daemons_trades(tmp_path: Path) -> None:
+    write_bars(SERIES, tmp_path / "MNQ.parquet")
+    write_config(
+        tmp_path,
+        strategies={"mnq": "MNQ"},
+        guards=("safety_halt", "kill_switch"),
+        more='\n[[feed.files]]\npath = "MNQ.parquet"\nmarket = "MNQ"\n',
+    )
+    text = (tmp_path / "config.toml").read_text()
+    path = tmp_path / "MNQ.parquet"
+    (tmp_path / "config.toml").write_text(
+        text.replace("[feed]", '[feed]\nuse = "file"').replace('"MNQ.parquet"', f'"{path}"')
+    )
+    daemon = trade(tmp_path, once=True)
+    config = config_in(tmp_path)
+    with closing(Reader.open(config.gamma.database)) as reader:
+        booked = sorted(reader.trades(Wanted(limit=10_000)), key=lambda row: row["seq"])
+    found = rehearse(config, "mnq", SERIES)
+    assert len(found.trades) > 20
+    columns = ("side", "lots_max", "ts_open_utc_ns", "ts_close_utc_ns", "entry_points", "exit_points", "pnl_microusd")
+    assert [[getattr(t, name) for name in columns] for t in found.trades] == [
+        [r[name] for name in columns] for r in booked
+    ]
+    assert found.close_usd[-1] == daemon.shell.book.money.equity_microusd / 1e6
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    folder = tmp_path_factory.mktemp("rehearsal")
+    write_config(folder, strategies={"mnq": "MNQ"})
+    return rehearse(config_in(folder), "mnq", SERIES)
+
+
+def test_what_was_traded_adds_up_to_the_equity(found: Rehearsal) -> None:
+    left = found.close_usd[-1] - found.start_usd - sum(t.pnl_microusd for t in found.trades) / 1e6
+    assert abs(left) < 500.0  # what is open at the end
+    assert found.sessions == ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05")
+    assert sum(found.acts.values()) == found.bars == len(SERIES)
+    assert found.equity_usd[0::3].min() >= found.equity_usd[1::3].min()
+
+
+def test_the_same_bars_give_the_same_trades_and_others_do_not(found: Rehearsal, tmp_path: Path) -> None:
+    write_config(tmp_path, strategies={"mnq": "MNQ"})
+    config = config_in(tmp_path)
+    assert trades_sha256(rehearse(config, "mnq", SERIES).trades) == trades_sha256(found.trades)
+    half = cut(SERIES, 0, int(SERIES.ts_open_utc_ns[len(SERIES) // 2]))
+    part = rehearse(config, "mnq", half)
+    assert part.trades == found.trades[: len(part.trades)], "the future changed the past"
+    assert trades_sha256(part.trades) != trades_sha256(found.trades)
+
+
+def test_bars_of_another_market_or_of_no_session_are_refused(tmp_path: Path) -> None:
+    write_config(tmp_path, strategies={"mnq": "MNQ"})
+    with pytest.raises(InputInvalid, match="strategy mnq trades MNQ, and the bars are of MES"):
+        rehearse(config_in(tmp_path), "mnq", made("MES", "2026-03-02", "2026-03-02"))
+
+
+def test_a_guard_that_sees_nothing_is_refused_as_at_the_daemons_start(tmp_path: Path) -> None:
+    write_config(tmp_path, strategies={"mnq": "MNQ"}, guards=("trailing_drawdown",))
+    with pytest.raises(ConfigInvalid, match="inert"):
+        rehearse(config_in(tmp_path), "mnq", moved(SERIES, 0.0))
