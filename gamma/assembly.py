@@ -1,5 +1,6 @@
 """From the config to what runs: markets, rules, broker, feed and strategies, each found by its entry point."""
 
+import inspect
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, final
 
-from gamma import calendar, plugins
+from gamma import calendar, checkpoints, plugins
 from gamma.bars import Session
 from gamma.book import Setup
 from gamma.complaints import shown
@@ -16,7 +17,17 @@ from gamma.desk import Seat
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
 from gamma.markets import MICRO, TABLE, Market
-from gamma.ports import Broker, Capabilities, Dedupe, SignalSource, SignalStream
+from gamma.ports import (
+    Broker,
+    Capabilities,
+    Dedupe,
+    ManagingSource,
+    Model,
+    Modelled,
+    SignalSource,
+    SignalStream,
+    Surroundings,
+)
 from gamma.profiles import Profile, load_profile
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
 
@@ -88,17 +99,18 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
             '`broker`, or set mode = "paper"'
         )
     setup = setup_of(config)
-    sources = _sources(config, setup.markets)
+    hours = Hours(flat_by=_flat_by(config))
+    sources = _sources(config, setup.markets, hours)
     broker = _broker(config, brokers.pop(), setup.markets, state_path)
     return Assembly(
         config=config,
         setup=setup,
-        rules=rules_of(config, broker.capabilities),
+        rules=rules_of(config, broker.capabilities, _models(sources)),
         broker=broker,
         feed=feed if feed is not None else _feed(config, setup.markets),
         seats=_seats(config, sources),
         streams=tuple(s for s in sources.values() if isinstance(s, SignalStream)),
-        hours=Hours(flat_by=_flat_by(config)),
+        hours=hours,
         start_utc_ns=_start_ns(config, setup.markets),
     )
 
@@ -146,10 +158,15 @@ def _policy(config: Config) -> ProfilePolicy:
     )
 
 
-def rules_of(config: Config, capabilities: Capabilities = UNCONNECTED) -> Rules:
-    """What the account is traded by; without a broker, as for looking at a ledger, nothing can be sent by them."""
+def rules_of(
+    config: Config, capabilities: Capabilities = UNCONNECTED, models: Mapping[str, Model] | None = None
+) -> Rules:
+    """What the account is traded by; without a broker, as for looking at a ledger, nothing can be sent by them.
+
+    `models` are what strategies trade from, by strategy.
+    """
     return Rules(
-        strategies={s.name: _strategy(config, s.name) for s in config.strategies},
+        strategies={s.name: _strategy(config, s.name, (models or {}).get(s.name)) for s in config.strategies},
         capabilities=capabilities,
         day_market=config.strategies[0].market,
         config_hash=config_hash(config),
@@ -171,7 +188,7 @@ def paper_state_path(config: Config) -> Path | None:
     return None if path in ("", ":memory:") else Path(path).with_suffix(".paper.db")
 
 
-def _strategy(config: Config, name: str) -> StrategyRules:
+def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
     strategy = config.strategy(name)
     return StrategyRules(
         name=name,
@@ -181,6 +198,7 @@ def _strategy(config: Config, name: str) -> StrategyRules:
         exits=strategy.exits,
         adds=strategy.adds,
         config_hash=strategy_hash(config, name),
+        model=model,
     )
 
 
@@ -227,22 +245,39 @@ def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
         raise ConfigInvalid(f"[feed] start = {shown(day)}: {error}") from None
 
 
-def _sources(config: Config, markets: Mapping[str, Market]) -> dict[str, SignalSource | SignalStream]:
+Source = SignalSource | ManagingSource | SignalStream
+
+
+def _sources(config: Config, markets: Mapping[str, Market], hours: Hours) -> dict[str, Source]:
     """Each strategy's source of signals: one that looks at bars, or one that hears them from outside."""
-    opened: dict[str, SignalSource | SignalStream] = {}
+    opened: dict[str, Source] = {}
+    where = checkpoints.folders(config.paths.models)
+    surroundings = Surroundings(
+        mode=config.gamma.mode,
+        hours=hours,
+        policy=lambda name, sha256, market: checkpoints.policy(name, sha256, market, where),
+    )
     for strategy in config.strategies:
         params = {k: v for k, v in strategy.signal.items() if k != "use"}
-        where = f"strategies.{strategy.name}.signal"
-        plugin = plugins.named(plugins.SIGNALS, plugins.plugin_name(strategy.signal["use"], where), where)
-        opened[strategy.name] = plugin.load().open(params, strategy=strategy.name, market=markets[strategy.market])
+        section = f"strategies.{strategy.name}.signal"
+        name = plugins.plugin_name(strategy.signal["use"], section)
+        opener = plugins.named(plugins.SIGNALS, name, section).load().open
+        supplied: dict[str, Any] = {"strategy": strategy.name, "market": markets[strategy.market]}
+        if "surroundings" in inspect.signature(opener).parameters:
+            supplied["surroundings"] = surroundings
+        opened[strategy.name] = opener(params, **supplied)
     return opened
 
 
-def _seats(config: Config, sources: Mapping[str, SignalSource | SignalStream]) -> dict[str, tuple[Seat, ...]]:
+def _models(sources: Mapping[str, Source]) -> dict[str, Model]:
+    return {name: source.model for name, source in sources.items() if isinstance(source, Modelled)}
+
+
+def _seats(config: Config, sources: Mapping[str, Source]) -> dict[str, tuple[Seat, ...]]:
     """Strategies that look at bars, by market; a market without one is there all the same, for its sessions."""
     seats: dict[str, tuple[Seat, ...]] = {s.market: () for s in config.strategies}
     for strategy in config.strategies:
         source = sources[strategy.name]
-        if isinstance(source, SignalSource):
+        if isinstance(source, SignalSource | ManagingSource):
             seats[strategy.market] += (Seat(strategy=strategy.name, source=source),)
     return seats

@@ -10,21 +10,16 @@ each strategy of the market looks, once for this slot; a signal becomes a decisi
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, final
+from typing import final
 
 from gamma.bars import Bar, Session
+from gamma.book import Book
 from gamma.clock import NS
 from gamma.effects import Tick
-from gamma.events import BarClosed, ModelFailed, SessionOpened, SignalMade
-from gamma.ports import BarDriven, SignalSource
+from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
+from gamma.ports import BarDriven, Hours, ManagingSource, SignalSource
 from gamma.shell import Shell
-
-
-class Hours(Protocol):
-    """When markets trade; `gamma.calendar`, with the account's flat-by time in it."""
-
-    def session(self, market: str, ts_utc_ns: int) -> Session | None: ...
-    def agrees(self, market: str, date: str) -> bool: ...
+from gamma.situation import situation_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +27,7 @@ class Seat:
     """One strategy at the desk: its name and its eyes."""
 
     strategy: str
-    source: SignalSource
+    source: SignalSource | ManagingSource
 
 
 @final
@@ -103,14 +98,15 @@ class Desk:
 
     async def _look(self, seat: Seat, bar: Bar) -> None:
         """A slot that the ledger has a decision on is seen, and not decided on again."""
-        found = _ask(seat, bar)
+        found = _ask(seat, bar, self.shell.book)
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
         now = self.shell.now()
         late = now - bar.ts_close_utc_ns > self._late_max_ns
-        outcome = "no_signal"
-        if isinstance(found, SignalMade):
+        warming = isinstance(seat.source, ManagingSource) and not seat.source.warm
+        outcome = "warming_up" if warming else "no_signal"
+        if isinstance(found, SignalMade | ManageWanted):
             if not late:
                 # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
                 await self.shell.feed(replace(found, ts_event_utc_ns=max(found.ts_event_utc_ns, now)))
@@ -129,14 +125,19 @@ class Desk:
         self.shell.store.append([], [], [tick])
 
 
-def _ask(seat: Seat, bar: Bar) -> SignalMade | ModelFailed | None:
+def _ask(seat: Seat, bar: Bar, book: Book) -> SignalMade | ManageWanted | ModelFailed | None:
     """The strategy's answer on a bar; one that raises is switched off, and the others trade on."""
+    source = seat.source
     try:
-        found = seat.source.on_bar(bar)
+        if isinstance(source, ManagingSource):
+            found = source.decide(bar, situation_of(book, seat.strategy, bar.market))
+        else:
+            found = source.on_bar(bar)
     except Exception as error:  # a strategy's fault must not take the daemon down
         text = f"{type(error).__name__}: {error}"
     else:
-        if found is None or (found.strategy, found.market) == (seat.strategy, bar.market):
+        market = bar.market if found is None or isinstance(found, ModelFailed) else found.market
+        if found is None or (found.strategy, market) == (seat.strategy, bar.market):
             return found
-        text = f"it signals for {found.strategy} in {found.market}"
+        text = f"it signals for {found.strategy} in {market}"
     return ModelFailed(strategy=seat.strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)

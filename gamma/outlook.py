@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from gamma.book import Book, Track
+from gamma.book.pages import DAY_NS
 from gamma.events import OrderKind, SignalMade
 from gamma.markets import MICRO, Kind, Market
 from gamma.marks import Mark
@@ -42,7 +43,7 @@ def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade |
         position=_position(book, strategy),
         clock=_clock(book, market.symbol),
         activity=_activity(book, strategy),
-        control=_control(book, rules, market.symbol),
+        control=_control(book, rules, strategy),
     )
 
 
@@ -283,8 +284,8 @@ def _activity(book: Book, strategy: StrategyRules) -> ActivityView:
     )
 
 
-def _control(book: Book, rules: Rules, symbol: str) -> ControlView:
-    control, policy = book.control, rules.policy
+def _control(book: Book, rules: Rules, strategy: StrategyRules) -> ControlView:
+    control, policy, symbol, model = book.control, rules.policy, strategy.market.symbol, strategy.model
     health = control.health
     gap, opened = control.balance_gap_microusd, book.sessions.get(symbol)
     return ControlView(
@@ -305,4 +306,7 @@ def _control(book: Book, rules: Rules, symbol: str) -> ControlView:
         mismatches=control.mismatches.get(symbol, 0),
         balance_gap_usd=NAN if gap is None else gap / MICRO,
         calendar_agrees=opened.agrees if opened else False,
+        model_hash=model.sha256 if model else "",
+        model_pinned_hash=model.pinned_sha256 if model else "",
+        model_age_days=(book.ts_event_utc_ns - model.ts_created_utc_ns) / DAY_NS if model else NAN,
     )

@@ -1,14 +1,16 @@
 """Ports: what the shell supplies to gamma. An adapter implements one of these and nothing more."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from gamma.bars import Bar
-from gamma.events import Fill, Intent, OrderState, SignalMade
+from gamma.bars import Bar, Session
+from gamma.events import Fill, Intent, ManageWanted, ModelFailed, OrderState, SignalMade
 from gamma.floor import FloorRule
+from gamma.markets import Market
+from gamma.views import Situation
 
 
 class Dedupe(StrEnum):
@@ -193,28 +195,96 @@ class SignalSource(Protocol):
     def on_bar(self, bar: Bar) -> SignalMade | None: ...
 
 
+class Hours(Protocol):
+    """When markets trade; `gamma.calendar`, with the account's flat-by time in it."""
+
+    def session(self, market: str, ts_utc_ns: int) -> Session | None: ...
+    def agrees(self, market: str, date: str) -> bool: ...
+
+
+@runtime_checkable
+class ManagingSource(Protocol):
+    """A strategy's eyes that look at its own position too: takes each closed bar with how the strategy stands then.
+
+    `warm` is whether it has seen enough bars to answer; before, it holds.
+    """
+
+    @property
+    def bars_needed(self) -> int: ...
+    @property
+    def warm(self) -> bool: ...
+    def warm_up(self, bars: Sequence[Bar]) -> None: ...
+    def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What a policy answers on one observation: the action, and the logits it came from."""
+    """What a policy answers: the number of its action, the logits that it came from, and what was legal.
+
+    `novelty` is how far what it saw lies from what it was trained on: the root of the mean square of what it saw, in
+    standard deviations, each within 10. About 1 where it is alike.
+    """
 
     action: int
     logits: tuple[float, ...]
-    novelty: float = 0.0
+    legal: tuple[bool, ...]
+    novelty: float
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """A trained policy behind its port: verified, compiled and warm before it is asked.
+    """A trained policy for one market behind its port: verified before it is asked.
+
+    `see` takes each closed bar in its session; `act` answers on the bar that was seen last, once as many as
+    `bars_needed` were. `bracket_ticks` is how far stop and target of an entry lie from that bar's close, `trail_atr`
+    how far behind a trail follows [average true ranges]. `actions` names the actions by number.
 
     Raises: nothing on a bad output: NaN logits or an illegal action come back as they are, and the
     signal source turns them into `ModelFailed`.
     """
 
     @property
-    def card_hash(self) -> str: ...
+    def trained(self) -> "Trained": ...
     @property
-    def feature_schema_hash(self) -> str: ...
-    def act(self, observation: Sequence[float], legal: Sequence[bool]) -> Act: ...
+    def actions(self) -> Sequence[str]: ...
+    @property
+    def trail_atr(self) -> float: ...
+    @property
+    def bars_needed(self) -> int: ...
+    @property
+    def bars_seen(self) -> int: ...
+    def see(self, bar: Bar, session: Session) -> None: ...
+    def act(self, situation: Situation) -> Act: ...
+    def bracket_ticks(self) -> tuple[int, int]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What a strategy trades from: the hash of what runs, the one that is pinned, and when it was made."""
+
+    sha256: str
+    pinned_sha256: str
+    ts_created_utc_ns: int
+
+
+@runtime_checkable
+class Modelled(Protocol):
+    """A source of signals that trades from a checkpoint."""
+
+    @property
+    def model(self) -> Model: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a source of signals may ask for when it is opened: give `open` a parameter `surroundings`.
+
+    `policy` opens a checkpoint by its name or folder and the hash that is pinned, for a market.
+    """
+
+    mode: str
+    hours: Hours
+    policy: Callable[[str, str, Market], Policy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +298,7 @@ class Trained:
     kind: str
     markets: Sequence[str]
     created: str
+    ts_created_utc_ns: int
     steps: int
     paper_only: bool
     card: Mapping[str, Any]
@@ -239,13 +310,16 @@ class Checkpoints(Protocol):
 
     `found` gives the checkpoints that lie in a folder, or the folder itself where it is one, unread.
 
-    Raises: ConfigInvalid from `told`, when the checkpoint is refused; the message says why.
+    `open` makes a policy of one, for a market; `pinned_sha256` is the only hash that it may have.
+
+    Raises: ConfigInvalid from `told` and `open`, when the checkpoint is refused; the message says why.
     """
 
     @property
     def shipped(self) -> Path: ...
     def found(self, folder: Path) -> Sequence[Path]: ...
     def told(self, folder: Path) -> Trained: ...
+    def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from gamma.decision import Guards, Sizers
 from gamma.exits import ExitRule
 from gamma.guards import Watch
 from gamma.markets import Market
-from gamma.ports import Capabilities
+from gamma.ports import Capabilities, Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class StrategyRules:
 
     `adds`: a signal may add to an open position, or trade against it; else it waits until the position is flat.
     `config_hash` is of all that its decisions depend on.
-    `watchers` are those of the guards that look between orders too.
+    `watchers` are those of the guards that look between orders too. `model` is None where it follows a rule.
     """
 
     name: str
@@ -26,6 +26,7 @@ class StrategyRules:
     exits: ExitRule = field(default_factory=ExitRule)
     adds: bool = False
     config_hash: str = ""
+    model: Model | None = None
     watchers: Sequence[tuple[str, Watch]] = field(init=False)
 
     def __post_init__(self) -> None:

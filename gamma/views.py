@@ -242,6 +242,34 @@ class ControlView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """How a strategy stands in its market: for sources of signals that manage what they hold. Prices in ticks.
+
+    `side` without `lots` is an entry that works and has not filled. `stop_ticks` and `target_ticks` are what the broker
+    holds, NaN where it holds none; `risk_ticks` is how far the first stop lay from the entry. `leaving`: the position
+    is being closed. `floor_microusd` is the equity at which the account is breached, `drawdown_microusd` how far it
+    first lay below the account; None where there is no floor.
+    """
+
+    ts_event_utc_ns: int
+    side: int = 0
+    lots: int = 0
+    entry_ticks: float = NAN
+    stop_ticks: float = NAN
+    target_ticks: float = NAN
+    best_ticks: float = NAN
+    risk_ticks: float = NAN
+    bars_held: int = 0
+    at_break_even: bool = False
+    trailing: bool = False
+    leaving: bool = False
+    balance_microusd: int
+    equity_microusd: int
+    floor_microusd: int | None = None
+    drawdown_microusd: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderView:
     """The order that a guard judges: `side` +1 or -1, whole `lots` > 0, `reduces` when it only closes.
 

@@ -146,6 +146,28 @@ class Seen(BaseModel, frozen=True, extra="forbid"):
 
 
 @final
+class Conditions(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """Under which conditions the policy acted when it was trained, and acts when it trades.
+
+    An entry's stop lies `stop_atr` average true ranges away, at most `loss_max_usd` of a lot; its target `target_r`
+    stops. Break-even may be asked for from `break_even_atr` of profit on, a trail of `trail_atr` from `trail_from_r`
+    first stops on; entries while `room_min_frac` of the drawdown room is left, until `cancel_before_s` before the
+    moment to be flat by. Positions leave `flat_before_s` before it.
+    """
+
+    stop_atr: Annotated[float, Field(gt=0)] = 1.5
+    loss_max_usd: Annotated[float, Field(gt=0)] = 500.0
+    target_r: Annotated[float, Field(gt=0)] = 3.0
+    break_even_atr: Annotated[float, Field(ge=0)] = 0.5
+    trail_atr: Annotated[float, Field(gt=0)] = 1.0
+    trail_from_r: Annotated[float, Field(ge=0)] = 1.0
+    room_min_frac: Annotated[float, Field(ge=0, le=1)] = 0.25
+    cash_only: bool = True
+    cancel_before_s: Annotated[int, Field(ge=0)] = 600
+    flat_before_s: Annotated[int, Field(ge=0)] = 300
+
+
+@final
 class Card(BaseModel, frozen=True, extra="forbid"):
     """What a checkpoint is and for which markets; without an evaluation out of sample it trades on paper only."""
 
@@ -158,6 +180,7 @@ class Card(BaseModel, frozen=True, extra="forbid"):
     window_bars: Annotated[int, Field(ge=1, le=500)]
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
     created_utc: Utc
+    conditions: Conditions = Conditions()
     seen: Seen
     training: Training
     evaluations: Annotated[tuple[Evaluation, ...], Field(max_length=50)] = ()

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import final
 
-from gamma.ports import Trained
+from gamma.markets import Market
+from gamma.ports import Policy, Trained
 from models import checkpoints
+from models.checkpoints import Checkpoint
+from models.serving import FuturesPolicy
+
+NS = 1_000_000_000
 
 
 @final
@@ -23,17 +28,25 @@ class Shelf:
         return tuple(one for one in inside if not one.name.startswith(".") and _is_one(one))
 
     def told(self, folder: Path) -> Trained:
-        checkpoint = checkpoints.load(folder, pinned_sha256=None)
-        card = checkpoint.card
-        return Trained(
-            sha256=checkpoint.sha256,
-            kind=f"{card.kind} phase {card.phase}",
-            markets=card.markets,
-            created=card.created_utc.date().isoformat(),
-            steps=card.training.steps,
-            paper_only=card.paper_only,
-            card=card.model_dump(mode="json"),
-        )
+        return _told(checkpoints.load(folder, pinned_sha256=None))
+
+    def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy:
+        checkpoint = checkpoints.load(folder, pinned_sha256=pinned_sha256)
+        return FuturesPolicy(_told(checkpoint), [checkpoint], market)
+
+
+def _told(checkpoint: Checkpoint) -> Trained:
+    card = checkpoint.card
+    return Trained(
+        sha256=checkpoint.sha256,
+        kind=f"{card.kind} phase {card.phase}",
+        markets=card.markets,
+        created=card.created_utc.date().isoformat(),
+        ts_created_utc_ns=round(card.created_utc.timestamp()) * NS,
+        steps=card.training.steps,
+        paper_only=card.paper_only,
+        card=card.model_dump(mode="json"),
+    )
 
 
 def _is_one(folder: Path) -> bool:

@@ -1,24 +1,25 @@
 """The view of a configured strategy, as of the ledger's last moment or the feed's: gathered as the daemon does."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gamma.assembly import Assembly
-from gamma.bars import Bar
 from gamma.book import Book, fold, open_book
 from gamma.cli.cases import Hand, hand_track
 from gamma.events import BarClosed, SessionOpened, SignalMade
 from gamma.outlook import look
+from gamma.ports import ManagingSource
 from gamma.reasons import Reason
 from gamma.rules import StrategyRules
+from gamma.situation import situation_of
 from gamma.views import View
 
 # The calendar's end; a file feed has no bars after it.
 LAST_NS: Final = 2**62
 HOUR_NS: Final = 3_600_000_000_000
 HISTORY_BARS: Final = 400
+_FLAT: Final[dict[str, Any]] = {"side": 0, "lots": 0, "leaving": False, "at_break_even": False, "trailing": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ def found(assembly: Assembly, strategy: StrategyRules, book: Book | None, hand: 
         agrees = assembly.hours.agrees(symbol, session.date)
         here = fold(here, SessionOpened(session=session, ts_event_utc_ns=now, agrees=agrees))
     here = here.at(now)
-    signal = _signal(assembly, strategy, assembly.feed.history(symbol, until, HISTORY_BARS), hand)
+    signal = _signal(assembly, strategy, here, until, hand)
     view = look(here, assembly.rules, strategy, signal)
     return Found(view=overridden(view, hand), standing=_standing(here, strategy), ts_utc_ns=now)
 
@@ -60,13 +61,17 @@ def _moment(assembly: Assembly, symbol: str) -> int:
     return session.ts_cash_open_utc_ns + HOUR_NS
 
 
-def _signal(assembly: Assembly, strategy: StrategyRules, bars: Sequence[Bar], hand: Hand) -> SignalMade:
-    """The last signal of the history; long and without a stop where there was none."""
+def _signal(assembly: Assembly, strategy: StrategyRules, book: Book, until: int, hand: Hand) -> SignalMade:
+    """The last signal of the history, while nothing is held; long and without a stop where there was none."""
     last: SignalMade | None = None
-    for seat in assembly.seats[strategy.market.symbol]:
+    symbol = strategy.market.symbol
+    flat = replace(situation_of(book, strategy.name, symbol), **_FLAT)
+    for seat in assembly.seats[symbol]:
         if seat.strategy == strategy.name:
-            for bar in bars:
-                last = seat.source.on_bar(bar) or last
+            source = seat.source
+            for bar in assembly.feed.history(symbol, until, HISTORY_BARS + source.bars_needed):
+                found = source.decide(bar, flat) if isinstance(source, ManagingSource) else source.on_bar(bar)
+                last = found if isinstance(found, SignalMade) else last
     if last is None:
         last = SignalMade(
             strategy=strategy.name,

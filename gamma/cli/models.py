@@ -36,9 +36,10 @@ def list_models(
 
     Example: gamma models list
     """
+    from gamma import checkpoints
     from gamma.cli.tables import table
 
-    rows = [_row(shelf, one) for shelf, one in _lying(_folders(folders, path))]
+    rows = [_row(shelf, one) for shelf, one in checkpoints.lying(_folders(folders, path))]
     if as_json:
         print_json(rows)
         return
@@ -60,7 +61,9 @@ def show(
 
     Example: gamma models show mnq-phase2
     """
-    shelf, folder = _named(name, path)
+    from gamma import checkpoints
+
+    shelf, folder = checkpoints.named(name, _folders(None, path))
     told = shelf.told(folder)
     if as_json:
         print_json({**_row(shelf, folder), "card": told.card})
@@ -70,6 +73,7 @@ def show(
 
 def _folders(given: Sequence[Path] | None, path: Path) -> list[Path]:
     """The folders that were given, or the configured one; empty: those that ship."""
+    from gamma import checkpoints
     from gamma.config import load
 
     if given:
@@ -78,41 +82,7 @@ def _folders(given: Sequence[Path] | None, path: Path) -> list[Path]:
                 raise InputInvalid(f"{folder} is no folder; give a checkpoint, or a folder with checkpoints in it")
         return list(given)
     configured = load(path, os.environ).paths.models if path != DEFAULT_CONFIG or path.exists() else ""
-    if configured and not Path(configured).is_dir():
-        raise ConfigInvalid(f"[paths] models = {configured!r}: is no folder; make it, or leave it empty")
-    return [Path(configured)] if configured else []
-
-
-def _shelves() -> "Iterator[Checkpoints]":
-    from gamma import plugins
-
-    for plugin in plugins.find(plugins.CHECKPOINTS).values():
-        yield plugin.load()()
-
-
-def _lying(folders: Sequence[Path]) -> "Iterator[tuple[Checkpoints, Path]]":
-    """Every checkpoint in the folders, or of those that ship, once."""
-    seen: set[Path] = set()
-    for shelf in _shelves():
-        for folder in folders or (shelf.shipped,):
-            for one in shelf.found(folder):
-                if one.resolve() not in seen:
-                    seen.add(one.resolve())
-                    yield shelf, one
-
-
-def _named(name: str, path: Path) -> "tuple[Checkpoints, Path]":
-    from gamma.complaints import did_you_mean
-
-    if Path(name).is_dir():
-        found = list(_lying([Path(name)]))
-        if [one for _, one in found] == [Path(name)]:
-            return found[0]
-    known = {one.name: (shelf, one) for shelf, one in _lying(_folders(None, path))}
-    if name not in known:
-        there = ", ".join(sorted(known)) or "none"
-        raise InputInvalid(f"no checkpoint {name!r}; {did_you_mean(name, known)}known: {there}; or give its folder")
-    return known[name]
+    return list(checkpoints.folders(configured))
 
 
 def _row(shelf: "Checkpoints", folder: Path) -> dict[str, Any]:

@@ -17,14 +17,15 @@ from gamma.book import open_book
 from gamma.config import Config
 from gamma.desk import Desk, Seat
 from gamma.errors import InputInvalid
-from gamma.events import BootStarted, HealthSeen, ManageWanted, SignalMade, Trade
+from gamma.events import BootStarted, HealthSeen, ManageWanted, ModelFailed, SignalMade, Trade
 from gamma.feeds.held import HeldFeed
 from gamma.feeds.series import Floats, Series
 from gamma.markets import MICRO
-from gamma.ports import SignalSource
+from gamma.ports import ManagingSource, SignalSource
 from gamma.proof import prove_guards
 from gamma.rehearsal.notebook import Notebook
 from gamma.shell import Shell
+from gamma.views import Situation
 
 HOLD: Final = "HOLD"
 SIDES: Final = {1: "BUY", -1: "SELL"}
@@ -54,7 +55,9 @@ class Rehearsal:
     halts: tuple[tuple[int, str], ...]
 
 
-def rehearse(config: Config, strategy: str, series: Series, source: SignalSource | None = None) -> Rehearsal:
+def rehearse(
+    config: Config, strategy: str, series: Series, source: SignalSource | ManagingSource | None = None
+) -> Rehearsal:
     """Trade one strategy of the configuration on a series; `source` takes the place of its own signals.
 
     Raises: InputInvalid when the strategy trades another market or the bars lie in no session; ConfigInvalid as
@@ -67,7 +70,8 @@ def rehearse(config: Config, strategy: str, series: Series, source: SignalSource
     alone = config.model_copy(update={"strategies": (chosen,), "feed": recorded})
     assembly = assemble(alone, state_path=None, feed=HeldFeed({series.market: series}))
     eyes = source or assembly.seats[series.market][0].source
-    watched = _Watched(eyes)
+    acts: Counter[str] = Counter()
+    watched = _Managing(eyes, acts) if isinstance(eyes, ManagingSource) else _Watched(eyes, acts)
     seats = {series.market: (Seat(strategy=strategy, source=watched),)}
     notebook = Notebook()
     days = asyncio.run(_Stage(replace(assembly, seats=seats), notebook).play(series.market))
@@ -87,7 +91,7 @@ def rehearse(config: Config, strategy: str, series: Series, source: SignalSource
         )
         / MICRO,
         trades=tuple(notebook.trades),
-        acts=dict(watched.acts),
+        acts=dict(acts),
         halts=tuple((halt.ts_event_utc_ns, halt.reason) for halt in notebook.halts),
     )
 
@@ -96,9 +100,9 @@ def rehearse(config: Config, strategy: str, series: Series, source: SignalSource
 class _Watched:
     """A source whose answers are counted."""
 
-    def __init__(self, source: SignalSource) -> None:
+    def __init__(self, source: SignalSource, acts: Counter[str]) -> None:
         self._source = source
-        self.acts: Counter[str] = Counter()
+        self._acts = acts
 
     @property
     def bars_needed(self) -> int:
@@ -109,7 +113,33 @@ class _Watched:
 
     def on_bar(self, bar: Bar) -> SignalMade | None:
         answer = self._source.on_bar(bar)
-        self.acts[_act(answer)] += 1
+        self._acts[_act(answer)] += 1
+        return answer
+
+
+@final
+class _Managing:
+    """A source that looks at its own position, whose answers are counted once it is warm."""
+
+    def __init__(self, source: ManagingSource, acts: Counter[str]) -> None:
+        self._source = source
+        self._acts = acts
+
+    @property
+    def bars_needed(self) -> int:
+        return self._source.bars_needed
+
+    @property
+    def warm(self) -> bool:
+        return self._source.warm
+
+    def warm_up(self, bars: Sequence[Bar]) -> None:
+        self._source.warm_up(bars)
+
+    def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None:
+        answer = self._source.decide(bar, situation)
+        if self.warm:
+            self._acts[_act(answer)] += 1
         return answer
 
 

@@ -29,7 +29,8 @@ def legal(course: Course, state: State) -> Array:
 
     A start that is forced on an episode waits for its position, and does nothing else.
     """
-    return jnp.stack(stance.legal(course.terms, stance_of(course, state), _drawdown_usd(course)), axis=1)
+    acts = stance.legal(course.terms, course.terms.phase, stance_of(course, state), _drawdown_usd(course))
+    return jnp.stack(acts, axis=1)
 
 
 def leaving(course: Course, state: State) -> Array:

@@ -22,8 +22,6 @@ class Conditions(Protocol):
     """Under which conditions a policy acts; `models.futures.records.Terms` says what each of them is."""
 
     @property
-    def phase(self) -> int: ...
-    @property
     def stop_atr(self) -> float: ...
     @property
     def loss_max_usd(self) -> float: ...
@@ -65,14 +63,14 @@ class Stance(NamedTuple):
 def own(stance: Stance, drawdown_usd: float, lots_max: int) -> tuple[Num, ...]:
     """What a policy is shown of its position and account, one number for each name of `schema.OWN`.
 
-    Distances in average true ranges. `drawdown_usd` is how far the floor first lay below the account, `lots_max` the
-    market's cap.
+    Distances in average true ranges, 0 to what the broker does not hold. `drawdown_usd` is how far the floor first lay
+    below the account, `lots_max` the market's cap.
     """
     atr_ticks = maximum(stance.atr_ticks, _ATR_TICKS_MIN)
     held = stance.lots > 0
 
     def off(ticks: Num) -> Num:
-        return where(held, _clipped(stance.side * (ticks - stance.close_ticks) / atr_ticks), 0.0)
+        return where(held & (ticks == ticks), _clipped(stance.side * (ticks - stance.close_ticks) / atr_ticks), 0.0)
 
     from_entry = -off(stance.entry_ticks)
     left = _room_left(stance, drawdown_usd)
@@ -94,12 +92,12 @@ def own(stance: Stance, drawdown_usd: float, lots_max: int) -> tuple[Num, ...]:
     )
 
 
-def legal(conditions: Conditions, stance: Stance, drawdown_usd: float) -> tuple[Num, ...]:
+def legal(conditions: Conditions, phase: int, stance: Stance, drawdown_usd: float) -> tuple[Num, ...]:
     """What may be done, by action. Holding is always legal; who waits for a fill, or leaves, does nothing else."""
     hold = stance.lots == stance.lots
     flat = (stance.lots == 0) & (stance.side == 0)
     enters = flat & (stance.may_enter > 0) & (_room_left(stance, drawdown_usd) >= conditions.room_min_frac)
-    if conditions.phase == 1:
+    if phase == 1:
         return hold, enters, enters
     held = (stance.lots > 0) & (stance.leaving == 0)
     profit = stance.side * (stance.close_ticks - stance.entry_ticks) + TOLERANCE_TICKS

@@ -1,0 +1,167 @@
+"""A futures policy as the daemon asks it: bars in, an action out, in plain NumPy. Nothing here needs JAX.
+
+What it is shown comes from the functions that the training environment calls: `features.update` for the market,
+`stance.own` for the position, `stance.legal` for what may be done. Weights are 32-bit numbers, the sums 64-bit, so
+that two machines come to the same action.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gamma.bars import Bar, Session
+from gamma.markets import Market
+from gamma.ports import Act, Trained
+from gamma.views import Situation
+from models.checkpoints import Checkpoint, Tensors
+from models.futures import features, stance
+from models.futures.deadlines import Deadlines, may_enter
+from models.futures.features import BARS_NEEDED, MOVES, TIMES, Bounds, HoursRow, bar_row, bounds_of, hours
+from models.futures.stance import Stance
+
+Floats = NDArray[np.float64]
+_NOW: Final = len(MOVES) + len(TIMES)
+_VARIANCE_MIN: Final = 1e-6
+_SEEN_CLIP: Final = 10.0
+_MICRO_PER_CENT: Final = 10_000
+_NS_PER_S: Final = 1_000_000_000
+# Without a floor nothing is shown of it.
+_NO_DRAWDOWN_USD: Final = 1.0
+
+
+@final
+class Network:
+    """The trained network of one checkpoint, with the scale of what it was shown."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        def of(name: str) -> Floats:
+            return np.ascontiguousarray(tensors[name], dtype=np.float64)
+
+        trunk = sum(name.startswith("trunk") for name in tensors) // 2
+        self._trunk = [(of(f"trunk{n}.w"), of(f"trunk{n}.b")) for n in range(trunk)]
+        self._head = (of("policy.w"), of("policy.b"))
+        self._mean = of("scale.mean")
+        self._inverse = 1.0 / np.sqrt(of("scale.variance") + _VARIANCE_MIN)
+
+    def scaled(self, seen: Floats) -> Floats:
+        """What is seen, in standard deviations from its mean, within ten of them."""
+        off: Floats = np.clip((seen - self._mean) * self._inverse, -_SEEN_CLIP, _SEEN_CLIP)
+        return off
+
+    def logits(self, scaled: Floats) -> Floats:
+        """The logits of the actions. Shapes: [O] to [A]."""
+        hidden = scaled
+        for weights, bias in self._trunk:
+            hidden = np.maximum(hidden @ weights + bias, 0.0)
+        found: Floats = hidden @ self._head[0] + self._head[1]
+        return found
+
+
+@final
+class FuturesPolicy:
+    """One policy, or the mean of several that are shown the same, in one market."""
+
+    def __init__(self, trained: Trained, members: Sequence[Checkpoint], market: Market) -> None:
+        card = members[0].card
+        self._trained = trained
+        self._card, self._market = card, market
+        self._conditions = card.conditions
+        self._deadlines = Deadlines(
+            cash_only=self._conditions.cash_only,
+            cancel_before_s=self._conditions.cancel_before_s,
+            flat_before_s=self._conditions.flat_before_s,
+        )
+        self._networks = [Network(member.tensors) for member in members]
+        self._past = features.begin()
+        # What is seen of the market: all of the last bar, then the moves of the bars before it, newest first.
+        self._seen = np.zeros(_NOW + (card.window_bars - 1) * len(MOVES), dtype=np.float32)
+        self._session: Session | None = None
+        self._bounds: Bounds | None = None
+        self._may_enter = False
+        self._close_ticks = 0
+        self._bars_seen = 0
+
+    @property
+    def trained(self) -> Trained:
+        return self._trained
+
+    @property
+    def actions(self) -> Sequence[str]:
+        return self._card.actions
+
+    @property
+    def trail_atr(self) -> float:
+        return self._conditions.trail_atr
+
+    @property
+    def bars_needed(self) -> int:
+        return BARS_NEEDED + self._card.window_bars - 1
+
+    @property
+    def bars_seen(self) -> int:
+        return self._bars_seen
+
+    def see(self, bar: Bar, session: Session) -> None:
+        if session is not self._session or self._bounds is None:
+            self._session, self._bounds = session, bounds_of(session)
+        at = HoursRow(*(float(x) for x in hours(bar.ts_close_utc_ns, self._bounds)))
+        self._past, seen = features.update(self._past, bar_row(bar), at)
+        self._seen[_NOW + len(MOVES) :] = self._seen[_NOW : -len(MOVES)].copy()
+        self._seen[_NOW : _NOW + len(MOVES)] = self._seen[: len(MOVES)][: len(self._seen) - _NOW]
+        self._seen[:_NOW] = seen
+        left_s = (session.ts_flat_by_utc_ns - bar.ts_close_utc_ns) / _NS_PER_S
+        self._may_enter = bool(may_enter(left_s, at.in_cash, self._deadlines))
+        self._close_ticks = self._market.ticks(bar.close_points)
+        self._bars_seen += 1
+
+    def act(self, situation: Situation) -> Act:
+        stands = self._stance(situation)
+        drawdown_usd = _drawdown_usd(situation)
+        seen = self.observation(stands, drawdown_usd)
+        legal = tuple(bool(may) for may in self._legal(stands, drawdown_usd))
+        scaled = [network.scaled(seen) for network in self._networks]
+        each = [n.logits(s) for n, s in zip(self._networks, scaled, strict=True)]
+        logits = each[0] if len(each) == 1 else np.mean(each, axis=0)
+        novelty = max(float(np.sqrt(np.mean(np.square(s)))) for s in scaled)
+        action = int(np.argmax(np.where(legal, logits, -np.inf)))
+        return Act(action=action, logits=tuple(logits.tolist()), legal=legal, novelty=novelty)
+
+    def bracket_ticks(self) -> tuple[int, int]:
+        stop, target = stance.bracket_ticks(self._conditions, self._market, self._past.atr)
+        return int(stop), int(target)
+
+    def observation(self, stands: Stance, drawdown_usd: float) -> Floats:
+        """What the policy is shown on the bar that was seen last. Shapes: [O]."""
+        own = stance.own(stands, drawdown_usd, self._market.lots_max)
+        return np.concatenate([self._seen, np.array(own, dtype=np.float64)], dtype=np.float64)
+
+    def _legal(self, stands: Stance, drawdown_usd: float) -> tuple[Any, ...]:
+        return stance.legal(self._conditions, self._card.phase, stands, drawdown_usd)
+
+    def _stance(self, situation: Situation) -> Stance:
+        floor = situation.floor_microusd
+        room = 0 if floor is None else situation.balance_microusd - floor
+        return Stance(
+            side=situation.side,
+            lots=situation.lots,
+            entry_ticks=situation.entry_ticks,
+            stop_ticks=situation.stop_ticks,
+            target_ticks=situation.target_ticks,
+            risk_ticks=situation.risk_ticks,
+            held_bars=situation.bars_held,
+            at_break_even=int(situation.at_break_even),
+            trailing=int(situation.trailing),
+            leaving=int(situation.leaving),
+            room_cents=room / _MICRO_PER_CENT,
+            has_floor=int(floor is not None),
+            close_ticks=self._close_ticks,
+            atr_ticks=self._past.atr * self._market.ticks_per_point,
+            may_enter=int(self._may_enter),
+        )
+
+
+def _drawdown_usd(situation: Situation) -> float:
+    drawdown = situation.drawdown_microusd
+    return _NO_DRAWDOWN_USD if drawdown is None else drawdown / 1e6
