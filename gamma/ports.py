@@ -291,7 +291,7 @@ class Surroundings:
 class Trained:
     """A verified checkpoint as its card tells it; `sha256` is the hash to pin.
 
-    `paper_only` while no evaluation of it is out of sample. `card` is all of the card, in JSON's own types.
+    `paper_only` until it has qualified in an evaluation out of sample. `card` is all of the card, in JSON's own types.
     """
 
     sha256: str
@@ -312,7 +312,10 @@ class Checkpoints(Protocol):
 
     `open` makes a policy of one, for a market; `pinned_sha256` is the only hash that it may have.
 
-    Raises: ConfigInvalid from `told` and `open`, when the checkpoint is refused; the message says why.
+    `appraise` writes a copy with evaluations added to its card, and gives the copy's hash.
+
+    Raises: ConfigInvalid when the checkpoint, or an evaluation, is refused; the message says why. InputInvalid from
+    `appraise` when `out` is there already.
     """
 
     @property
@@ -320,6 +323,7 @@ class Checkpoints(Protocol):
     def found(self, folder: Path) -> Sequence[Path]: ...
     def told(self, folder: Path) -> Trained: ...
     def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy: ...
+    def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

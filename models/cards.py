@@ -126,12 +126,19 @@ class Figure(BaseModel, frozen=True, extra="forbid"):
 
 @final
 class Evaluation(BaseModel, frozen=True, extra="forbid"):
-    """How the policy did on some bars; out of sample only where it was not trained on any bar of that time."""
+    """How the policy did on some bars; out of sample only where it was not trained on any bar of that time.
+
+    `not_qualified` says why the rule of selection did not let it through, where it did not. `trades_sha256` is the
+    hash of its trades, which the daemon makes again on the same bars with the configuration of `config_sha256`.
+    """
 
     name: Text
     out_of_sample: bool
     bars: Bars
     sessions: Annotated[int, Field(ge=1)]
+    not_qualified: Text | None = None
+    trades_sha256: Sha256 | None = None
+    config_sha256: Sha256 | None = None
     figures: Annotated[tuple[Figure, ...], Field(min_length=1, max_length=200)]
 
 
@@ -187,8 +194,9 @@ class Card(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def paper_only(self) -> bool:
-        """Whether no evaluation is out of sample."""
-        return not any(evaluation.out_of_sample for evaluation in self.evaluations)
+        """Whether it did not qualify, or no evaluation is out of sample."""
+        held_out = [evaluation for evaluation in self.evaluations if evaluation.out_of_sample]
+        return not held_out or any(evaluation.not_qualified for evaluation in held_out)
 
     @property
     def width(self) -> int:
@@ -266,9 +274,17 @@ def read(text: str, where: str) -> Card:
     except ValueError as error:  # what is no TOML, and numbers with thousands of digits
         raise ConfigInvalid(f"{where}: is not TOML ({error}); {AGAIN}") from None
     try:
-        return parse(Card, _plain(raw), "", origin=lambda _: where)
+        return made(raw, where)
     except ConfigInvalid as error:
         raise ConfigInvalid(f"{error}; {AGAIN}") from None
+
+
+def made(told: Mapping[str, Any], where: str) -> Card:
+    """The card of what is told, in TOML's or JSON's own types.
+
+    Raises: ConfigInvalid, which names the field, its value and what it should be.
+    """
+    return parse(Card, _plain(told), "", origin=lambda _: where)
 
 
 def _plain(value: Any) -> Any:

@@ -1,12 +1,12 @@
 """Where checkpoints lie, and what their cards tell: the commands' way to them. Nothing here needs JAX."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from gamma.markets import Market
 from gamma.ports import Policy, Trained
-from models import checkpoints
+from models import cards, checkpoints
 from models.checkpoints import Checkpoint
 from models.serving import FuturesPolicy
 
@@ -33,6 +33,12 @@ class Shelf:
     def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy:
         checkpoint = checkpoints.load(folder, pinned_sha256=pinned_sha256)
         return FuturesPolicy(_told(checkpoint), [checkpoint], market)
+
+    def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str:
+        checkpoint = checkpoints.load(folder, pinned_sha256=None)
+        told = checkpoint.card.model_dump(mode="json")
+        told["evaluations"] = [*told["evaluations"], *evaluations]
+        return checkpoints.save(out, checkpoint.tensors, cards.made(told, str(folder)))
 
 
 def _told(checkpoint: Checkpoint) -> Trained:

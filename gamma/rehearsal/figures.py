@@ -11,7 +11,8 @@ import numpy as np
 from gamma import stats
 from gamma.events import Trade
 from gamma.markets import MICRO
-from gamma.rehearsal.play import HOLD, Rehearsal
+from gamma.rehearsal.notebook import HOLD
+from gamma.rehearsal.play import Rehearsal
 from gamma.stats import Floats, Moments
 
 SESSIONS_A_YEAR: Final = 252
@@ -124,14 +125,16 @@ def _sides(trades: Sequence[Trade]) -> list[Figure]:
 
 
 def _acts(played: Sequence[Rehearsal]) -> list[Figure]:
-    """The share of each answer among all bars that the strategy looked at."""
-    names = sorted({name for one in played for name in one.acts} - {HOLD})
-    total = sum(sum(one.acts.values()) for one in played)
-    return [
-        Figure(name=f"{name.lower()}_frac", value=sum(one.acts.get(name, 0) for one in played) / total)
-        for name in (HOLD, *names)
-        if total
-    ]
+    """The share of each answer among the bars of the cash session without a position, and among those with one."""
+    found: list[Figure] = []
+    for where, counts in (("flat", [one.acts_flat for one in played]), ("held", [one.acts_held for one in played])):
+        total = sum(sum(each.values()) for each in counts)
+        names = sorted({name for each in counts for name in each} | {HOLD}) if total else []
+        found += [
+            Figure(name=f"{where}_{name.lower()}_frac", value=sum(each.get(name, 0) for each in counts) / total)
+            for name in names
+        ]
+    return found
 
 
 def _sampled(name: str, values: Floats, figure: Callable[[Floats], float]) -> Figure:

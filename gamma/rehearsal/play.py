@@ -7,12 +7,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, final
+from typing import final
 
 import numpy as np
 
 from gamma.assembly import Assembly, assemble
-from gamma.bars import Bar
+from gamma.bars import Bar, Session
 from gamma.book import open_book
 from gamma.config import Config
 from gamma.desk import Desk, Seat
@@ -23,12 +23,9 @@ from gamma.feeds.series import Floats, Series
 from gamma.markets import MICRO
 from gamma.ports import ManagingSource, SignalSource
 from gamma.proof import prove_guards
-from gamma.rehearsal.notebook import Notebook
+from gamma.rehearsal.notebook import HOLD, SIDES, Notebook
 from gamma.shell import Shell
 from gamma.views import Situation
-
-HOLD: Final = "HOLD"
-SIDES: Final = {1: "BUY", -1: "SELL"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +49,8 @@ class Rehearsal:
     equity_usd: Floats
     trades: tuple[Trade, ...]
     acts: Mapping[str, int]
+    acts_flat: Mapping[str, int]
+    acts_held: Mapping[str, int]
     halts: tuple[tuple[int, str], ...]
 
 
@@ -74,7 +73,8 @@ def rehearse(
     watched = _Managing(eyes, acts) if isinstance(eyes, ManagingSource) else _Watched(eyes, acts)
     seats = {series.market: (Seat(strategy=strategy, source=watched),)}
     notebook = Notebook()
-    days = asyncio.run(_Stage(replace(assembly, seats=seats), notebook).play(series.market))
+    stage = _Stage(replace(assembly, seats=seats), notebook)
+    days = asyncio.run(stage.play(series.market))
     if not days:
         raise InputInvalid(f"{series.market}: no bar lies in a session")
     return Rehearsal(
@@ -92,6 +92,8 @@ def rehearse(
         / MICRO,
         trades=tuple(notebook.trades),
         acts=dict(acts),
+        acts_flat=dict(stage.acts_flat),
+        acts_held=dict(stage.acts_held),
         halts=tuple((halt.ts_event_utc_ns, halt.reason) for halt in notebook.halts),
     )
 
@@ -156,6 +158,9 @@ class _Stage:
     """The daemon's parts, in its order, in event time alone."""
 
     def __init__(self, assembly: Assembly, notebook: Notebook) -> None:
+        self.acts_flat: Counter[str] = Counter()
+        self.acts_held: Counter[str] = Counter()
+        self._notebook = notebook
         self._assembly = assembly
         self._now_utc_ns = assembly.start_utc_ns
         self._shell = Shell(
@@ -179,8 +184,17 @@ class _Stage:
                 session = self._assembly.hours.session(market, bar.ts_close_utc_ns - 1)
             if session is not None:
                 days[session.date] = self._shell.book.money.equity_microusd
+                self._count(session, bar.ts_close_utc_ns)
         await self._assembly.broker.close()
         return days
+
+    def _count(self, session: Session, ts_utc_ns: int) -> None:
+        answers = self._notebook.answers or [HOLD]
+        if any(position.lots for position in self._shell.book.positions.values()):
+            self.acts_held.update(answers)
+        elif session.ts_cash_open_utc_ns < ts_utc_ns <= session.ts_cash_close_utc_ns:
+            self.acts_flat.update(answers)
+        self._notebook.answers.clear()
 
     async def _start(self, desk: Desk, market: str) -> None:
         connected = await self._assembly.broker.connect()

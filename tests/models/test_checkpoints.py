@@ -20,6 +20,7 @@ from models.cards import Evaluation, Figure
 from models.checkpoints import CARD, POLICY, SUMS, load, save
 from models.futures.records import Terms
 from models.futures.schema import schema_hash, width
+from models.shelf import Shelf
 from tests.models.checkpoint_case import LEARNED, REPORT, card, files_of, lay, summed, tensors
 
 
@@ -239,6 +240,25 @@ def test_an_evaluation_out_of_sample_lifts_paper_only_and_one_in_sample_does_not
     assert card().paper_only
     assert card(evaluations=(REPORT.model_copy(update={"out_of_sample": False}),)).paper_only
     assert not card(evaluations=(REPORT,)).paper_only
+
+
+def test_one_that_did_not_qualify_stays_on_paper_whatever_else_its_card_says() -> None:
+    failed = REPORT.model_copy(update={"not_qualified": "deflated Sharpe ratio 0.31, and 0.95 is needed"})
+    assert card(evaluations=(failed,)).paper_only
+    assert card(evaluations=(REPORT, failed)).paper_only
+
+
+def test_an_evaluation_is_added_in_a_copy_and_the_weights_stay(tmp_path: Path) -> None:
+    save(tmp_path / "before", tensors(card()), card())
+    told = REPORT.model_dump(mode="json") | {"trades_sha256": "d4" * 32, "not_qualified": "no edge"}
+    sha256 = Shelf().appraise(tmp_path / "before", tmp_path / "after", [told])
+    after, before = (load(tmp_path / name, pinned_sha256=None) for name in ("after", "before"))
+    assert (after.sha256, before.card.evaluations) == (sha256, ())
+    assert after.card.evaluations[0].trades_sha256 == "d4" * 32
+    assert all(np.array_equal(after.tensors[name], before.tensors[name]) for name in before.tensors)
+    with pytest.raises(ConfigInvalid, match=r"figures\.0"):
+        Shelf().appraise(tmp_path / "before", tmp_path / "third", [told | {"figures": [{"name": "x", "value": None}]}])
+    assert not (tmp_path / "third").exists()
 
 
 def test_no_card_calls_bars_out_of_sample_that_the_policy_was_trained_on() -> None:

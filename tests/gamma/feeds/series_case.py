@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import replace
+from itertools import takewhile
+from typing import Any
 
 import numpy as np
 
 from gamma import calendar
-from gamma.feeds.series import NS, Floats, Series
+from gamma.feeds.series import NS, PRICES, Floats, Series
+from gamma.feeds.sim import SimFeed
 
 
 def made(market: str, first: str, last: str, bar_s: int = 60, *, price: float = 20_000.0) -> Series:
@@ -48,3 +51,13 @@ def moved(series: Series, points: float | Floats) -> Series:
         low_points=series.low_points + points,
         close_points=series.close_points + points,
     )
+
+
+def simulated(market: str, first: str, last: str, bar_s: int = 300, seed: int = 7) -> Series:
+    """The simulator's bars of the sessions of `first` to `last`."""
+    days = calendar.sessions(market, first, last)
+    feed = SimFeed(markets=(market,), seed=seed, bar_s=bar_s)
+    bars = list(takewhile(lambda b: b.ts_close_utc_ns <= days[-1].ts_close_utc_ns, feed.bars(days[0].ts_open_utc_ns)))
+    names = ("ts_open_utc_ns", "ts_close_utc_ns", *PRICES, "volume_lots", "spread_points")
+    columns: dict[str, Any] = {name: np.array([getattr(bar, name) for bar in bars]) for name in names}
+    return Series(market=market, bar_s=bar_s, **columns)

@@ -48,7 +48,9 @@ def played(*closes_usd: float, trades: tuple[Trade, ...] = (), equity_usd: tuple
         close_usd=np.array(closes_usd),
         equity_usd=np.array(equity_usd),
         trades=trades,
-        acts={"HOLD": 90, "BUY": 6, "TRAIL_ON": 4},
+        acts={},
+        acts_flat={"HOLD": 30, "BUY": 60, "SELL": 10},
+        acts_held={"HOLD": 5, "TRAIL_ON": 15},
         halts=(),
     )
 
@@ -79,7 +81,8 @@ def test_a_record_is_told_in_figures() -> None:
     assert found["lots_mean"].value == pytest.approx(8 / 3)
     assert found["lots_max"].value == 4
     assert found["held_mean_min"].value == 10.0
-    assert (found["hold_frac"].value, found["buy_frac"].value, found["trail_on_frac"].value) == (0.9, 0.06, 0.04)
+    assert [found[f"flat_{name}_frac"].value for name in ("hold", "buy", "sell")] == [0.3, 0.6, 0.1]
+    assert [found[f"held_{name}_frac"].value for name in ("hold", "trail_on")] == [0.25, 0.75]
     assert "long_profit_factor" not in found, "without a loss it is infinite, and a card has finite figures"
     daily = np.array([100.0, -50.0, 200.0])
     assert found["sharpe_annual"].value == pytest.approx(daily.mean() / daily.std(ddof=1) * math.sqrt(252))

@@ -1,0 +1,41 @@
+"""How often was tried and looked, counted from what the ledger keeps."""
+
+from typing import Any
+
+from gamma.rehearsal.registry import REPORT, SELECT, Span, looked, notes_of, span_of, trials
+
+FAMILY = "futures phase 2 MNQ"
+
+
+def run(*candidates: str, family: str = FAMILY, kind: str = SELECT) -> dict[str, Any]:
+    return {"run_kind": kind, "notes": notes_of(family, candidates)}
+
+
+def look(dataset: str, family: str = FAMILY) -> dict[str, Any]:
+    return {"dataset": dataset, "family": family, "notes": REPORT}
+
+
+def test_each_checkpoint_of_a_family_is_one_trial_however_often_it_was_compared() -> None:
+    runs = [run("a", "b"), run("b", "c"), run("d", family="futures phase 1 NQ"), run("e", kind="train")]
+    assert trials(runs, FAMILY) == 3
+
+
+def test_notes_in_other_words_count_nothing() -> None:
+    assert trials([{"run_kind": SELECT, "notes": text} for text in ("", "by hand", "[1]", "{}")], FAMILY) == 0
+
+
+def test_a_look_at_one_day_of_a_span_is_a_look_at_it() -> None:
+    span = Span(market="MNQ", first="2025-04-01", last="2025-06-30")
+    looks = [
+        look("MNQ 2025-06-30..2025-07-31"),
+        look("MNQ 2025-07-01..2025-07-31"),
+        look("NQ 2025-04-01..2025-06-30"),
+        look("MNQ 2025-05-01..2025-05-02", family="another"),
+        look("a file of mine"),
+    ]
+    assert looked(looks, FAMILY, span) == looks[:1]
+
+
+def test_a_span_comes_back_from_its_name() -> None:
+    span = Span(market="MNQ", first="2025-04-01", last="2025-06-30")
+    assert span_of(str(span)) == span
