@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gamma.cli import promote
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
 from gamma.errors import ConfigInvalid, InputInvalid
 
@@ -71,6 +72,9 @@ def show(
     _print_card(folder, told)
 
 
+promote.add_to(app)
+
+
 def _folders(given: Sequence[Path] | None, path: Path) -> list[Path]:
     """The folders that were given, or the configured one; empty: those that ship."""
     from gamma import checkpoints
@@ -119,7 +123,7 @@ def _print_card(folder: Path, told: "Trained") -> None:
     shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column(style="dim", no_wrap=True)
     shown.add_column(overflow="fold")
-    standing = f"{PAPER}: no evaluation is out of sample" if told.paper_only else "evaluated out of sample"
+    standing = f"{PAPER}: it has not qualified out of sample" if told.paper_only else "qualified out of sample"
     rows = {"checkpoint": folder.absolute().name, "standing": standing, "hash to pin": told.sha256}
     evaluations = told.card.get("evaluations", ())
     for key, value in (*rows.items(), *_flat({k: v for k, v in told.card.items() if k != "evaluations"})):
@@ -153,6 +157,8 @@ def _print_evaluation(told: Mapping[str, Any]) -> None:
     sample = "out of sample" if told["out_of_sample"] else "in sample"
     head = f"{told['name']}: {sample}, {told['sessions']:,} sessions of {bars['name']}"
     console().print(Text(f"{head}, {bars['first_utc'][:10]} to {bars['last_utc'][:10]}", style="bold"))
+    if told["not_qualified"]:
+        console().print(Text(f"did not qualify: {told['not_qualified']}", style="yellow"))
     rows = [(f["name"], _number(f["value"]), _interval(f["low"], f["high"])) for f in told["figures"]]
     console().print(table(("figure", ">value", ">95 % interval"), rows, console().width))
 

@@ -62,7 +62,7 @@ def test_without_an_evaluation_out_of_sample_a_policy_is_for_paper_only(folder: 
     ]
     lines = [line for line in told("models", "list", str(folder)).splitlines() if "mnq-" in line]
     assert ["paper only" in line for line in lines[:2]] == [True, False]
-    assert "paper only: no evaluation is out of sample" in told("models", "show", str(folder / "mnq-fresh"))
+    assert "paper only: it has not qualified out of sample" in told("models", "show", str(folder / "mnq-fresh"))
     assert "paper only" not in told("models", "show", str(folder / "mnq-phase2"))
 
 
