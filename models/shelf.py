@@ -28,11 +28,11 @@ class Shelf:
         return tuple(one for one in inside if not one.name.startswith(".") and _is_one(one))
 
     def told(self, folder: Path) -> Trained:
-        return _told(checkpoints.load(folder, pinned_sha256=None))
+        return told_of(checkpoints.load(folder, pinned_sha256=None))
 
     def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy:
         checkpoint = checkpoints.load(folder, pinned_sha256=pinned_sha256)
-        return FuturesPolicy(_told(checkpoint), [checkpoint], market)
+        return FuturesPolicy(told_of(checkpoint), [checkpoint], market)
 
     def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str:
         checkpoint = checkpoints.load(folder, pinned_sha256=None)
@@ -41,7 +41,8 @@ class Shelf:
         return checkpoints.save(out, checkpoint.tensors, cards.made(told, str(folder)))
 
 
-def _told(checkpoint: Checkpoint) -> Trained:
+def told_of(checkpoint: Checkpoint) -> Trained:
+    """What the commands and the daemon are told of a checkpoint."""
     card = checkpoint.card
     return Trained(
         sha256=checkpoint.sha256,

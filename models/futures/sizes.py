@@ -41,9 +41,10 @@ def view_of(course: Course, state: State, side: Array) -> tuple[View, tuple[Arra
     terms, world = course.terms, course.world
     market = terms.market
     atr = world.atr_points[state.at]
-    close = world.ticks[state.at, CLOSE] / market.ticks_per_point
-    balance = state.balance_cents / CENTS
-    floor = state.floor_cents / CENTS
+    # Times 1.0 a whole number has as many bits as floats have; divided as it is, JAX would keep it to 32.
+    close = world.ticks[state.at, CLOSE] * 1.0 / market.ticks_per_point
+    balance = state.balance_cents * 1.0 / CENTS
+    floor = state.floor_cents * 1.0 / CENTS
     multiplier = market.multiplier_usd_per_point
     stop_ticks, target_ticks = bracket_ticks(terms, market, atr)
     cost = market.cost_usd_per_lot()
@@ -52,7 +53,7 @@ def view_of(course: Course, state: State, side: Array) -> tuple[View, tuple[Arra
             balance_usd=balance,
             equity_usd=balance,
             starting_capital_usd=terms.balance_usd,
-            peak_equity_usd=state.reference_cents / CENTS,
+            peak_equity_usd=state.reference_cents * 1.0 / CENTS,
             floor_usd=jnp.where(state.floor_cents == NO_FLOOR, jnp.nan, floor),
             floor_room_start_usd=terms.floor.drawdown_usd if terms.floor else jnp.nan,
             cash_usd=balance,

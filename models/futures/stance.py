@@ -66,21 +66,24 @@ def own(stance: Stance, drawdown_usd: float, lots_max: int) -> tuple[Num, ...]:
     Distances in average true ranges, 0 to what the broker does not hold. `drawdown_usd` is how far the floor first lay
     below the account, `lots_max` the market's cap.
     """
+    # Times 1.0 a whole number has as many bits as floats have; divided as it is, JAX would keep it to 32.
     atr_ticks = maximum(stance.atr_ticks, _ATR_TICKS_MIN)
     held = stance.lots > 0
 
     def off(ticks: Num) -> Num:
-        return where(held & (ticks == ticks), _clipped(stance.side * (ticks - stance.close_ticks) / atr_ticks), 0.0)
+        return where(
+            held & (ticks == ticks), _clipped(stance.side * (ticks - stance.close_ticks) * 1.0 / atr_ticks), 0.0
+        )
 
     from_entry = -off(stance.entry_ticks)
     left = _room_left(stance, drawdown_usd)
     return (
         where(held, stance.side, 0) * 1.0,
-        stance.lots / lots_max,
+        stance.lots * 1.0 / lots_max,
         from_entry,
         off(stance.stop_ticks),
         off(stance.target_ticks),
-        minimum(stance.held_bars / HELD_BARS, _CLIP),
+        minimum(stance.held_bars * 1.0 / HELD_BARS, _CLIP),
         where(held, _clipped(from_entry * atr_ticks / maximum(stance.risk_ticks * 1.0, 1.0)), 0.0),
         stance.trailing * 1.0,
         stance.at_break_even * 1.0,
@@ -126,7 +129,7 @@ def ceil_ticks(ticks: Num) -> Num:
 
 def _room_left(stance: Stance, drawdown_usd: float) -> Num:
     """The share of the drawdown room that is left; 1 without a floor."""
-    return where(stance.has_floor > 0, stance.room_cents / (CENTS * drawdown_usd), 1.0)
+    return where(stance.has_floor > 0, stance.room_cents * 1.0 / (CENTS * drawdown_usd), 1.0)
 
 
 def _clipped(value: Num) -> Any:
