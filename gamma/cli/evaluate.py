@@ -22,9 +22,7 @@ BarFiles = Annotated[
     list[Path], typer.Option("--bars", "-b", help="CSV or Parquet of the market; may be given again.", metavar="FILE")
 ]
 BarLength = Annotated[int | None, typer.Option(help="Merge finer bars up to this length.", metavar="SECONDS")]
-Whose = Annotated[
-    str, typer.Option("--strategy", "-s", help="Whose sizers, guards and exits; the market's own by default.")
-]
+Whose = Annotated[str, typer.Option("--strategy", "-s", help="Whose sizers and guards; the market's own by default.")]
 Again = Annotated[bool, typer.Option("--again", help="Look at report days a second time; it is counted.")]
 
 
@@ -41,7 +39,8 @@ def evaluate(
 ) -> None:
     """Rehearse a policy on recorded bars, by the engine and the paper broker, beside four baselines.
 
-    A look at days that it was not trained on is recorded for its family, and a second one is refused without --again.
+    A look at days that it was not trained on is recorded for its family, as a trial too; a second one is refused
+    without --again.
     Its card is not changed.
 
     Example: gamma models evaluate mnq-phase2 --bars NQ_5m.parquet --span 2025-04-01..2025-06-30
@@ -57,6 +56,7 @@ def evaluate(
     if not _learned(told, days):
         looks.refuse(config, family_of(told), days.span, again=again)
         looks.note_look(config, family_of(told), days.span, why="evaluate")
+        looks.note_trials(config, family_of(told), [told.sha256])
     candidate = promotion.Candidate(folder=folder, sha256=told.sha256)
     own = promotion.compare({"own": promotion.as_strategy(config, chosen, market, candidate.signal)}, [days], 1)["own"]
     found = [*figures(own), *promotion.against_others(config, chosen, days, own[0])]

@@ -14,6 +14,7 @@ from gamma import calendar
 from gamma.config import Config, strategy_hash
 from gamma.config.schema import Strategy
 from gamma.errors import InputInvalid
+from gamma.exits import ExitRule
 from gamma.feeds.bar_file import Wanted, load_bars
 from gamma.feeds.contracts import chained, cut
 from gamma.feeds.series import NS, Series, coarser
@@ -79,8 +80,12 @@ def held(bars: tuple[Series, str, str], span: Span) -> Held:
 
 
 def as_strategy(config: Config, chosen: Strategy, market: str, signal: Mapping[str, Any]) -> Config:
-    """The configuration with one strategy: the chosen one's chain, in this market, with this source of signals."""
-    one = chosen.model_copy(update={"name": NAME, "market": market, "signal": dict(signal)})
+    """The configuration with one strategy: the chosen one's chain, in this market, with this source of signals.
+
+    Its exits go along with signals of their own kind only: a policy was not trained with those of a breakout.
+    """
+    exits = chosen.exits if chosen.signal["use"] == signal["use"] else ExitRule()
+    one = chosen.model_copy(update={"name": NAME, "market": market, "signal": dict(signal), "exits": exits})
     return config.model_copy(update={"strategies": (one,)})
 
 
