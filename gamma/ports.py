@@ -327,42 +327,77 @@ class Checkpoints(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOrder:
-    """What is to be trained, and on what; `sizers` is the chain that sizes its trades, as it does the daemon's.
+class TrainingBars:
+    """Bars of one market (`gamma.feeds.series.Series`), and where they are from: a name and a SHA-256."""
 
-    `bars` are series of one market (`gamma.feeds.series.Series`), each with its file, oldest first. Without
-    `floor_rule` the account cannot end.
+    name: str
+    sha256: str
+    series: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingMarket:
+    """A market of a run, as it is configured; `sizers` is the chain that sizes its trades, as it does the daemon's.
+
+    Bars are oldest first. Nothing is learned from those that are `held_out`.
     """
 
-    market: str
-    phase: int
-    bars: Sequence[tuple[Path, Any]]
+    market: Market
+    bars: Sequence[TrainingBars]
+    held_out: Sequence[TrainingBars]
     sizers: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOrder:
+    """A training run: what is to be trained, on what, and where to; one policy for each seed.
+
+    `asked` is what the command was given: it is kept with the run, which it lets go on. `begin_from` is a checkpoint
+    whose weights are gone on from. Without `floor_rule` the account cannot end.
+    """
+
+    run_id: str
+    markets: Sequence[TrainingMarket]
+    phase: int
     balance_usd: float
     floor_rule: FloorRule | None
     flat_by_new_york: str
     steps: int
-    seed: int
+    seeds: Sequence[int]
     window_bars: int
     hidden: Sequence[int]
+    checkpoint_updates: int
     config_sha256: str
+    code_commit: str
+    code_sha256: str
+    begin_from: Path | None
+    asked: Mapping[str, Any]
     out: Path
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTold:
-    """How far training is after an update: decisions so far, of how many, and figures by name, units in names."""
+    """How far the policy of a seed is after an update: decisions so far, of how many, and figures, units in names.
 
+    `checkpoint` is what was written after it, if anything was.
+    """
+
+    seed: int
     steps: int
     steps_max: int
     figures: Mapping[str, float]
+    checkpoint: Path | None = None
 
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Trains policies of one kind; the checkpoint is written to the order's `out` when all has been told.
+    """Trains policies of one kind; `out` becomes a folder with checkpoints, and the state to go on from.
 
-    Raises: InputInvalid where nothing can be trained of it, or the weights are no numbers any more.
+    Whoever stops listening (closes the iterator) stops the run, and its state is kept first.
+
+    Raises: InputInvalid where nothing can be trained of it, the run cannot go on with what it is given, or the
+    weights are no numbers any more.
     """
 
     def train(self, order: TrainingOrder) -> Iterator[TrainingTold]: ...

@@ -50,13 +50,17 @@ class Config:
 
 
 class Told(NamedTuple):
-    """What an environment says after a step. Shapes: [E]; `counted` is 0 where no decision was made."""
+    """What an environment says after a step. Shapes: [E]; `counted` is 0 where no decision was made.
+
+    Of a rollout's `figures` the sums are told, and of `peaks` the largest; both are scalars.
+    """
 
     reward: Array
     terminated: Array
     truncated: Array
     counted: Array
     figures: Any
+    peaks: Any = ()
 
 
 class Env(NamedTuple):
@@ -155,11 +159,11 @@ def scaled(scale: Scale, seen: Array) -> Array:
 def update(config: Config, env: Env, train: Train, lesson: Any) -> tuple[Train, dict[str, Any]]:
     """One rollout and what is learned from it; gives what is to be told of it, as means over the batch."""
     salt = mixed(train.salt + jnp.uint32(1))
-    state, batch, scale, figures = _rollout(config, env, train, lesson, salt)
+    state, batch, scale, (figures, peaks) = _rollout(config, env, train, lesson, salt)
     last = forward(train.weights, scaled(train.scale, env.observe(state)))[1]
     advantage, target = advantages(config, batch, last)
     weights, learned, losses = _learn(config, train, batch, (advantage, target), salt)
-    told = {"reward": _mean(batch.reward, batch.counted), **losses, "figures": figures}
+    told = {"reward": _mean(batch.reward, batch.counted), **losses, "figures": figures, "peaks": peaks}
     after = Train(weights=weights, learned=learned, scale=scale, state=state, done=train.done + 1, salt=mixed(salt))
     return after, told
 
@@ -167,7 +171,7 @@ def update(config: Config, env: Env, train: Train, lesson: Any) -> tuple[Train, 
 def _rollout(config: Config, env: Env, train: Train, lesson: Any, salt: Array) -> tuple[Any, Batch, Scale, Any]:
     lanes = mixed(jnp.arange(config.envs, dtype=jnp.uint32) ^ salt)
 
-    def decide(carry: tuple[Any, Array], _: None) -> tuple[tuple[Any, Array], tuple[Batch, Any]]:
+    def decide(carry: tuple[Any, Array], _: None) -> tuple[tuple[Any, Array], tuple[Batch, Any, Any, Any]]:
         state, lanes = carry
         raw, legal = env.observe(state), env.legal(state)
         seen = scaled(train.scale, raw)
@@ -188,11 +192,12 @@ def _rollout(config: Config, env: Env, train: Train, lesson: Any, salt: Array) -
             counted=told.counted.astype(jnp.float32),
         )
         moments = (raw.sum(axis=0), jnp.square(raw - train.scale.mean).sum(axis=0))
-        return (state, lanes), (kept, (moments, told.figures))
+        return (state, lanes), (kept, moments, told.figures, told.peaks)
 
-    (state, _), (kept, (moments, figures)) = jax.lax.scan(decide, (train.state, lanes), None, length=config.steps)
+    (state, _), (kept, moments, figures, peaks) = jax.lax.scan(decide, (train.state, lanes), None, length=config.steps)
     batch = Batch(*(jnp.swapaxes(x, 0, 1) for x in kept))
-    return state, batch, _merged(train.scale, moments, config), jax.tree.map(lambda x: x.sum(axis=0), figures)
+    told = jax.tree.map(lambda x: x.sum(axis=0), figures), jax.tree.map(lambda x: x.max(axis=0), peaks)
+    return state, batch, _merged(train.scale, moments, config), told
 
 
 def _draw(lanes: Array, logits: Array) -> tuple[Array, Array]:

@@ -1,8 +1,10 @@
 """`gamma train`: policies learn to trade, at the size at which the configured strategy would."""
 
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -10,126 +12,172 @@ from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group,
 from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from types import FrameType
 
-    from gamma.config import Config
-    from gamma.ports import TrainingOrder, TrainingTold
+    from gamma.ports import Trainer, TrainingOrder, TrainingTold
 
-app = group("Train policies on recorded bars.")
+app = group("Train policies, and look at what was trained.")
 
-HIDDEN: Final = (128, 128)
-SHOWN: Final = ("reward", "win_frac", "hold_frac")
+RUNS: Final = Path("runs")
 
 
 @app.callback()
 def _train() -> None:
-    """Train policies on recorded bars."""
+    """Train policies, and look at what was trained."""
 
 
 @app.command()
 def futures(  # noqa: PLR0913 - each option is a parameter
-    bars: Annotated[
-        list[Path], typer.Option("--bars", "-b", help="CSV or Parquet of one market, oldest first.", metavar="FILE")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to make.", metavar="FOLDER")],
     *,
+    market: Annotated[
+        list[str] | None,
+        typer.Option("--market", "-m", help="A market to learn; may be given again.", metavar="SYMBOL"),
+    ] = None,
+    bars: Annotated[
+        list[str] | None,
+        typer.Option("--bars", "-b", help="CSV or Parquet, oldest first; simulated without.", metavar="[MARKET=]FILE"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The run's folder; runs/... by default.", metavar="FOLDER")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Go on with the run of this folder.", metavar="FOLDER")
+    ] = None,
+    begin_from: Annotated[
+        Path | None, typer.Option("--from", help="Begin with this checkpoint's weights.", metavar="CHECKPOINT")
+    ] = None,
     strategy: Annotated[
-        str, typer.Option("--strategy", "-s", help="Whose market and sizers; the first one's by default.")
+        str, typer.Option("--strategy", "-s", help="Whose sizers; each market's own strategy by default.")
     ] = "",
     phase: Annotated[int, typer.Option(help="1: entries. 2: positions are managed too.", min=1, max=2)] = 2,
-    steps: Annotated[int, typer.Option(help="Decisions in all environments together.", min=1)] = 5_000_000,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 1,
+    steps: Annotated[int, typer.Option(help="Decisions in all environments of a seed.", min=1)] = 5_000_000,
+    seed: Annotated[int, typer.Option(help="The first seed.", min=0, max=2**32 - 1)] = 1,
+    seeds: Annotated[int, typer.Option(help="Policies trained side by side, a seed each.", min=1, max=64)] = 1,
     window: Annotated[int, typer.Option(help="Bars that are seen.", min=1, max=500)] = 20,
+    days: Annotated[int, typer.Option(help="Simulated sessions, where no --bars are given.", min=2)] = 500,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the sessions, the last ones, that is not learned from.", min=0, max=0.9)
+    ] = 0.2,
+    checkpoint_every: Annotated[int, typer.Option(help="Updates from one checkpoint to the next.", min=1)] = 50,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Train a policy for index futures, and write it with its card.
+    """Train a policy for index futures; its trades are sized by the strategy's own chain of sizers.
 
-    Its trades are sized by the strategy's own chain of sizers, on the account of the configuration. What is told goes
-    into FOLDER.jsonl too, a line an update.
+    The run's folder has a checkpoint every 50 updates, the figures of each update, and the state to go on from:
+    Ctrl-C stops it, and --resume FOLDER goes on as if nothing had been. Without --bars it learns on simulated ones.
 
-    Example: gamma train futures --bars NQ_5m.parquet --strategy mnq --phase 2 --steps 20000000 --out models/mnq
+    Example: gamma train futures --market MNQ --phase 2
     """
-    import os
+    from gamma.cli.training_order import Asked, configured, new_run_id, order_of
 
-    from gamma import plugins
-    from gamma.config import load
-
-    order = _order(load(path, os.environ), strategy, bars, out, (phase, steps, seed, window))
-    trainer = plugins.named(plugins.TRAINERS, "futures").load()()
-    last = _follow(trainer.train(order), order, quiet=as_json)
-    if as_json:
-        print_json({"folder": str(out), "market": order.market, "phase": phase, "seed": seed, **last})
-        return
-    told = console()
-    told.print(f"[green]✓[/] {out} is written; paper only: nothing held out has been evaluated yet")
-    told.print(f"\nLook at it: [bold]gamma models show {out}[/]")
-
-
-def _order(
-    config: "Config", named: str, bars: list[Path], out: Path, how: tuple[int, int, int, int]
-) -> "TrainingOrder":
-    from gamma import plugins
-    from gamma.assembly import profile_of
-    from gamma.calendar import FlatBy
-    from gamma.config import config_hash
-    from gamma.feeds.bar_file import load_bars
-    from gamma.ports import TrainingOrder
-
-    if out.exists():
-        raise InputInvalid(f"--out {out} is there already; give another name, or move it away")
-    strategy = config.strategy(named) if named else config.strategies[0]
-    profile = profile_of(config)
-    phase, steps, seed, window = how
-    return TrainingOrder(
-        market=strategy.market,
-        phase=phase,
-        bars=[(path, load_bars(path, strategy.market).series) for path in bars],
-        sizers=[sizer for _, sizer in plugins.sizers(config, strategy)],
-        balance_usd=config.account.starting_capital_usd,
-        floor_rule=profile.floor_rule if profile else None,
-        flat_by_new_york=profile.flat_by_new_york.value if profile else FlatBy().time,
-        steps=steps,
-        seed=seed,
-        window_bars=window,
-        hidden=HIDDEN,
-        config_sha256=config_hash(config),
-        out=out,
-    )
+    if resume is not None:
+        order = _resumed(resume)
+    else:
+        run_id = new_run_id()
+        asked = Asked(
+            markets=tuple(market or ()),
+            bars=tuple(_absolute(text) for text in bars or ()),
+            strategy=strategy,
+            phase=phase,
+            steps=steps,
+            seeds=tuple(range(seed, seed + seeds)),
+            window=window,
+            begin_from=str(begin_from.absolute()) if begin_from else "",
+            days=days,
+            held_out_frac=held_out,
+            checkpoint_updates=checkpoint_every,
+            config=str(path.absolute()) if path != DEFAULT_CONFIG or path.exists() else "",
+        )
+        order = order_of(asked, configured(path), out or RUNS / run_id, run_id)
+    _run(order, _trainer(), as_json=as_json)
 
 
-def _follow(told: "Iterable[TrainingTold]", order: "TrainingOrder", *, quiet: bool) -> dict[str, object]:
-    """Show how it goes, and write each update down; gives the last."""
+def _absolute(text: str) -> str:
+    market, equals, file = text.rpartition("=")
+    return f"{market}{equals}{Path(file).absolute()}"
+
+
+def _resumed(folder: Path) -> "TrainingOrder":
     import json
-    import time
 
-    log = order.out.with_name(f"{order.out.name}.jsonl")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    began, last = time.monotonic(), dict[str, object]()
-    with log.open("w", encoding="utf-8") as lines, _progress(quiet=quiet) as progress:
-        task = progress.add_task("training", total=order.steps, told="compiling")
+    from gamma.cli.training_order import Asked, configured, order_of
+
+    try:
+        told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        asked, run_id = Asked.model_validate(told["asked"]), str(told["run_id"])
+    except (OSError, ValueError, KeyError) as error:  # what does not validate is a ValueError too
+        raise InputInvalid(f"--resume {folder}: no run is in it ({error}); name the folder that --out made") from None
+    config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG)
+    return order_of(asked, config, folder, run_id, resume=True)
+
+
+def _trainer() -> "Trainer":
+    from gamma import plugins
+
+    trainer: Trainer = plugins.named(plugins.TRAINERS, "futures").load()()
+    return trainer
+
+
+def _run(order: "TrainingOrder", trainer: "Trainer", *, as_json: bool) -> None:
+    last, stopped = _follow(order, trainer, as_json=as_json)
+    seeds = [
+        {"seed": seed, "steps": one.steps, "checkpoint": str(one.checkpoint or ""), **one.figures}
+        for seed, one in last.items()
+    ]
+    if as_json:
+        told: dict[str, Any] = {
+            "run_id": order.run_id,
+            "folder": str(order.out),
+            "markets": [of.market.symbol for of in order.markets],
+            "phase": order.phase,
+            "finished": not stopped,
+        }
+        print_json({**told, "seeds": seeds})
+        return
+    say = console()
+    if stopped:
+        say.print(f"stopped, and kept; go on with: [bold]gamma train futures --resume {order.out}[/]")
+        return
+    if not last:
+        say.print(f"{order.out} has had all its updates; there is nothing to go on with")
+    written = [one.checkpoint for one in last.values() if one.checkpoint]
+    for checkpoint in written:
+        say.print(f"[green]✓[/] {checkpoint} is written; paper only: nothing out of sample stands on its card")
+    if written:
+        say.print(f"\nLook at it: [bold]gamma models show {written[-1]}[/]")
+
+
+def _follow(order: "TrainingOrder", trainer: "Trainer", *, as_json: bool) -> "tuple[dict[int, TrainingTold], bool]":
+    """Show how it goes to the end, or until a person stops it; gives what was told last of each seed."""
+    from gamma.cli.training_view import View
+
+    last: dict[int, TrainingTold] = {}
+    told = iter(trainer.train(order))
+    with _asked_to_stop() as asked, View(order, quiet=as_json) as view:
         for one in told:
-            a_second = one.steps / max(1e-9, time.monotonic() - began)
-            last = {"steps": one.steps, "steps_per_s": round(a_second), **one.figures}
-            lines.write(json.dumps(last) + "\n")
-            lines.flush()
-            progress.update(task, total=one.steps_max, completed=one.steps, told=_line(one, a_second))
-    return last
+            last[one.seed] = one
+            view.show(one)
+            if asked and one.seed == order.seeds[-1] and one.steps < one.steps_max:
+                told.close()  # type: ignore[attr-defined]
+                return last, True
+    return last, False
 
 
-def _line(one: "TrainingTold", a_second: float) -> str:
-    figures = ", ".join(f"{name} {one.figures[name]:.2g}" for name in SHOWN)
-    return f"{a_second:,.0f} steps/s, {figures}"
+@contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """What was asked by Ctrl-C or SIGTERM; a second time ends the process at once, as it would without."""
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
+    def note(number: int, _: "FrameType | None") -> None:
+        asked.append(number)
+        signal.signal(number, before[signal.Signals(number)])
 
-def _progress(*, quiet: bool) -> "Progress":
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
-        console=console(),
-        disable=quiet,
-    )
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

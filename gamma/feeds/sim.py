@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Final, final
+from typing import Any, Final, final
 
 import numpy as np
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, field_validator
@@ -83,6 +83,22 @@ class SimFeed(BaseModel, frozen=True, extra="forbid"):
                 every = [series for market in self.traded for series in self._series(market, day)]
                 yield from merged([series.bars(series.closed_by(after_utc_ns)) for series in every])
             day += timedelta(days=1)
+
+    def sessions(self, market: str, count: int, until: date) -> Series:
+        """So many sessions of a market as one series, the last of them no later than this day.
+
+        Raises: InputInvalid when there are not so many.
+        """
+        parts: list[Series] = []
+        day = min(until, LAST_DATE)
+        while len(parts) < count and day >= FIRST_DATE:
+            parts = [*self._series(market, day), *parts]
+            day -= timedelta(days=1)
+        if not parts or len(parts) < count:
+            raise InputInvalid(f"{market}: {len(parts)} sessions end by {until}, and {count} were asked for")
+        columns = [name for name in Series.__slots__ if name not in {"market", "bar_s"}]
+        whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+        return Series(market=market, bar_s=self.bar_s, **whole)
 
     def _series(self, market: str, day: date) -> list[Series]:
         """The market's bars of one trading day, in a list that is empty when it has no session."""

@@ -39,25 +39,30 @@ def told(*arguments: str, code: int = 0) -> str:
 
 
 @pytest.mark.slow
-def test_bars_become_a_checkpoint_that_trades_on_paper_only(folder: Path) -> None:
-    given = ["--bars", "a.parquet", "--bars", "b.parquet", "--strategy", "mnq", "--window", "1"]
-    said = told(*given, "--steps", str(2 * UPDATE), "--seed", "7", "--out", "models/mnq")
+def test_bars_become_checkpoints_that_trade_on_paper_only(folder: Path) -> None:
+    given = ["--bars", "a.parquet", "--bars", "b.parquet", "--strategy", "mnq", "--window", "1", "--held-out", "0"]
+    said = told(*given, "--steps", str(2 * UPDATE), "--seed", "7", "--checkpoint-every", "1", "--out", "runs/mnq")
     assert "paper only" in said
-    made = checkpoints.load(folder / "models/mnq", pinned_sha256=None, schema_hash=schema_hash(2, 1))
+    made = checkpoints.load(folder / "runs/mnq/checkpoints/0002", pinned_sha256=None, schema_hash=schema_hash(2, 1))
     assert (made.card.markets, made.card.training.steps, made.card.training.seed) == (("MNQ",), 2 * UPDATE, 7)
     assert [bars.name for bars in made.card.training.bars] == ["a.parquet", "b.parquet"]
     assert made.card.paper_only
-    lines = [json.loads(line) for line in (folder / "models/mnq.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "runs/mnq/metrics.jsonl").read_text().splitlines()]
     assert [line["steps"] for line in lines] == [UPDATE, 2 * UPDATE]
-    shares = [line[name] for line in lines for name in line if name.endswith("_frac") and name != "win_frac"]
-    assert sum(shares) == pytest.approx(2, abs=1e-6)
-    told(*given, "--steps", str(UPDATE), "--out", "models/mnq", code=1)
-    again = json.loads(told(*given, "--steps", str(UPDATE), "--seed", "7", "--out", "models/again", "--json"))
-    assert (again["folder"], again["steps"], again["reward"]) == (
-        "models/again",
-        UPDATE,
-        pytest.approx(lines[0]["reward"]),
-    )
+    assert "is there already" in told(*given, "--out", "runs/mnq", code=1)
+    assert "has had all its updates" in told("--resume", "runs/mnq")
+    (folder / "b.parquet").unlink()
+    assert "b.parquet" in told("--resume", "runs/mnq", code=1)
+
+
+@pytest.mark.slow
+def test_a_run_on_simulated_bars_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["--market", "MNQ", "--days", "10", "--window", "1", "--steps", str(UPDATE), "--json"]
+    one = json.loads(told(*given))
+    assert one["finished"]
+    assert one["seeds"][0]["steps"] == UPDATE
+    assert (tmp_path / one["seeds"][0]["checkpoint"] / "card.toml").exists()
 
 
 @pytest.mark.parametrize(
@@ -67,10 +72,16 @@ def test_bars_become_a_checkpoint_that_trades_on_paper_only(folder: Path) -> Non
         (["--bars", "a.parquet", "--steps", "100"], "steps = 100: must be 32768 or more"),
         (["--bars", "a.parquet", "--strategy", "nobody"], "nobody"),
         (["--bars", "none.parquet"], "none.parquet"),
+        (["--bars", "MES=a.parquet", "--market", "MNQ"], "has bars of MES, and --market says MNQ"),
+        (["--bars", "MES=a.parquet", "--market", "MNQ", "--market", "MES"], "no file for MNQ; give MNQ=FILE"),
+        (["--bars", "a.parquet", "--market", "MNQ", "--market", "MES"], "does not say which market's bars it has"),
+        (["--bars", "a.parquet", "--from", "nothing"], "nothing is no folder"),
+        (["--market", "XYZ"], "XYZ"),
+        (["--resume", "nothing"], "no run is in it"),
     ],
 )
 def test_what_cannot_be_trained_is_said(folder: Path, given: list[str], said: str) -> None:
-    result = CliRunner().invoke(app, ["train", "futures", *given, "--out", "models/mnq"])
+    result = CliRunner().invoke(app, ["train", "futures", *given, "--out", "runs/mnq"])
     assert result.exit_code != 0
     assert said in result.output + str(result.exception)
-    assert not (folder / "models/mnq").exists()
+    assert not (folder / "runs/mnq").exists()
