@@ -19,6 +19,8 @@ from models.shelf import Shelf
 from tests.gamma.feeds.series_case import simulated
 from tests.models.checkpoint_case import card, tensors
 
+pytestmark = pytest.mark.slow
+
 DOCS = (Path(__file__).parents[3] / "docs/cli.md").read_text(encoding="utf-8")
 SERIES = simulated("MNQ", "2026-03-02", "2026-03-13")
 SELECT, REPORT = "2026-03-02..2026-03-06", "2026-03-09..2026-03-13"
