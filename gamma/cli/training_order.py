@@ -68,9 +68,9 @@ def order_of(asked: Asked, config: "Config", out: Path, run_id: str = "", *, res
     """
     from gamma.assembly import profile_of
     from gamma.calendar import FlatBy
+    from gamma.cli.provenance import code_commit, code_sha256
     from gamma.config import config_hash
     from gamma.ports import TrainingOrder
-    from gamma.cli.provenance import code_commit, code_sha256
 
     profile = profile_of(config)
     given = _files(asked, config)

@@ -11,11 +11,11 @@ import numpy as np
 from gamma import stats
 from gamma.events import Trade
 from gamma.markets import MICRO
-from gamma.rehearsal.notebook import HOLD
-from gamma.rehearsal.play import Rehearsal
+from gamma.rehearsal.play import HOLD, Rehearsal
 from gamma.stats import Floats, Moments
 
 SESSIONS_A_YEAR: Final = 252
+WINDOW_SESSIONS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +97,7 @@ def figures(played: Sequence[Rehearsal]) -> list[Figure]:
         _sampled("profit_factor", pnl, stats.profit_factor),
         _sampled("sharpe_annual", returns, lambda x: stats.sharpe_per_period(x) * root),
         Figure(name="sharpe_above_0_prob", value=stats.probabilistic_sharpe(stats.moments(returns))),
+        Figure(name="worst_7_sessions_usd", value=min(_worst(one) for one in played)),
         Figure(name="drawdown_max_usd", value=max(one.depth_usd for one in fallen)),
         Figure(name="drawdown_max_frac", value=max(one.depth_frac for one in fallen)),
         Figure(name="fees_usd", value=sum(t.fees_microusd for t in trades) / MICRO),
@@ -105,6 +106,13 @@ def figures(played: Sequence[Rehearsal]) -> list[Figure]:
         *_acts(played),
     ]
     return [one for one in found if math.isfinite(one.value)]
+
+
+def _worst(played: Rehearsal) -> float:
+    """The least that was made in seven sessions on end [usd]; of fewer, in all of them."""
+    equity = np.concatenate(([played.start_usd], played.close_usd))
+    span = min(WINDOW_SESSIONS, len(equity) - 1)
+    return float(np.min(equity[span:] - equity[: len(equity) - span]))
 
 
 def _sides(trades: Sequence[Trade]) -> list[Figure]:

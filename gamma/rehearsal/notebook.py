@@ -1,35 +1,29 @@
 """What a rehearsal remembers, in place of a ledger."""
 
 from collections.abc import Sequence
-from typing import Final, final
+from typing import final
 
 from gamma.effects import Tick
 from gamma.events import (
-    DecisionMade,
     EquityMarked,
     Halt,
     Halted,
     OrderFilled,
-    PositionManaged,
     Recorded,
     Trade,
     TradeClosed,
 )
 from gamma.notices import Notice
 
-HOLD: Final = "HOLD"
-SIDES: Final = {1: "BUY", -1: "SELL"}
-
 
 @final
 class Notebook:
-    """A store that keeps what the figures are made of; `answers` are what the strategy wanted since they were taken."""
+    """A store that keeps what the figures are made of."""
 
     def __init__(self) -> None:
         self.trades: list[Trade] = []
         self.marks: list[EquityMarked] = []
         self.halts: list[Halt] = []
-        self.answers: list[str] = []
         self._booked: set[str] = set()
         self._ticks: dict[str, int] = {}
 
@@ -43,10 +37,6 @@ class Notebook:
         for fact in facts:
             if isinstance(fact, EquityMarked):
                 self.marks.append(fact)
-            elif isinstance(fact, DecisionMade):
-                self.answers.append(SIDES.get(fact.side, HOLD))
-            elif isinstance(fact, PositionManaged):
-                self.answers.append(fact.manage.upper())
             elif isinstance(fact, TradeClosed):
                 self.trades.append(fact.trade)
             elif isinstance(fact, OrderFilled):

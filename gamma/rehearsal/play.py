@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
@@ -23,9 +23,12 @@ from gamma.feeds.series import Floats, Series
 from gamma.markets import MICRO
 from gamma.ports import ManagingSource, SignalSource
 from gamma.proof import prove_guards
-from gamma.rehearsal.notebook import HOLD, SIDES, Notebook
+from gamma.rehearsal.notebook import Notebook
 from gamma.shell import Shell
 from gamma.views import Situation
+
+HOLD: Final = "HOLD"
+SIDES: Final = {1: "BUY", -1: "SELL"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,11 +72,11 @@ def rehearse(
     alone = config.model_copy(update={"strategies": (chosen,), "feed": recorded})
     assembly = assemble(alone, state_path=None, feed=HeldFeed({series.market: series}))
     eyes = source or assembly.seats[series.market][0].source
-    acts: Counter[str] = Counter()
-    watched = _Managing(eyes, acts) if isinstance(eyes, ManagingSource) else _Watched(eyes, acts)
+    answers: list[str] = []
+    watched = _Managing(eyes, answers) if isinstance(eyes, ManagingSource) else _Watched(eyes, answers)
     seats = {series.market: (Seat(strategy=strategy, source=watched),)}
     notebook = Notebook()
-    stage = _Stage(replace(assembly, seats=seats), notebook)
+    stage = _Stage(replace(assembly, seats=seats), notebook, answers)
     days = asyncio.run(stage.play(series.market))
     if not days:
         raise InputInvalid(f"{series.market}: no bar lies in a session")
@@ -91,7 +94,7 @@ def rehearse(
         )
         / MICRO,
         trades=tuple(notebook.trades),
-        acts=dict(acts),
+        acts=dict(stage.acts),
         acts_flat=dict(stage.acts_flat),
         acts_held=dict(stage.acts_held),
         halts=tuple((halt.ts_event_utc_ns, halt.reason) for halt in notebook.halts),
@@ -102,9 +105,9 @@ def rehearse(
 class _Watched:
     """A source whose answers are counted."""
 
-    def __init__(self, source: SignalSource, acts: Counter[str]) -> None:
+    def __init__(self, source: SignalSource, answers: list[str]) -> None:
         self._source = source
-        self._acts = acts
+        self._answers = answers
 
     @property
     def bars_needed(self) -> int:
@@ -115,7 +118,7 @@ class _Watched:
 
     def on_bar(self, bar: Bar) -> SignalMade | None:
         answer = self._source.on_bar(bar)
-        self._acts[_act(answer)] += 1
+        self._answers.append(_act(answer))
         return answer
 
 
@@ -123,9 +126,9 @@ class _Watched:
 class _Managing:
     """A source that looks at its own position, whose answers are counted once it is warm."""
 
-    def __init__(self, source: ManagingSource, acts: Counter[str]) -> None:
+    def __init__(self, source: ManagingSource, answers: list[str]) -> None:
         self._source = source
-        self._acts = acts
+        self._answers = answers
 
     @property
     def bars_needed(self) -> int:
@@ -141,7 +144,7 @@ class _Managing:
     def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None:
         answer = self._source.decide(bar, situation)
         if self.warm:
-            self._acts[_act(answer)] += 1
+            self._answers.append(_act(answer))
         return answer
 
 
@@ -157,10 +160,11 @@ def _act(answer: object) -> str:
 class _Stage:
     """The daemon's parts, in its order, in event time alone."""
 
-    def __init__(self, assembly: Assembly, notebook: Notebook) -> None:
+    def __init__(self, assembly: Assembly, notebook: Notebook, answers: list[str]) -> None:
+        self.acts: Counter[str] = Counter()
         self.acts_flat: Counter[str] = Counter()
         self.acts_held: Counter[str] = Counter()
-        self._notebook = notebook
+        self._answers = answers
         self._assembly = assembly
         self._now_utc_ns = assembly.start_utc_ns
         self._shell = Shell(
@@ -185,16 +189,16 @@ class _Stage:
             if session is not None:
                 days[session.date] = self._shell.book.money.equity_microusd
                 self._count(session, bar.ts_close_utc_ns)
+            self.acts.update(self._answers)
+            self._answers.clear()
         await self._assembly.broker.close()
         return days
 
     def _count(self, session: Session, ts_utc_ns: int) -> None:
-        answers = self._notebook.answers or [HOLD]
         if any(position.lots for position in self._shell.book.positions.values()):
-            self.acts_held.update(answers)
+            self.acts_held.update(self._answers)
         elif session.ts_cash_open_utc_ns < ts_utc_ns <= session.ts_cash_close_utc_ns:
-            self.acts_flat.update(answers)
-        self._notebook.answers.clear()
+            self.acts_flat.update(self._answers)
 
     async def _start(self, desk: Desk, market: str) -> None:
         connected = await self._assembly.broker.connect()

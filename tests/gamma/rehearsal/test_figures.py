@@ -75,6 +75,7 @@ def test_a_record_is_told_in_figures() -> None:
     assert found["win_rate_frac"].value == pytest.approx(2 / 3)
     assert found["profit_factor"].value == 6.0
     assert found["drawdown_max_usd"].value == 300.0
+    assert found["worst_7_sessions_usd"].value == 250.0
     assert found["drawdown_max_frac"].value == pytest.approx(300 / 50_200)
     assert (found["long_trades"].value, found["long_pnl_usd"].value) == (2, 300.0)
     assert (found["short_trades"].value, found["short_pnl_usd"].value) == (1, -50.0)
@@ -94,6 +95,12 @@ def test_a_record_without_a_trade_has_what_can_be_said_of_it() -> None:
     assert (found["trades"].value, found["net_pnl_usd"].value, found["drawdown_max_usd"].value) == (0, 0, 0)
     assert "sharpe_annual" not in found
     assert "win_rate_frac" not in found
+
+
+def test_the_worst_week_is_looked_for_at_any_day() -> None:
+    days = np.cumsum([100.0] * 5 + [-50.0] * 7 + [100.0] * 5)
+    found = named(figures([played(*(50_000.0 + days))]))
+    assert found["worst_7_sessions_usd"].value == -350.0
 
 
 def test_spans_are_pooled_each_from_its_own_start() -> None:
