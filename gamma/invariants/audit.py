@@ -44,9 +44,7 @@ from gamma.rules import Rules
 
 VIOLATIONS_MAX: Final = 100
 # A step of these alone changes no position and no money, and moves orders as the fold lets them.
-_ROUTINE: Final = frozenset(
-    {EquityMarked, OrderAccepted, OrderReplaced, OrderCanceled, OrderMissed, ExitWanted, PositionManaged}
-)
+_ROUTINE: Final = frozenset({EquityMarked, OrderAccepted, OrderReplaced, OrderCanceled, OrderMissed, ExitWanted})
 _Answer: TypeAlias = (
     OrderAccepted
     | OrderRejected
@@ -68,6 +66,7 @@ class _Step:
     stage: int = 0
     routine: bool = True
     decisions: dict[str, DecisionMade] = field(default_factory=dict)
+    slots: dict[tuple[str, int], str] = field(default_factory=dict)
     entered: set[str] = field(default_factory=set)
     strangers: set[str] = field(default_factory=set)
     wanted: list[alerts.Wanted] = field(default_factory=list)
@@ -98,6 +97,7 @@ class Audit:
             BootStarted: self._boot,
             DayStarted: self._day,
             DecisionMade: self._decision,
+            PositionManaged: self._managed,
             OrderIntended: self._intended,
             OrderFilled: self._filled,
         }
@@ -124,9 +124,8 @@ class Audit:
             return
         self._tell("I9", (f"{what} was told to nobody" for what in alerts.untold(step.wanted, step.notices)), step.seq)
         self._count(I9=len(step.wanted))
-        for made in step.decisions.values():
-            if (made.strategy, made.slot_utc_ns) not in step.ticks:
-                self._tell("I14", [f"{made.decision_id} has no tick"], step.seq)
+        untold = (what for slot, what in step.slots.items() if slot not in step.ticks)
+        self._tell("I14", (f"{what} has no tick" for what in untold), step.seq)
         unknown = step.strangers - self.book.control.foreign_orders
         self._tell("I6", (f"{cid} was filled, never intended, and not told of" for cid in unknown), step.seq)
         self._tell("I4", self._sums.differ(self.book), step.seq)
@@ -178,11 +177,19 @@ class Audit:
 
     def _decision(self, made: DecisionMade) -> None:
         self._count(I10=1)
-        if made.slot_utc_ns <= self._decided.get(made.strategy, -1):
-            self._tell("I14", [f"{made.strategy} decided again on slot {made.slot_utc_ns}"])
-        self._decided[made.strategy] = made.slot_utc_ns
+        self._use(made.strategy, made.slot_utc_ns, made.decision_id)
         self._step.decisions[made.decision_id] = made
         self._tell("I10", (f"{made.decision_id}: {fault}" for fault in decisions.faults(made)))
+
+    def _managed(self, fact: PositionManaged) -> None:
+        self._use(fact.strategy, fact.slot_utc_ns, f"{fact.manage} of {fact.strategy} on slot {fact.slot_utc_ns}")
+
+    def _use(self, strategy: str, slot_utc_ns: int, what: str) -> None:
+        """A slot is used up."""
+        if slot_utc_ns <= self._decided.get(strategy, -1):
+            self._tell("I14", [f"{strategy} decided again on slot {slot_utc_ns}"])
+        self._decided[strategy] = slot_utc_ns
+        self._step.slots[strategy, slot_utc_ns] = what
 
     def _intended(self, event: OrderIntended) -> None:
         intent, book = event.intent, self.book

@@ -1,4 +1,4 @@
-"""The eyes of simulated strategies: each draws its signals, as a function of the seed and the bar."""
+"""The eyes of simulated strategies: each draws what it wants, as a function of the seed and the bar."""
 
 import random
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from gamma.bars import Bar
 from gamma.chaos.simulation import setting
 from gamma.chaos.simulation.world import STEP_TICKS
 from gamma.desk import Seat
-from gamma.events import Leg, SignalMade
+from gamma.events import Leg, Manage, ManageWanted, SignalMade
 from gamma.markets import Kind, Market
 from gamma.rules import Rules
+from gamma.views import Situation
 
 STILL: Final = 0.4
 _LEGS: Final = (Leg(symbol="XSP P 580", ratio=-1), Leg(symbol="XSP P 575", ratio=1))
@@ -65,6 +66,35 @@ class Eyes:
         )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class ManagingEyes:
+    """The same, and mostly something is wanted of the position that is held."""
+
+    eyes: Eyes
+    warm: bool = True
+    bars_needed: int = 1
+
+    def warm_up(self, bars: Sequence[Bar]) -> None:
+        """Nothing to remember."""
+
+    def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | None:
+        """A signal, a wish, or nothing."""
+        eyes, ts = self.eyes, bar.ts_close_utc_ns
+        rng = random.Random(f"manage {eyes.seed} {eyes.strategy} {ts}")
+        if not situation.lots or ts >= eyes.quiet_utc_ns or rng.random() < 0.2:
+            return eyes.on_bar(bar)
+        manage = rng.choice(tuple(Manage))
+        return ManageWanted(
+            strategy=eyes.strategy,
+            market=bar.market,
+            manage=manage,
+            slot_utc_ns=ts,
+            ts_event_utc_ns=ts,
+            trail_atr=rng.choice((0.5, 1.0)) if manage is Manage.TRAIL_ON else 0.0,
+        )
+
+
 def seats(rules: Rules, seed: int, quiet_utc_ns: int, still: float = STILL) -> dict[str, tuple[Seat, ...]]:
     """Who looks at which market; they want nothing from `quiet_utc_ns` on, nor on the share `still` of all bars."""
     can = rules.capabilities
@@ -79,5 +109,6 @@ def seats(rules: Rules, seed: int, quiet_utc_ns: int, still: float = STILL) -> d
             limits=name in ("index", "credit"),
             still=still,
         )
-        made[strategy.market.symbol] += (Seat(strategy=name, source=eyes),)
+        source = ManagingEyes(eyes) if name == "swing" else eyes
+        made[strategy.market.symbol] += (Seat(strategy=name, source=source),)
     return made

@@ -11,10 +11,13 @@ from gamma.events import (
     BalanceCompared,
     BootStarted,
     DecisionMade,
+    Manage,
+    ManageWanted,
     OrderCanceled,
     OrderFilled,
     OrderIntended,
     OrderKind,
+    PositionManaged,
     PositionsCompared,
     Resumed,
     TradeClosed,
@@ -52,6 +55,16 @@ def lived() -> Case:
     case.stop_out(case.enter())
     case.wait(60)
     entry = case.enter()
+    case.wait(60)
+    case.do(
+        ManageWanted(
+            strategy="alpha",
+            market="MNQ",
+            manage=Manage.TRAIL_OFF,
+            slot_utc_ns=case.now,
+            ts_event_utc_ns=case.now,
+        )
+    )
     case.halt()
     case.flatten()
     case.accept(*(s.intent.client_order_id for s in case.out[-2:]))
@@ -166,7 +179,7 @@ def test_a_sound_history_breaks_nothing() -> None:
     assert audit.against(CASE.book) == []
     assert audit.seq == len(CASE.kept)
     assert audit.counts["I3"] == 4
-    assert audit.counts["I14"] == 4
+    assert audit.counts["I14"] == 5
 
 
 @pytest.mark.parametrize(
@@ -206,6 +219,8 @@ def test_a_sound_history_breaks_nothing() -> None:
         ("I13", again(OrderFilled, 3, fill__execution_id="y1", fill__market="NOWHERE")),
         ("I14", again(Tick)),
         ("I14", dropped(Tick)),
+        ("I14", dropped(Tick, 2)),
+        ("I14", again(PositionManaged)),
         ("I14", changed(DecisionMade, 1, slot_utc_ns=0)),
     ],
 )
