@@ -312,10 +312,12 @@ class Checkpoints(Protocol):
 
     `open` makes a policy of one, for a market; `pinned_sha256` is the only hash that it may have.
 
+    `join` writes an ensemble of checkpoints that lie beside it, and gives its hash.
+
     `appraise` writes a copy with evaluations added to its card, and gives the copy's hash.
 
     Raises: ConfigInvalid when the checkpoint, or an evaluation, is refused; the message says why. InputInvalid from
-    `appraise` when `out` is there already.
+    `appraise` and `join` when `out` is there already.
     """
 
     @property
@@ -323,6 +325,7 @@ class Checkpoints(Protocol):
     def found(self, folder: Path) -> Sequence[Path]: ...
     def told(self, folder: Path) -> Trained: ...
     def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy: ...
+    def join(self, out: Path, members: Sequence[Path]) -> str: ...
     def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str: ...
 
 

@@ -162,21 +162,32 @@ class Conditions(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     moment to be flat by. Positions leave `flat_before_s` before it.
     """
 
-    stop_atr: Annotated[float, Field(gt=0)] = 1.5
-    loss_max_usd: Annotated[float, Field(gt=0)] = 500.0
-    target_r: Annotated[float, Field(gt=0)] = 3.0
-    break_even_atr: Annotated[float, Field(ge=0)] = 0.5
-    trail_atr: Annotated[float, Field(gt=0)] = 1.0
-    trail_from_r: Annotated[float, Field(ge=0)] = 1.0
-    room_min_frac: Annotated[float, Field(ge=0, le=1)] = 0.25
-    cash_only: bool = True
-    cancel_before_s: Annotated[int, Field(ge=0)] = 600
-    flat_before_s: Annotated[int, Field(ge=0)] = 300
+    stop_atr: Annotated[float, Field(gt=0)]
+    loss_max_usd: Annotated[float, Field(gt=0)]
+    target_r: Annotated[float, Field(gt=0)]
+    break_even_atr: Annotated[float, Field(ge=0)]
+    trail_atr: Annotated[float, Field(gt=0)]
+    trail_from_r: Annotated[float, Field(ge=0)]
+    room_min_frac: Annotated[float, Field(ge=0, le=1)]
+    cash_only: bool
+    cancel_before_s: Annotated[int, Field(ge=0)]
+    flat_before_s: Annotated[int, Field(ge=0)]
+
+
+@final
+class Member(BaseModel, frozen=True, extra="forbid"):
+    """One checkpoint of an ensemble: the folder beside the ensemble's own, and its hash."""
+
+    name: Annotated[str, _of(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "the name of a folder beside this one")]
+    sha256: Sha256
 
 
 @final
 class Card(BaseModel, frozen=True, extra="forbid"):
-    """What a checkpoint is and for which markets; without an evaluation out of sample it trades on paper only."""
+    """What a checkpoint is and for which markets; without an evaluation out of sample it trades on paper only.
+
+    One with `members` is an ensemble: it has no weights of its own, and answers with the mean of theirs.
+    """
 
     format: Literal[1]
     notice: Annotated[str, AfterValidator(_notice)]
@@ -185,11 +196,12 @@ class Card(BaseModel, frozen=True, extra="forbid"):
     phase: Literal[1, 2]
     actions: Names
     window_bars: Annotated[int, Field(ge=1, le=500)]
-    hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
+    hidden: Annotated[tuple[Width, ...], Field(max_length=8)]
     created_utc: Utc
-    conditions: Conditions = Conditions()
+    conditions: Conditions
     seen: Seen
     training: Training
+    members: Annotated[tuple[Member, ...], Field(max_length=32, validate_default=True)] = ()
     evaluations: Annotated[tuple[Evaluation, ...], Field(max_length=50)] = ()
 
     @property
@@ -210,6 +222,15 @@ class Card(BaseModel, frozen=True, extra="forbid"):
         if actions != known:
             raise ValueError(f"should be those of phase {found.data['phase']}: {', '.join(known)}")
         return actions
+
+    @field_validator("members")
+    @classmethod
+    def _instead_of_weights(cls, members: tuple[Member, ...], found: ValidationInfo) -> tuple[Member, ...]:
+        if "hidden" in found.data and bool(members) == bool(found.data["hidden"]):
+            raise ValueError("an ensemble has members and no hidden layers, any other policy layers and no members")
+        if len({member.sha256 for member in members}) < len(members):
+            raise ValueError("names a checkpoint twice")
+        return members
 
     @field_validator("evaluations")
     @classmethod
@@ -243,8 +264,16 @@ def seen_of(phase: int, window_bars: int) -> Seen:
     )
 
 
+def conditions_of(*told: object) -> Conditions:
+    """The conditions that an environment's terms and deadlines tell of, each by its name."""
+    named = {name: getattr(one, name) for name in Conditions.model_fields for one in told if hasattr(one, name)}
+    return Conditions(**named)
+
+
 def shapes(card: Card) -> Mapping[str, tuple[int, ...]]:
-    """The shape of every tensor of a policy with this card: `models.ppo`'s weights and its scale."""
+    """The shape of every tensor of a policy with this card: `models.ppo`'s weights and its scale; an ensemble: none."""
+    if card.members:
+        return {}
     sizes = (card.width, *card.hidden)
     found: dict[str, tuple[int, ...]] = {}
     for n, (before, after) in enumerate(pairwise(sizes)):
@@ -256,7 +285,7 @@ def shapes(card: Card) -> Mapping[str, tuple[int, ...]]:
 
 def written(card: Card) -> str:
     """The card as TOML, which `read` gives back equal."""
-    text = tomlkit.dumps(card.model_dump(exclude_none=True))
+    text = tomlkit.dumps(card.model_dump(exclude_none=True, exclude=None if card.members else {"members"}))
     if read(text, "the card") != card:
         raise InputInvalid("the card does not come back as it was written; shorten its texts and numbers")
     return text

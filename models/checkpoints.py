@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -40,11 +40,15 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
-    """A verified checkpoint; its tensors are read-only, and `sha256` is the hash that a configuration pins."""
+    """A verified checkpoint; its tensors are read-only, and `sha256` is the hash that a configuration pins.
+
+    An ensemble has no tensors, and `members`, each as verified as itself.
+    """
 
     card: Card
     tensors: Tensors
     sha256: str
+    members: "tuple[Checkpoint, ...]" = ()
 
 
 def save(folder: Path, tensors: Mapping[str, Any], card: Card) -> str:
@@ -95,7 +99,35 @@ def load(folder: Path, *, pinned_sha256: str | None, schema_hash: str | None = N
         raise ConfigInvalid(f"{folder / POLICY}: {wrong}; {AGAIN}")
     if wrong := _schema_wrong(card, schema_hash):
         raise ConfigInvalid(f"{folder / CARD}: {wrong}")
-    return Checkpoint(card=card, tensors=MappingProxyType(tensors), sha256=sha256)
+    return Checkpoint(
+        card=card, tensors=MappingProxyType(tensors), sha256=sha256, members=tuple(_members(folder, card))
+    )
+
+
+def _members(folder: Path, card: Card) -> Iterator[Checkpoint]:
+    """The checkpoints that an ensemble names, beside it; each is what its card says, and acts as it does."""
+    for member in card.members:
+        try:
+            found = load(folder.parent / member.name, pinned_sha256=member.sha256)
+        except ConfigInvalid as error:
+            raise ConfigInvalid(f"{folder / CARD}: member {member.name} is refused: {error}") from None
+        if wrong := _member_wrong(card, found.card):
+            raise ConfigInvalid(f"{folder / CARD}: member {member.name} {wrong}; join others, or make the card anew")
+        yield found
+
+
+def _member_wrong(card: Card, member: Card) -> str:
+    """Why a checkpoint cannot be a member; nothing where it can."""
+    if member.members:
+        return "is an ensemble itself"
+    for name in ("phase", "window_bars", "conditions"):
+        if getattr(member, name) != getattr(card, name):
+            return f"has another {name} ({getattr(member, name)}) than the ensemble ({getattr(card, name)})"
+    if missing := sorted(set(card.markets) - set(member.markets)):
+        return f"was not trained for {', '.join(missing)}"
+    if not set(member.training.bars) <= set(card.training.bars):
+        return "was trained on bars that the ensemble's card does not tell of"
+    return ""
 
 
 def _read(folder: Path) -> dict[str, bytes]:

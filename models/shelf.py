@@ -6,7 +6,7 @@ from typing import Any, final
 
 from gamma.markets import Market
 from gamma.ports import Policy, Trained
-from models import cards, checkpoints
+from models import cards, checkpoints, ensembles
 from models.checkpoints import Checkpoint
 from models.serving import FuturesPolicy
 
@@ -32,7 +32,10 @@ class Shelf:
 
     def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy:
         checkpoint = checkpoints.load(folder, pinned_sha256=pinned_sha256)
-        return FuturesPolicy(told_of(checkpoint), [checkpoint], market)
+        return FuturesPolicy(told_of(checkpoint), checkpoint.members or [checkpoint], market)
+
+    def join(self, out: Path, members: Sequence[Path]) -> str:
+        return ensembles.join(out, members)
 
     def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str:
         checkpoint = checkpoints.load(folder, pinned_sha256=None)
@@ -46,7 +49,7 @@ def told_of(checkpoint: Checkpoint) -> Trained:
     card = checkpoint.card
     return Trained(
         sha256=checkpoint.sha256,
-        kind=f"{card.kind} phase {card.phase}",
+        kind=f"{card.kind} phase {card.phase}" + (f", {len(card.members)} together" if card.members else ""),
         markets=card.markets,
         created=card.created_utc.date().isoformat(),
         ts_created_utc_ns=round(card.created_utc.timestamp()) * NS,

@@ -72,6 +72,29 @@ def show(
     _print_card(folder, told)
 
 
+@app.command()
+def join(
+    out: Annotated[Path, typer.Argument(help="The new folder, beside its members.", metavar="OUT")],
+    members: Annotated[list[Path], typer.Argument(help="Two checkpoints or more.", metavar="MEMBER...")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write an ensemble: a card that names checkpoints, and answers with the mean of their logits.
+
+    All must see and do the same. An ensemble needs an evaluation of its own.
+
+    Example: gamma models join models/mnq-three models/mnq-1 models/mnq-2 models/mnq-3
+    """
+    from gamma import checkpoints
+
+    shelf, _ = checkpoints.named(str(members[0]), ())
+    sha256 = shelf.join(out, members)
+    if as_json:
+        print_json({"folder": str(out), "members": [str(member) for member in members], "sha256": sha256})
+        return
+    console().print(f"[green]✓[/] {out} is written; pin it by [bold]{sha256}[/]")
+
+
 promote.add_to(app)
 
 

@@ -76,8 +76,8 @@ class PolicySource:
             )
         if surroundings.mode == "live" and trained.paper_only:
             raise ConfigInvalid(
-                f"[{where}] checkpoint {given.checkpoint} is for paper only: none of its evaluations is out of sample;"
-                ' evaluate it (`gamma models promote`), or set mode = "paper"'
+                f"[{where}] checkpoint {given.checkpoint} is for paper only: it has not qualified in an evaluation"
+                ' out of sample; see `gamma models show`, and set mode = "paper"'
             )
         return cls(policy, given.sha256, strategy=strategy, market=market, surroundings=surroundings)
 

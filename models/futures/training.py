@@ -12,8 +12,9 @@ from gamma.errors import InputInvalid
 from gamma.ports import TrainingBars, TrainingOrder, TrainingTold
 from models import cards, carry, ppo, resume, runs
 from models.checkpoints import Checkpoint
+from models.futures.deadlines import Deadlines
 from models.futures.figures import figures
-from models.futures.orders import program_of
+from models.futures.orders import program_of, terms_of
 from models.futures.program import Program
 
 
@@ -138,6 +139,7 @@ def _card(order: TrainingOrder, parent: Checkpoint | None, seed: int, steps: int
         window_bars=order.window_bars,
         hidden=tuple(order.hidden),
         created_utc=datetime.now(UTC).replace(microsecond=0),
+        conditions=cards.conditions_of(terms_of(order, order.markets[0]), Deadlines()),
         seen=cards.seen_of(order.phase, order.window_bars),
         training=cards.Training(
             bars=tuple(learned.values()),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import cards, checkpoints
-from models.cards import NOTICE, Bars, Card, Evaluation, Figure, Training
+from models.cards import NOTICE, Bars, Card, Conditions, Evaluation, Figure, Training
 
 LEARNED = Bars(
     name="NQ_300s.parquet",
@@ -25,6 +25,18 @@ LATER = Bars(
     bars=20_000,
     first_utc=datetime(2023, 1, 3, 14, 35, tzinfo=UTC),
     last_utc=datetime(2023, 12, 29, 21, 0, tzinfo=UTC),
+)
+CONDITIONS = Conditions(
+    stop_atr=1.5,
+    loss_max_usd=500.0,
+    target_r=3.0,
+    break_even_atr=0.5,
+    trail_atr=1.0,
+    trail_from_r=1.0,
+    room_min_frac=0.25,
+    cash_only=True,
+    cancel_before_s=600,
+    flat_before_s=300,
 )
 REPORT = Evaluation(
     name="report span",
@@ -49,6 +61,7 @@ def card(*, phase: int = 2, window_bars: int = 3, seed: int = 7, **differs: Any)
         "window_bars": window_bars,
         "hidden": (8, 6),
         "created_utc": datetime(2026, 3, 2, 15, tzinfo=UTC),
+        "conditions": CONDITIONS,
         "seen": cards.seen_of(phase, window_bars),
         "training": Training(
             bars=(LEARNED,), seed=seed, steps=10_000_000, code_commit="6680bd0", config_sha256="c3" * 32

@@ -17,7 +17,9 @@ from gamma.feeds.series import Series
 from gamma.markets import market
 from gamma.rehearsal.play import Rehearsal, rehearse
 from models import ppo
+from models.cards import Card
 from models.checkpoints import Tensors, save
+from models.ensembles import join
 from models.futures import env
 from models.futures.features import BARS_NEEDED
 from models.futures.fills import Exit, through_bar
@@ -92,6 +94,7 @@ class Case:
     seed: int
     floor: bool
     spread_ticks: int = 1
+    members: int = 1
 
     @property
     def chain(self) -> dict[str, Any]:
@@ -102,11 +105,12 @@ class Case:
         return {"atr_risk": AtrRisk(), **room, "contract_cap": ContractCap()}
 
 
-def weights_of(case: Case) -> tuple[Any, Tensors]:
+def weights_of(case: Case, member: int = 0) -> tuple[Card, Tensors]:
     """A card, and weights of chance that give each action its turn."""
-    told = card(phase=case.phase, window_bars=WINDOW, hidden=(24, 16), markets=("MNQ", "NQ"))
-    drawn = tensors(told, case.seed)
-    rng = np.random.default_rng(case.seed)
+    seed = case.seed + 100 * member
+    told = card(phase=case.phase, window_bars=WINDOW, hidden=(24, 16 + member), markets=("MNQ", "NQ"), seed=seed)
+    drawn = tensors(told, seed)
+    rng = np.random.default_rng(seed)
     for name in list(drawn):
         if name.endswith(".w"):
             drawn[name] = (drawn[name] * 1.5 / np.sqrt(drawn[name].shape[0])).astype(np.float32)
@@ -117,9 +121,15 @@ def weights_of(case: Case) -> tuple[Any, Tensors]:
 
 def shipped(case: Case, folder: Path) -> tuple[Path, str]:
     """Write the checkpoint; gives its folder and hash."""
-    told, drawn = weights_of(case)
-    where = folder / f"{case.market.lower()}-{case.phase}-{case.seed}"
-    return where, save(where, drawn, told)
+    name = f"{case.market.lower()}-{case.phase}-{case.seed}"
+    parts = [folder / f"{name}-{member}" for member in range(case.members)]
+    hashes = []
+    for member, part in enumerate(parts):
+        told, drawn = weights_of(case, member)
+        hashes.append(save(part, drawn, told))
+    if case.members == 1:
+        return parts[0], hashes[0]
+    return folder / name, join(folder / name, parts)
 
 
 def config_of(case: Case, folder: Path) -> Config:
@@ -175,12 +185,15 @@ def course_of(case: Case, tape: Tape) -> Course:
 
 def acting(case: Case, course: Course) -> Any:
     """The policy's largest logit among what is legal, by the arithmetic that trained it. Shapes: [1]."""
-    _, drawn = weights_of(case)
-    wide = {name: jnp.asarray(tensor, jnp.float64) for name, tensor in drawn.items()}
-    scale = ppo.Scale(wide.pop("scale.mean"), wide.pop("scale.variance"), jnp.float64(1.0))
+    networks = []
+    for member in range(case.members):
+        wide = {name: jnp.asarray(tensor, jnp.float64) for name, tensor in weights_of(case, member)[1].items()}
+        networks.append((ppo.Scale(wide.pop("scale.mean"), wide.pop("scale.variance"), jnp.float64(1.0)), wide))
 
     def act(state: State) -> Array:
-        logits, _ = ppo.forward(wide, ppo.scaled(scale, observe(course, state)))
+        seen = observe(course, state)
+        each = [ppo.forward(wide, ppo.scaled(scale, seen))[0] for scale, wide in networks]
+        logits = sum(each[1:], each[0]) / len(each)
         return jnp.argmax(jnp.where(legal(course, state), logits, ppo.ILLEGAL), axis=1).astype(jnp.int32)
 
     return act

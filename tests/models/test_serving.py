@@ -28,14 +28,17 @@ from gamma.reasons import Reason
 from gamma.replay import verify
 from gamma.signals.policy import PolicySource
 from gamma.views import Situation
+from models.cards import conditions_of
 from models.checkpoints import Checkpoint
 from models.futures import env
-from models.futures.records import Course, State
+from models.futures.deadlines import Deadlines
+from models.futures.records import Course, State, Terms
 from models.futures.sight import leaving, legal, observe
 from models.futures.sizes import sized
 from models.futures.tape import CLOSE, tape_of
 from models.serving import FuturesPolicy
 from models.shelf import told_of
+from tests.models.checkpoint_case import CONDITIONS
 from tests.models.futures.market_case import simulated
 from tests.models.policy_case import (
     DRAWDOWN_USD,
@@ -69,6 +72,7 @@ def bars_of(market: str, bars: int = BARS) -> Series:
         Case(market="NQ", phase=1, seed=3, floor=True),
         Case(market="NQ", phase=2, seed=4, floor=True),
         Case(market="MNQ", phase=2, seed=5, floor=True),
+        Case(market="MNQ", phase=2, seed=8, floor=True, members=3),
     ],
     ids=str,
 )
@@ -235,3 +239,8 @@ def run(config: Config, meddle: Callable[[Daemon], None] = lambda _: None) -> Da
             return daemon
 
     return asyncio.run(work())
+
+
+def test_a_card_tells_the_conditions_that_the_environment_has_when_nothing_is_said() -> None:
+    terms = Terms(phase=2, market=MNQ, sizers=())
+    assert conditions_of(terms, Deadlines()) == CONDITIONS

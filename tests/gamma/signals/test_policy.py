@@ -219,7 +219,7 @@ def test_an_answer_that_makes_no_sense_is_a_failure_of_the_model(wrong: Act, sai
         ({"checkpoint": "other"}, r"\[strategies\.alpha\.signal\] no checkpoint 'other'"),
         ({"checkpoint": ""}, r"strategies\.alpha\.signal"),
         ({"symbol": "MES"}, r"was trained for MNQ, and the strategy trades MES"),
-        ({"mode": "live"}, r"is for paper only: none of its evaluations is out of sample"),
+        ({"mode": "live"}, r"is for paper only: it has not qualified"),
         ({"seed": 3}, r"strategies\.alpha\.signal"),
     ],
 )
