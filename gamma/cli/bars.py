@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gamma.calendar.rolls import RollRule
     from gamma.feeds.contracts import Roll
     from gamma.feeds.joining import Source
+    from gamma.feeds.series import Series
 
 app = group("Files of bars: what is odd in them, and several made into one.")
 
@@ -69,6 +70,7 @@ def join(  # noqa: PLR0913 - each option is a parameter
     market: OfMarket,
     out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet to write.", metavar="FILE")],
     bar_s: Annotated[int | None, typer.Option(help="Make bars of this length.", metavar="SECONDS")] = None,
+    days: Annotated[str, typer.Option(help="Keep these trading days alone.", metavar="FROM..TO")] = "",
     roll: Annotated[
         str, typer.Option(help="When a contract rolls; by default when the exchange named it.", metavar="RULE")
     ] = "",
@@ -96,16 +98,17 @@ def join(  # noqa: PLR0913 - each option is a parameter
     with working("reading"):
         sources = look_over(files, market, Wanted(skip_bad=skip_bad, timezone=timezone), against)
         made = join_sources(sources, Plan(rule=_rule(roll), adjust=not unadjusted, level=level, bar_s=bar_s))
+        series = _cut(made.series, days) if days else made.series
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_bars(made.series, out)
+        write_bars(series, out)
     moved = level if not sources[0].month else not unadjusted
     told = {
         "market": market,
         "bars": str(out),
-        "rows": len(made.series),
-        "bar_s": made.series.bar_s,
-        "first": _iso(int(made.series.ts_open_utc_ns[0])),
-        "last": _iso(int(made.series.ts_close_utc_ns[-1])),
+        "rows": len(series),
+        "bar_s": series.bar_s,
+        "first": _iso(int(series.ts_open_utc_ns[0])),
+        "last": _iso(int(series.ts_close_utc_ns[-1])),
         "adjusted": moved,
         "rolls": [_roll(one) for one in made.rolls],
         "files": [_told(source) for source in sources],
@@ -114,6 +117,13 @@ def join(  # noqa: PLR0913 - each option is a parameter
         print_json(told)
         return
     _show_made(told)
+
+
+def _cut(series: "Series", days: str) -> "Series":
+    from gamma.cli.evaluate import span_of
+    from gamma.rehearsal.promotion import held
+
+    return held((series, "", ""), span_of(days, series.market)).series
 
 
 def _rule(name: str) -> "RollRule | None":

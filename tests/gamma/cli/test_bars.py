@@ -89,6 +89,13 @@ def test_times_in_another_zone_are_suspected() -> None:
     assert "are the times UTC?" in RUNNER.invoke(app, ["bars", "check", "local.parquet", "-m", "NQ"]).stdout
 
 
+def test_only_some_trading_days_may_be_kept() -> None:
+    command = ["bars", "join", "NQZ24.parquet", "-m", "NQ", "-o", "out.parquet"]
+    told = json.loads(RUNNER.invoke(app, [*command, "--days", "2024-12-10..2024-12-11", "--json"]).stdout)
+    assert (told["first"], told["last"]) == ("2024-12-09T23:00:00+00:00", "2024-12-11T22:00:00+00:00")
+    assert "write two days as" in RUNNER.invoke(app, [*command, "--days", "2024-12"]).stderr
+
+
 def test_an_unknown_rule_of_rolls_is_refused_with_those_there_are() -> None:
     refused = RUNNER.invoke(app, ["bars", "join", "NQZ24.parquet", "-m", "NQ", "-o", "out.parquet", "--roll", "friday"])
     assert refused.exit_code == 1
