@@ -159,6 +159,7 @@ def _told(source: "Source") -> dict[str, Any]:
             {"at": _iso(s.ts_open_utc_ns), "beyond_points": s.beyond_points, "ranges": s.ranges} for s in found.spikes
         ],
         "frozen": [{"from": _iso(f.ts_from_utc_ns), "to": _iso(f.ts_to_utc_ns), "bars": f.bars} for f in found.frozen],
+        "without_volume": found.idle,
         "rolls": [_roll(one) for one in source.rolls],
         "notes": [*source.loaded.notes, *_notes(source)],
     }
@@ -208,7 +209,8 @@ def _show(told: Mapping[str, Any]) -> None:
     )
     out.print(
         f"  {told['holes']:,} holes of {told['bars_missing']:,} bars, {told['holes_in_cash']:,} of them in the "
-        f"cash session; {len(told['spikes'])} spikes; {len(told['frozen'])} frozen"
+        f"cash session; {len(told['spikes'])} spikes; {len(told['frozen'])} frozen; "
+        f"{told['without_volume']:,} bars without volume"
     )
     for row in told["bad_rows"]:
         out.print(f"  [yellow]bad row[/] {escape(row)}")
@@ -227,7 +229,11 @@ def _show(told: Mapping[str, Any]) -> None:
 def _show_rolls(rolls: Sequence[Mapping[str, Any]]) -> None:
     for roll in rolls:
         named = f" {roll['before']} to {roll['after']}," if roll["before"] else ""
-        console().print(f"  roll {roll['at']},{named} {roll['gap_points']:+,.2f} points, found by {roll['found_by']}")
+        console().print(f"  roll {roll['at']},{named} {_points(roll['gap_points'])}, found by {roll['found_by']}")
+
+
+def _points(gap_points: float) -> str:
+    return f"{gap_points:+,.2f} points" if gap_points == gap_points else "gap unknown"
 
 
 def _show_made(told: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ traded, and each earlier one is moved by the sum of the gaps after it: differenc
 ratios do not. That is what training sees; the daemon trades the front contract at its real prices.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ BY_MONTH: Final = re.compile(r"[A-Z0-9]+?[ _-]?(20\d\d)-?(03|06|09|12)")
 COLUMNS: Final = ("ts_open_utc_ns", "ts_close_utc_ns", *PRICES, "volume_lots", "spread_points")
 # The crossing of volumes is looked for in so many days before an expiry.
 CROSS_DAYS: Final = 30
+# Over more than a long weekend the market's own move is all that a jump tells of.
+APART_MAX_NS: Final = 4 * 24 * 3_600 * NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,8 @@ class Piece:
 class Roll:
     """From `ts_utc_ns` on another contract is in front, `gap_points` above the one before.
 
-    `found_by` says how: "overlap" and "comparison" are exact, "jump" has the market's own move in it.
+    `found_by` says how: "overlap" and "comparison" are exact, "jump" has the market's own move in it, "nothing"
+    is a gap that is not known.
     """
 
     ts_utc_ns: int
@@ -90,6 +94,12 @@ def join_contracts(pieces: Sequence[Piece], rule: RollRule | None = None, *, adj
     ordered = sorted(pieces, key=lambda piece: piece.month)
     _refuse_missing(ordered)
     rolls = [_roll(front, after, rule) for front, after in pairwise(ordered)]
+    for roll in rolls if adjust else ():
+        if math.isnan(roll.gap_points):
+            raise InputInvalid(
+                f"{ordered[0].series.market}: {roll.before} ends days before {roll.after} begins, so that the gap of "
+                "their roll cannot be known; give bars of both around it, or leave gaps in with --unadjusted"
+            )
     edges = [0, *(roll.ts_utc_ns for roll in rolls), calendar.utc_ns(calendar.LAST_DATE, "00:00")]
     kept = [cut(piece.series, start, end) for piece, (start, end) in zip(ordered, pairwise(edges), strict=True)]
     for piece, part in zip(ordered, kept, strict=True):
@@ -162,7 +172,7 @@ def _roll(front: Piece, after: Piece, rule: RollRule | None) -> Roll:
     ticks = markets.market(market).ticks_per_point
     return Roll(
         ts_utc_ns=ts,
-        gap_points=round(gap * ticks) / ticks,
+        gap_points=gap if math.isnan(gap) else round(gap * ticks) / ticks,
         found_by=found_by,
         before=front.month,
         after=after.month,
@@ -176,6 +186,9 @@ def _gap_points(front: Series, after: Series, ts_utc_ns: int) -> tuple[float, st
         start = cut(after, ts_utc_ns, calendar.utc_ns(calendar.LAST_DATE, "00:00"))
         if not len(before) or not len(start):
             raise InputInvalid(f"{front.market}: no bars on both sides of the roll at {_day(ts_utc_ns)}; give both")
+        apart_ns = int(start.ts_open_utc_ns[0] - before.ts_close_utc_ns[-1])
+        if apart_ns > APART_MAX_NS:
+            return math.nan, "nothing"
         return float(start.open_points[0] - before.close_points[-1]), "jump"
     number = sessions_of(before)[here]
     last = number == number[-1]

@@ -55,11 +55,12 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What was found, in order of time; none of it is left out of the bars."""
+    """What was found, in order of time; none of it is left out of the bars. `idle` bars have a volume of 0."""
 
     holes: tuple[Hole, ...]
     spikes: tuple[Spike, ...]
     frozen: tuple[Frozen, ...]
+    idle: int
 
 
 def inspect(series: Series) -> Inspection:
@@ -69,6 +70,7 @@ def inspect(series: Series) -> Inspection:
         holes=tuple(_holes(series, number)),
         spikes=tuple(_spikes(series, number)),
         frozen=tuple(_frozen(series, number)),
+        idle=int(np.count_nonzero(series.volume_lots == 0)),
     )
 
 

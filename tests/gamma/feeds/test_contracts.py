@@ -95,6 +95,16 @@ def test_contracts_that_never_overlap_are_joined_at_the_jump_and_it_is_said() ->
     assert (roll.found_by, roll.gap_points) == ("jump", 296.0)
 
 
+def test_the_gap_between_contracts_that_lie_days_apart_is_not_made_up() -> None:
+    early = cut(december(), 0, int(december().ts_open_utc_ns[3_000]))
+    late = cut(march(), ROLL_OPENS + 3 * 86_400 * 10**9, 2**62)
+    pieces = [Piece(month="2024-12", series=early), Piece(month="2025-03", series=late)]
+    with pytest.raises(InputInvalid, match="the gap of their roll cannot be known"):
+        join_contracts(pieces)
+    (roll,) = join_contracts(pieces, adjust=False).rolls
+    assert (roll.found_by, np.isnan(roll.gap_points)) == ("nothing", True)
+
+
 def test_a_missing_contract_is_named() -> None:
     with pytest.raises(InputInvalid, match="2025-06 follows 2024-12, and 2025-03 is missing"):
         join_contracts([Piece(month="2024-12", series=december()), Piece(month="2025-06", series=march())])

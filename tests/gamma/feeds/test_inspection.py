@@ -128,6 +128,12 @@ def test_a_price_that_stands_still_for_half_an_hour_of_the_cash_session_is_froze
         assert [one.bars for one in frozen] == [30] * found
 
 
+def test_bars_without_volume_are_counted_and_unknown_volume_is_not() -> None:
+    day = made("NQ", "2024-12-10", "2024-12-10")
+    assert inspect(replace(day, volume_lots=np.where(np.arange(len(day)) < 3, 0.0, day.volume_lots))).idle == 3
+    assert inspect(replace(day, volume_lots=np.full(len(day), np.nan))).idle == 0
+
+
 def test_a_bar_or_two_have_nothing_odd() -> None:
     day = made("NQ", "2024-12-10", "2024-12-10")
     found = inspect(cut(day, 0, int(day.ts_open_utc_ns[2])))
