@@ -153,7 +153,7 @@ class Daemon:
         connected = await self.assembly.broker.connect()
         self.shell.read_on(connected.account)
         for market, until_utc_ns in worked.items():
-            self.desk.warm_up(market, self._history(market, until_utc_ns), until_utc_ns)
+            self._warm_up(market, until_utc_ns)
         async with self.turnstile.turn():
             await self.shell.feed(
                 BootStarted(
@@ -197,6 +197,15 @@ class Daemon:
             last = max(decided, default=begin)
             worked[market] = last if all(tick == last for tick in decided) else last - 1
         return worked
+
+    def _warm_up(self, market: str, until_utc_ns: int) -> None:
+        """Show the history; who needs more of it than there is holds until it has come."""
+        history = self._history(market, until_utc_ns)
+        self.desk.warm_up(market, history, until_utc_ns)
+        for seat in self.assembly.seats[market]:
+            if len(history) < seat.source.bars_needed:
+                missing = seat.source.bars_needed - len(history)
+                log.warning("holds_until_warm", strategy=seat.strategy, bars=len(history), bars_missing=missing)
 
     def _history(self, market: str, until_utc_ns: int) -> list[Bar]:
         wanted = max(WARM_BARS, *(seat.source.bars_needed for seat in self.assembly.seats[market]))

@@ -308,5 +308,6 @@ def _control(book: Book, rules: Rules, strategy: StrategyRules) -> ControlView:
         calendar_agrees=opened.agrees if opened else False,
         model_hash=model.sha256 if model else "",
         model_pinned_hash=model.pinned_sha256 if model else "",
-        model_age_days=(book.ts_event_utc_ns - model.ts_created_utc_ns) / DAY_NS if model else NAN,
+        # On bars from before it was made a checkpoint is new.
+        model_age_days=max(0.0, (book.ts_event_utc_ns - model.ts_created_utc_ns) / DAY_NS) if model else NAN,
     )

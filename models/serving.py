@@ -73,7 +73,7 @@ class FuturesPolicy:
             cancel_before_s=self._conditions.cancel_before_s,
             flat_before_s=self._conditions.flat_before_s,
         )
-        self._networks = [Network(member.tensors) for member in members]
+        self.networks = [Network(member.tensors) for member in members]
         self._past = features.begin()
         # What is seen of the market: all of the last bar, then the moves of the bars before it, newest first.
         self._seen = np.zeros(_NOW + (card.window_bars - 1) * len(MOVES), dtype=np.float32)
@@ -117,12 +117,12 @@ class FuturesPolicy:
         self._bars_seen += 1
 
     def act(self, situation: Situation) -> Act:
-        stands = self._stance(situation)
+        stands = self.stands(situation)
         drawdown_usd = _drawdown_usd(situation)
         seen = self.observation(stands, drawdown_usd)
         legal = tuple(bool(may) for may in self._legal(stands, drawdown_usd))
-        scaled = [network.scaled(seen) for network in self._networks]
-        each = [n.logits(s) for n, s in zip(self._networks, scaled, strict=True)]
+        scaled = [network.scaled(seen) for network in self.networks]
+        each = [n.logits(s) for n, s in zip(self.networks, scaled, strict=True)]
         logits = each[0] if len(each) == 1 else np.mean(each, axis=0)
         novelty = max(float(np.sqrt(np.mean(np.square(s)))) for s in scaled)
         action = int(np.argmax(np.where(legal, logits, -np.inf)))
@@ -140,7 +140,8 @@ class FuturesPolicy:
     def _legal(self, stands: Stance, drawdown_usd: float) -> tuple[Any, ...]:
         return stance.legal(self._conditions, self._card.phase, stands, drawdown_usd)
 
-    def _stance(self, situation: Situation) -> Stance:
+    def stands(self, situation: Situation) -> Stance:
+        """The situation in the words of the environment, at the bar that was seen last."""
         floor = situation.floor_microusd
         room = 0 if floor is None else situation.balance_microusd - floor
         return Stance(

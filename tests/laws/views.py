@@ -114,6 +114,7 @@ def views(draw: st.DrawFn) -> View:
         risk_usd_per_lot=draw(usd(1, 2_000)),
         price_points=market.price_points if draw(st.booleans()) else NAN,
         action=draw(st.integers(0, 20)),
+        novelty=draw(st.floats(0.0, 4.0)),
     )
     return View(
         account=draw(_accounts()),

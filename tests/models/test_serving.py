@@ -110,7 +110,7 @@ def test_what_is_shown_live_is_what_the_environment_shows(phase: int) -> None:
                 continue
             state, situation = stances(course, at, rng)
             shown, allowed, size = shows(state)
-            stands = policy._stance(situation)
+            stands = policy.stands(situation)
             live = policy.observation(stands, DRAWDOWN_USD)
             off = np.abs(live - np.asarray(shown)[0])
             assert off.max() < 1e-12, (at, int(off.argmax()), off.max(), situation)
