@@ -393,17 +393,33 @@ class TrainingTold:
     checkpoint: Path | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRival:
+    """How a policy, or what it is held against, did on held-out sessions: figures by name, units in names.
+
+    `pnl_usd_per_session` has its 95 % interval beside it, `low_` and `high_`; NaN where it has none.
+    """
+
+    name: str
+    sessions: int
+    figures: Mapping[str, float]
+
+
 @runtime_checkable
 class Trainer(Protocol):
     """Trains policies of one kind; `out` becomes a folder with checkpoints, and the state to go on from.
 
-    Whoever stops listening (closes the iterator) stops the run, and its state is kept first.
+    Whoever stops listening (closes the iterator) stops the run, and its state is kept first. `compare` plays the
+    held-out sessions with a checkpoint of the run, and with what it is held against. `picture` draws what was told of
+    a run, or of one seed of it.
 
     Raises: InputInvalid where nothing can be trained of it, the run cannot go on with what it is given, or the
     weights are no numbers any more.
     """
 
     def train(self, order: TrainingOrder) -> Iterator[TrainingTold]: ...
+    def compare(self, order: TrainingOrder, checkpoint: Path) -> Sequence[TrainingRival]: ...
+    def picture(self, folder: Path) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)

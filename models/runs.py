@@ -4,6 +4,8 @@
     resume.safetensors     all of the run's state at its last save, replaced at once: `models.resume`
     checkpoints/0050       a checkpoint after so many updates: `models.checkpoints`
     metrics.jsonl          a line an update
+    held_out.json          how it did on sessions that it did not learn from
+    picture.png            its learning curves
 
 Of several seeds each has its checkpoints and metrics in a folder of its own, `seed-1` and so on.
 """
@@ -25,6 +27,8 @@ from models.cards import Card
 RUN: Final = "run.json"
 RESUME: Final = "resume.safetensors"
 METRICS: Final = "metrics.jsonl"
+HELD_OUT: Final = "held_out.json"
+PICTURE: Final = "picture.png"
 CHECKPOINTS: Final = "checkpoints"
 
 

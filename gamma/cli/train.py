@@ -1,7 +1,7 @@
 """`gamma train`: policies learn to trade, at the size at which the configured strategy would."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,6 +14,7 @@ from gamma.errors import InputInvalid
 if TYPE_CHECKING:
     from types import FrameType
 
+    from gamma.config import Config
     from gamma.ports import Trainer, TrainingOrder, TrainingTold
 
 app = group("Train policies, and look at what was trained.")
@@ -72,7 +73,7 @@ def futures(  # noqa: PLR0913 - each option is a parameter
     from gamma.cli.training_order import Asked, configured, new_run_id, order_of
 
     if resume is not None:
-        order = _resumed(resume)
+        order, config = _resumed(resume)
     else:
         run_id = new_run_id()
         asked = Asked(
@@ -89,8 +90,38 @@ def futures(  # noqa: PLR0913 - each option is a parameter
             checkpoint_updates=checkpoint_every,
             config=str(path.absolute()) if path != DEFAULT_CONFIG or path.exists() else "",
         )
-        order = order_of(asked, configured(path), out or RUNS / run_id, run_id)
-    _run(order, _trainer(), as_json=as_json)
+        config = configured(path)
+        order = order_of(asked, config, out or RUNS / run_id, run_id)
+    _run(order, config, _trainer(), as_json=as_json)
+
+
+@app.command()
+def picture(
+    folder: Annotated[Path, typer.Argument(help="A run's folder, or that of one of its seeds.", metavar="FOLDER")],
+) -> None:
+    """Draw the learning curves of a run: reward and return, actions, losses, drawdown.
+
+    Example: gamma train picture runs/mnq
+    """
+    console().print(f"[green]✓[/] {_trainer().picture(folder)}")
+
+
+@app.command()
+def runs(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List what was ever trained, as the ledger has it, and count the trials.
+
+    Every seed of every run is a trial, whatever became of it. The deflated Sharpe ratio asks how many there were.
+
+    Example: gamma train runs
+    """
+    from gamma.cli.run_table import print_runs, told_of
+    from gamma.cli.training_order import configured
+
+    told = told_of(configured(path))
+    if as_json:
+        print_json(told)
+        return
+    print_runs(told)
 
 
 def _absolute(text: str) -> str:
@@ -98,7 +129,7 @@ def _absolute(text: str) -> str:
     return f"{market}{equals}{Path(file).absolute()}"
 
 
-def _resumed(folder: Path) -> "TrainingOrder":
+def _resumed(folder: Path) -> "tuple[TrainingOrder, Config]":
     import json
 
     from gamma.cli.training_order import Asked, configured, order_of
@@ -109,7 +140,7 @@ def _resumed(folder: Path) -> "TrainingOrder":
     except (OSError, ValueError, KeyError) as error:  # what does not validate is a ValueError too
         raise InputInvalid(f"--resume {folder}: no run is in it ({error}); name the folder that --out made") from None
     config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG)
-    return order_of(asked, config, folder, run_id, resume=True)
+    return order_of(asked, config, folder, run_id, resume=True), config
 
 
 def _trainer() -> "Trainer":
@@ -119,21 +150,22 @@ def _trainer() -> "Trainer":
     return trainer
 
 
-def _run(order: "TrainingOrder", trainer: "Trainer", *, as_json: bool) -> None:
-    last, stopped = _follow(order, trainer, as_json=as_json)
-    seeds = [
-        {"seed": seed, "steps": one.steps, "checkpoint": str(one.checkpoint or ""), **one.figures}
-        for seed, one in last.items()
-    ]
+def _run(order: "TrainingOrder", config: "Config", trainer: "Trainer", *, as_json: bool) -> None:
+    """Train to the end, register it, hold it against its rivals, draw it, and say so."""
+    from gamma.cli import run_registry
+    from gamma.cli.run_table import print_rivals
+
+    last, stopped = _registered(order, config, trainer, as_json=as_json)
+    rivals: dict[int, Any] = {}
+    drawn: list[Path] = []
+    if last and not stopped:
+        if any(of.held_out for of in order.markets):
+            markets = ", ".join(of.market.symbol for of in order.markets)
+            run_registry.note_look(config, order, f"futures phase {order.phase} {markets}")
+            rivals = {seed: trainer.compare(order, one.checkpoint) for seed, one in last.items() if one.checkpoint}
+        drawn = [trainer.picture(one.checkpoint.parents[1]) for one in last.values() if one.checkpoint]
     if as_json:
-        told: dict[str, Any] = {
-            "run_id": order.run_id,
-            "folder": str(order.out),
-            "markets": [of.market.symbol for of in order.markets],
-            "phase": order.phase,
-            "finished": not stopped,
-        }
-        print_json({**told, "seeds": seeds})
+        _print_json(order, last, rivals, finished=not stopped)
         return
     say = console()
     if stopped:
@@ -141,14 +173,63 @@ def _run(order: "TrainingOrder", trainer: "Trainer", *, as_json: bool) -> None:
         return
     if not last:
         say.print(f"{order.out} has had all its updates; there is nothing to go on with")
-    written = [one.checkpoint for one in last.values() if one.checkpoint]
-    for checkpoint in written:
-        say.print(f"[green]✓[/] {checkpoint} is written; paper only: nothing out of sample stands on its card")
-    if written:
-        say.print(f"\nLook at it: [bold]gamma models show {written[-1]}[/]")
+        return
+    for seed, found in rivals.items():
+        print_rivals(found, f"seed {seed}" if len(rivals) > 1 else "")
+    for one, shown in zip(last.values(), drawn, strict=True):
+        say.print(f"[green]✓[/] {one.checkpoint} is written, and {shown.name}: paper only until it is promoted")
+    say.print(f"\nLook at it: [bold]gamma models show {next(iter(last.values())).checkpoint}[/]")
 
 
-def _follow(order: "TrainingOrder", trainer: "Trainer", *, as_json: bool) -> "tuple[dict[int, TrainingTold], bool]":
+def _registered(
+    order: "TrainingOrder", config: "Config", trainer: "Trainer", *, as_json: bool
+) -> "tuple[dict[int, TrainingTold], bool]":
+    """Train, with a record of it from the first update on, and of how it ended."""
+    from gamma.cli import run_registry
+
+    begun: list[int] = []
+
+    def begin(steps: int) -> None:
+        if not begun and not order.resume:
+            run_registry.note_begin(config, order)
+        begun.append(steps)
+
+    how = "failed"
+    try:
+        last, stopped = _follow(order, trainer, begin, as_json=as_json)
+        how = "stopped" if stopped else "finished"
+    finally:
+        if begun:
+            run_registry.note_end(config, order, begun[-1], how)
+    return last, stopped
+
+
+def _print_json(
+    order: "TrainingOrder", last: "Mapping[int, TrainingTold]", rivals: Mapping[int, Any], *, finished: bool
+) -> None:
+    told: dict[str, Any] = {
+        "run_id": order.run_id,
+        "folder": str(order.out),
+        "markets": [of.market.symbol for of in order.markets],
+        "phase": order.phase,
+        "finished": finished,
+    }
+    seeds = [
+        {
+            "seed": seed,
+            "steps": one.steps,
+            "checkpoint": str(one.checkpoint or ""),
+            **one.figures,
+            "held_out": {rival.name: rival.figures for rival in rivals.get(seed, ())},
+        }
+        for seed, one in last.items()
+    ]
+    print_json({**told, "seeds": seeds})
+
+
+def _follow(
+    order: "TrainingOrder", trainer: "Trainer", note: Callable[[int], None], *, as_json: bool
+) -> "tuple[dict[int, TrainingTold], bool]":
     """Show how it goes to the end, or until a person stops it; gives what was told last of each seed."""
     from gamma.cli.training_view import View
 
@@ -157,6 +238,7 @@ def _follow(order: "TrainingOrder", trainer: "Trainer", *, as_json: bool) -> "tu
     with _asked_to_stop() as asked, View(order, quiet=as_json) as view:
         for one in told:
             last[one.seed] = one
+            note(one.steps)
             view.show(one)
             if asked and one.seed == order.seeds[-1] and one.steps < one.steps_max:
                 told.close()  # type: ignore[attr-defined]

@@ -1,20 +1,29 @@
 """Train futures policies: bars of markets and their sizer chains in, a run's folder with checkpoints out."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, final
 
 import jax
 import numpy as np
 
 from gamma.errors import InputInvalid
-from gamma.ports import TrainingBars, TrainingOrder, TrainingTold
-from models import cards, carry, ppo, resume, runs
+from gamma.ports import TrainingBars, TrainingOrder, TrainingRival, TrainingTold
+from models import cards, carry, checkpoints, ppo, resume, runs
 from models.checkpoints import Checkpoint
 from models.futures.deadlines import Deadlines
 from models.futures.figures import figures
+<<<<<<< HEAD
 from models.futures.orders import program_of, terms_of
+=======
+from models.futures.held_out import compared
+from models.futures.orders import program_of
+from models.futures.picture import draw
+>>>>>>> b531514 (Register every run of training, hold its policy against rivals on held-out sessions, and draw its curves)
 from models.futures.program import Program
 
 
@@ -33,6 +42,15 @@ class FuturesTrainer:
             runs.begin(order.out, told)
         with runs.held(order.out):
             yield from _updates(order, program, parent)
+
+    def compare(self, order: TrainingOrder, checkpoint: Path) -> Sequence[TrainingRival]:
+        found = compared(order, checkpoints.load(checkpoint, pinned_sha256=None).tensors)
+        told = {"checkpoint": checkpoint.name, "rivals": [asdict(one) for one in found]}
+        runs.replace(checkpoint.parents[1] / runs.HELD_OUT, (json.dumps(told, indent=1) + "\n").encode())
+        return found
+
+    def picture(self, folder: Path) -> Path:
+        return draw(folder)
 
 
 def _updates(order: TrainingOrder, program: Program, parent: Checkpoint | None) -> Iterator[TrainingTold]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -63,6 +64,29 @@ def test_a_run_on_simulated_bars_needs_nothing_else(tmp_path: Path, monkeypatch:
     assert one["finished"]
     assert one["seeds"][0]["steps"] == UPDATE
     assert (tmp_path / one["seeds"][0]["checkpoint"] / "card.toml").exists()
+    held = one["seeds"][0]["held_out"]
+    assert list(held) == ["policy", "random", "always buy", "always sell", "always flat"]
+    assert held["always buy"]["long_frac"] == 1
+    assert held["always flat"]["pnl_usd_per_session"] == 0
+    run = tmp_path / one["folder"]
+    assert (run / "picture.png").read_bytes()[:4] == b"\x89PNG"
+    (run / "picture.png").unlink()
+    assert CliRunner().invoke(app, ["train", "picture", str(run)]).exit_code == 0
+    assert (run / "picture.png").exists()
+    _is_registered(one)
+
+
+def _is_registered(one: dict[str, Any]) -> None:
+    listed = CliRunner().invoke(app, ["train", "runs", "--json"])
+    told_of = json.loads(listed.stdout)
+    assert (told_of["trials"], told_of["looks"]) == (1, 1)
+    row = told_of["runs"][0]
+    assert (row["run"], row["state"], row["checkpoints"]) == (f"{one['run_id']}-s1", "finished", 1)
+    section = (ROOT / "docs/cli.md").read_text().split("\n## gamma train runs")[1].split("\n## ")[0]
+    shown = json.loads(section.split("```json\n")[1].split("```")[0])
+    assert list(shown) == list(told_of)
+    assert list(shown["runs"][0]) == list(row)
+    assert "N = 1 trained policies" in CliRunner().invoke(app, ["train", "runs"]).stdout
 
 
 @pytest.mark.parametrize(
