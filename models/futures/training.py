@@ -17,13 +17,9 @@ from models import cards, carry, checkpoints, ppo, resume, runs
 from models.checkpoints import Checkpoint
 from models.futures.deadlines import Deadlines
 from models.futures.figures import figures
-<<<<<<< HEAD
-from models.futures.orders import program_of, terms_of
-=======
 from models.futures.held_out import compared
-from models.futures.orders import program_of
+from models.futures.orders import program_of, terms_of
 from models.futures.picture import draw
->>>>>>> b531514 (Register every run of training, hold its policy against rivals on held-out sessions, and draw its curves)
 from models.futures.program import Program
 
 
