@@ -3,8 +3,10 @@
     train = begin(config, env, seed);  train, told = update(config, env, train, lesson)
 
 A batch is a rollout of `steps` decisions in `envs` environments. Its advantages are normalised once; minibatches are
-blocks of whole environments in an order drawn anew each epoch, so that nothing is gathered decision by decision. The
-network is one trunk of ReLU layers with two heads: on a CPU tanh and a second trunk each cost half of the speed.
+blocks of whole environments in an order drawn anew each epoch, so that nothing is gathered decision by decision, and
+a gradient is the sum of those of its blocks, each of which stays in a core's cache. The network is one trunk of ReLU
+layers with two heads: on a CPU tanh and a second trunk each cost half of the speed. Several devices share the
+environments (`models.spread`).
 Sources: Schulman et al. (2017), Proximal Policy Optimization Algorithms; Schulman et al. (2016), High-Dimensional
 Continuous Control Using Generalized Advantage Estimation.
 
@@ -22,18 +24,26 @@ import optax
 from jax import Array
 
 from models.noise import even, mixed
+from models.product import product
 
 ILLEGAL: Final = -1e9
+LANES: Final = "lanes"
 BLOCKS: Final = 16
+BLOCK_ROWS: Final = 256
+TOLD: Final = ("policy_loss", "value_loss", "entropy", "divergence")
 _VARIANCE_MIN: Final = 1e-6
 _SEEN_CLIP: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a policy is trained; `updates` is how many there will be, by which the learning rate falls to zero."""
+    """How a policy is trained; `updates` is how many there will be, by which the learning rate falls to zero.
+
+    `envs` are shared by `devices`, each of which has a whole number of `BLOCKS`.
+    """
 
     envs: int = 256
+    devices: int = 1
     steps: int = 128
     epochs: int = 4
     minibatches: int = 4
@@ -95,7 +105,7 @@ class Train(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A rollout. Shapes: [E, T, ...]."""
+    """A rollout. Shapes: [T, E, ...]."""
 
     seen: Array
     legal: Array
@@ -145,10 +155,11 @@ def forward(
     """Logits [..., A] and value [...] of what is seen, scaled, [..., O]."""
     hidden, n = seen, 0
     while f"trunk{n}.w" in weights:
-        hidden = activation(hidden @ weights[f"trunk{n}.w"] + weights[f"trunk{n}.b"])
+        hidden = activation(product(hidden, weights[f"trunk{n}.w"]) + weights[f"trunk{n}.b"])
         n += 1
-    logits = hidden @ weights["policy.w"] + weights["policy.b"]
-    return logits, (hidden @ weights["value.w"] + weights["value.b"])[..., 0]
+    heads, bias = (jnp.concatenate([weights[f"policy.{x}"], weights[f"value.{x}"]], axis=-1) for x in ("w", "b"))
+    found = product(hidden, heads) + bias
+    return found[..., :-1], found[..., -1]
 
 
 def scaled(scale: Scale, seen: Array) -> Array:
@@ -163,13 +174,15 @@ def update(config: Config, env: Env, train: Train, lesson: Any) -> tuple[Train, 
     last = forward(train.weights, scaled(train.scale, env.observe(state)))[1]
     advantage, target = advantages(config, batch, last)
     weights, learned, losses = _learn(config, train, batch, (advantage, target), salt)
-    told = {"reward": _mean(batch.reward, batch.counted), **losses, "figures": figures, "peaks": peaks}
+    told = {"reward": _mean(config, batch.reward, batch.counted), **losses, "figures": figures, "peaks": peaks}
     after = Train(weights=weights, learned=learned, scale=scale, state=state, done=train.done + 1, salt=mixed(salt))
     return after, told
 
 
 def _rollout(config: Config, env: Env, train: Train, lesson: Any, salt: Array) -> tuple[Any, Batch, Scale, Any]:
-    lanes = mixed(jnp.arange(config.envs, dtype=jnp.uint32) ^ salt)
+    envs = config.envs // config.devices
+    first = jax.lax.axis_index(LANES) * envs if config.devices > 1 else 0
+    lanes = mixed((first + jnp.arange(envs)).astype(jnp.uint32) ^ salt)
 
     def decide(carry: tuple[Any, Array], _: None) -> tuple[tuple[Any, Array], tuple[Batch, Any, Any, Any]]:
         state, lanes = carry
@@ -195,9 +208,9 @@ def _rollout(config: Config, env: Env, train: Train, lesson: Any, salt: Array) -
         return (state, lanes), (kept, moments, told.figures, told.peaks)
 
     (state, _), (kept, moments, figures, peaks) = jax.lax.scan(decide, (train.state, lanes), None, length=config.steps)
-    batch = Batch(*(jnp.swapaxes(x, 0, 1) for x in kept))
-    told = jax.tree.map(lambda x: x.sum(axis=0), figures), jax.tree.map(lambda x: x.max(axis=0), peaks)
-    return state, batch, _merged(train.scale, moments, config), told
+    moments, figures = _all(config, jax.tree.map(lambda x: x.sum(axis=0), (moments, figures)))
+    peaks = _most(config, jax.tree.map(lambda x: x.max(axis=0), peaks))
+    return state, kept, _merged(train.scale, moments, config), (figures, peaks)
 
 
 def _draw(lanes: Array, logits: Array) -> tuple[Array, Array]:
@@ -208,58 +221,66 @@ def _draw(lanes: Array, logits: Array) -> tuple[Array, Array]:
 
 
 def _merged(scale: Scale, moments: tuple[Array, Array], config: Config) -> Scale:
-    """Mean and variance with a batch more in them (Chan et al., 1979)."""
+    """Mean and variance with a batch more in them, of its sums (Chan et al., 1979)."""
     fresh = jnp.float32(config.envs * config.steps)
-    mean = moments[0].sum(axis=0) / fresh
+    mean = moments[0] / fresh
     off = mean - scale.mean
-    variance = jnp.maximum(moments[1].sum(axis=0) / fresh - jnp.square(off), 0.0)
+    variance = jnp.maximum(moments[1] / fresh - jnp.square(off), 0.0)
     count = scale.number + fresh
     merged = (scale.variance * scale.number + variance * fresh + jnp.square(off) * scale.number * fresh / count) / count
     return Scale(scale.mean + off * fresh / count, merged, count)
 
 
 def advantages(config: Config, batch: Batch, last: Array) -> tuple[Array, Array]:
-    """Advantages and value targets [E, T] of a rollout; `last` [E] is the worth of where it stopped.
+    """Advantages and value targets [T, E] of a rollout; `last` [E] is the worth of where it stopped.
 
     An episode that is cut off by its end of bars is worth what its last observation is; one that ended is worth 0.
     """
-    after = jnp.concatenate([batch.value[:, 1:], last[:, None]], axis=1)
+    after = jnp.concatenate([batch.value[1:], last[None]])
     alive = 1.0 - batch.terminated.astype(jnp.float32)
     goes_on = alive * (1.0 - batch.truncated.astype(jnp.float32)) * batch.counted
     delta = (batch.reward + config.discount * after * alive - batch.value) * batch.counted
 
-    def back(carry: Array, column: tuple[Array, Array]) -> tuple[Array, Array]:
-        now = column[0] + config.discount * config.smoothing * column[1] * carry
+    def back(carry: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
+        now = row[0] + config.discount * config.smoothing * row[1] * carry
         return now, now
 
-    _, found = jax.lax.scan(back, jnp.zeros_like(last), (delta.T, goes_on.T), reverse=True)
-    return found.T, found.T + batch.value
+    _, found = jax.lax.scan(back, jnp.zeros_like(last), (delta, goes_on), reverse=True)
+    return found, found + batch.value
 
 
 def _learn(
     config: Config, train: Train, batch: Batch, targets: tuple[Array, Array], salt: Array
 ) -> tuple[Any, Any, dict[str, Array]]:
     advantage, target = targets
-    counted = batch.counted
-    mean = _mean(advantage, counted)
-    spread = jnp.sqrt(_mean(jnp.square(advantage - mean), counted))
-    advantage = (advantage - mean) / (spread + 1e-8)
-    blocks = min(BLOCKS, config.envs)
-    size, share = config.envs // blocks, blocks // config.minibatches
-
-    def cut(x: Array) -> Array:
-        return x.reshape(blocks, size * config.steps, *x.shape[2:])
-
+    mean = _mean(config, advantage, batch.counted)
+    deviation = jnp.sqrt(_mean(config, jnp.square(advantage - mean), batch.counted))
+    advantage = (advantage - mean) / (deviation + 1e-8)
+    envs = config.envs // config.devices
+    # A device alone is a whole CPU: blocks are then large enough for all cores to share.
+    rows = BLOCK_ROWS if config.devices > 1 else 8 * BLOCK_ROWS
+    size = max(n for n in range(1, max(2, rows // config.steps + 1)) if envs // BLOCKS % n == 0)
+    blocks = envs // size
+    share = blocks // config.minibatches
+    data = jax.tree.map(lambda x: x.reshape(config.steps, blocks, size, *x.shape[2:]), (batch, advantage, target))
+    counted = data[0].counted.sum(axis=(0, 2))
     rule = optimiser(config)
-    data = jax.tree.map(cut, (batch, advantage, target))
+    small = jax.default_backend() == "cpu"
 
     def minibatch(carry: Any, n: Array) -> tuple[Any, Any]:
         weights, learned = carry
         epoch, part = n // config.minibatches, n % config.minibatches
         order = _order(blocks, salt + epoch.astype(jnp.uint32))
         chosen = jax.lax.dynamic_slice(order, (part * share,), (share,))
-        taken = jax.tree.map(lambda x: x[chosen].reshape(-1, *x.shape[2:]), data)
-        (_, told), gradient = jax.value_and_grad(_loss, has_aux=True)(weights, config, *taken)
+        whole = jnp.maximum(_all(config, counted[chosen].sum()), 1.0)
+
+        def block(total: Any, number: Array) -> tuple[Any, None]:
+            taken = jax.tree.map(lambda x: x[:, number].reshape(-1, *x.shape[3:]), data)
+            found = jax.grad(_loss, has_aux=True)(weights, config, taken, whole)
+            return jax.tree.map(jnp.add, total, found), None
+
+        none = jax.tree.map(jnp.zeros_like, (weights, dict.fromkeys(TOLD, jnp.float32(0))))
+        gradient, told = _all(config, jax.lax.scan(block, none, chosen if small else chosen[None])[0])
         change, learned = rule.update(gradient, learned)
         return (optax.apply_updates(weights, change), learned), {**told, "gradient": optax.tree.norm(gradient)}
 
@@ -274,22 +295,24 @@ def _order(blocks: int, salt: Array) -> Array:
     return jnp.argsort(mixed(jnp.arange(blocks, dtype=jnp.uint32) + mixed(salt)))
 
 
-def _loss(
-    weights: Any, config: Config, batch: Batch, advantage: Array, target: Array
-) -> tuple[Array, dict[str, Array]]:
+def _loss(weights: Any, config: Config, part: tuple[Batch, Array, Array], whole: Array) -> tuple[Array, Any]:
+    """What these decisions, their advantages and their targets add to the loss of a minibatch of `whole` ones."""
+    batch, advantage, target = part
     logits, value = forward(weights, batch.seen)
     logs = jax.nn.log_softmax(jnp.where(batch.legal, logits, ILLEGAL))
     log_prob = jnp.take_along_axis(logs, batch.action[:, None], axis=1)[:, 0]
     ratio = jnp.exp(log_prob - batch.log_prob)
     clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
-    policy = -_mean(jnp.minimum(ratio * advantage, clipped * advantage), batch.counted)
     near = batch.value + jnp.clip(value - batch.value, -config.clip, config.clip)
     worst = jnp.maximum(jnp.square(value - target), jnp.square(near - target))
-    worth = 0.5 * _mean(worst, batch.counted)
-    entropy = _mean(-(jnp.exp(logs) * jnp.where(batch.legal, logs, 0.0)).sum(axis=1), batch.counted)
-    moved = _mean(ratio - 1 - jnp.log(ratio), batch.counted)
-    told = {"policy_loss": policy, "value_loss": worth, "entropy": entropy, "divergence": moved}
-    return policy + config.value * worth - config.entropy * entropy, told
+    share = batch.counted / whole
+    told = {
+        "policy_loss": -(jnp.minimum(ratio * advantage, clipped * advantage) * share).sum(),
+        "value_loss": 0.5 * (worst * share).sum(),
+        "entropy": -((jnp.exp(logs) * jnp.where(batch.legal, logs, 0.0)).sum(axis=1) * share).sum(),
+        "divergence": ((ratio - 1 - jnp.log(ratio)) * share).sum(),
+    }
+    return told["policy_loss"] + config.value * told["value_loss"] - config.entropy * told["entropy"], told
 
 
 def optimiser(config: Config) -> optax.GradientTransformation:
@@ -303,5 +326,17 @@ def optimiser(config: Config) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.gradient_max), optax.adam(rate, eps=1e-5))
 
 
-def _mean(value: Array, counted: Array) -> Array:
-    return (value * counted).sum() / jnp.maximum(counted.sum(), 1.0)
+def _mean(config: Config, value: Array, counted: Array) -> Array:
+    """The mean over all decisions that were made."""
+    total, count = _all(config, jnp.stack([(value * counted).sum(), counted.sum()]))
+    return jnp.asarray(total / jnp.maximum(count, 1.0))
+
+
+def _all(config: Config, part: Any) -> Any:
+    """The sum over all devices."""
+    return jax.lax.psum(part, LANES) if config.devices > 1 else part  # type: ignore[no-untyped-call]
+
+
+def _most(config: Config, part: Any) -> Any:
+    """The largest of all devices."""
+    return jax.lax.pmax(part, LANES) if config.devices > 1 else part  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """What is ordered, as a program: bars become worlds, and the configured account and sizers the terms of episodes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from models.futures.records import Course, Floor, Lesson, Terms, World, world_of
 from models.futures.sizes import sized
 from models.futures.tape import tape_of
 from models.futures.together import envs_of
+from models.spread import devices_for
 
 PHASE_ONE_FLOOR_USD: Final = 15_000.0
 SIZES_LOOKED_AT: Final = 2_000
@@ -46,7 +48,7 @@ def program_of(order: TrainingOrder) -> Program:
     return Program(
         terms=tuple(terms),
         worlds=tuple(worlds),
-        config=ppo.Config(envs=config.envs, hidden=config.hidden, updates=order.steps // batch),
+        config=replace(config, devices=devices_for(config.envs, len(order.markets)), updates=order.steps // batch),
         curriculum=Curriculum() if order.phase == 2 else None,
         seeds=tuple(order.seeds),
     )

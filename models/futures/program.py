@@ -6,17 +6,13 @@ from typing import Any, final
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from models import ppo
 from models.futures.lessons import Curriculum, lesson
 from models.futures.records import Lesson, Terms, World
 from models.futures.together import finite, market_env, together
-
-ENVS: str = "envs"
+from models.spread import spread
 
 
 @final
@@ -65,27 +61,10 @@ class Program:
             return after, {**told, "finite": finite(after.weights)}
 
         mapped = updated if len(self.seeds) == 1 else jax.vmap(updated, in_axes=(None, 0))
-        devices = _devices(self.config.envs // len(self.terms))
-        if len(devices) == 1:
-            compiled, worlds = jax.jit(mapped, donate_argnums=1), self.worlds
-            return lambda given: compiled(worlds, given), jax.device_put(train)
-        mesh = Mesh(np.array(devices), (ENVS,))
-        whole = NamedSharding(mesh, P())  # type: ignore[no-untyped-call]
-        axes = (ENVS,) if len(self.seeds) == 1 else (None, ENVS)
-        spread = NamedSharding(mesh, P(*axes))  # type: ignore[no-untyped-call]
-        placed = jax.tree.map(lambda _: whole, train)._replace(state=jax.tree.map(lambda _: spread, train.state))
-        compiled = jax.jit(mapped, donate_argnums=1, out_shardings=(placed, None))
-        worlds = jax.device_put(self.worlds, whole)
-        return lambda given: compiled(worlds, given), jax.device_put(train, placed)
+        return spread(self.config, mapped, self.worlds, train)
 
     def _env(self, worlds: Sequence[World]) -> ppo.Env:
         return together([market_env(terms, world) for terms, world in zip(self.terms, worlds, strict=True)])
 
     def _lessons(self, progress: Array | float) -> tuple[Lesson, ...]:
         return tuple(lesson(self.curriculum, terms.market, progress) for terms in self.terms)
-
-
-def _devices(envs: int) -> list[Any]:
-    """All devices, where they can share the environments of a market evenly; else the first alone."""
-    found = jax.devices()
-    return list(found) if envs % len(found) == 0 else [found[0]]

@@ -21,6 +21,7 @@ from models.futures.held_out import compared
 from models.futures.orders import program_of, terms_of
 from models.futures.picture import draw
 from models.futures.program import Program
+from models.spread import use_cores
 
 
 @final
@@ -28,6 +29,7 @@ class FuturesTrainer:
     """Trains futures policies: one or more markets, one policy a seed."""
 
     def train(self, order: TrainingOrder) -> Iterator[TrainingTold]:
+        use_cores()
         parent = carry.source(order.begin_from, order.window_bars, tuple(order.hidden)) if order.begin_from else None
         program = program_of(order)
         same = _same(order, parent)

@@ -1,14 +1,17 @@
 """The least that training can take: the matrix products of its network, and nothing else, on the same machine."""
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import PartitionSpec as P
 
 from models import ppo
 
-ROWS = 2_048
+ROWS: Final = 256
 
 
 def products(config: ppo.Config, width: int, actions: int) -> tuple[list[Array], Array]:
@@ -18,8 +21,8 @@ def products(config: ppo.Config, width: int, actions: int) -> tuple[list[Array],
 
 
 def chain(config: ppo.Config, weights: list[Array], rows: Array) -> list[Array]:
-    """The products of one update of one batch: a pass forward for its rollout, and forward and back for each epoch."""
-    blocks = config.envs * config.steps // ROWS
+    """A device's products for an update: a pass forward for its rollout, and forward and back for each epoch."""
+    blocks = config.envs * config.steps // config.devices // ROWS
 
     def forward(weights: list[Array]) -> Array:
         hidden = rows
@@ -37,3 +40,16 @@ def chain(config: ppo.Config, weights: list[Array], rows: Array) -> list[Array]:
 
     weights, _ = jax.lax.scan(rollout, weights, None, length=blocks)
     return jax.lax.scan(learn, weights, None, length=blocks * config.epochs)[0]
+
+
+def spread(config: ppo.Config) -> Callable[[list[Array], Array], list[Array]]:
+    """`chain` on every device at once, each with its share of the batch."""
+
+    def run(weights: list[Array], rows: Array) -> list[Array]:
+        return chain(config, weights, rows)
+
+    if config.devices == 1:
+        return jax.jit(run)
+    mesh = jax.make_mesh((config.devices,), (ppo.LANES,), devices=jax.devices()[: config.devices])
+    each: Any = P()  # type: ignore[no-untyped-call]
+    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=(each, each), out_specs=each, check_vma=False))

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, final
 
@@ -12,7 +12,8 @@ import jax.numpy as jnp
 
 from gamma.errors import InputInvalid
 from gamma.ports import SpeedFigure
-from models import ppo
+from models import ppo, spread
+from models.futures.records import World
 from models.noise import mixed
 from models.speed import case, ceiling, recipe
 
@@ -47,6 +48,7 @@ class TrainingSpeed:
     """Medians of runs that take turns, so that all of them meet the same other work on the machine."""
 
     def figures(self, rounds: int, only: str) -> Sequence[SpeedFigure]:
+        spread.use_cores()
         rows = {name: row for name, row in _rows().items() if name.startswith(only)}
         if not rows:
             raise InputInvalid(f"--only {only}: nothing that is timed begins so; there are {', '.join(_rows())}")
@@ -96,9 +98,14 @@ def _env(envs: int) -> _Program:
 
 def _ours(config: ppo.Config, window: int) -> _Program:
     terms, world = case.terms(window), case.world()
-    first = jax.jit(lambda world: ppo.begin(config, case.env(terms, world), jnp.uint32(1), None))(world)
-    update = jax.jit(lambda world, run: ppo.update(config, case.env(terms, world), run, None)[0], donate_argnums=1)
-    return _Program(config.envs * config.steps, partial(update, world), first)
+    shared = replace(config, devices=spread.devices_for(config.envs))
+    first = jax.jit(lambda world: ppo.begin(shared, case.env(terms, world), jnp.uint32(1), None))(world)
+
+    def update(world: World, run: ppo.Train) -> tuple[ppo.Train, Any]:
+        return ppo.update(shared, case.env(terms, world), run, None)
+
+    go, first = spread.spread(shared, update, world, first)
+    return _Program(config.envs * config.steps, lambda run: go(run)[0], first)
 
 
 def _theirs(config: ppo.Config, window: int, style: recipe.Style) -> _Program:
@@ -112,8 +119,8 @@ def _products(config: ppo.Config, window: int) -> _Program:
     env = case.env(case.terms(window), case.world())
     state = env.reset(None, jnp.zeros(1, jnp.uint32))
     weights, rows = ceiling.products(config, env.observe(state).shape[1], env.legal(state).shape[1])
-    chain = jax.jit(lambda rows, weights: ceiling.chain(config, weights, rows))
-    return _Program(config.envs * config.steps, partial(chain, rows), weights)
+    run = ceiling.spread(replace(config, devices=spread.devices_for(config.envs)))
+    return _Program(config.envs * config.steps, lambda weights: run(weights, rows), weights)
 
 
 def _timed(programs: Mapping[str, _Program], rounds: int) -> Mapping[str, float]:

@@ -69,25 +69,25 @@ def test_seeds_side_by_side_are_what_each_is_alone(env: Env, go: Any) -> None:
 
 def test_the_worth_of_what_comes_after_counts_unless_the_episode_ended() -> None:
     """By hand: one step that ends, one that is cut off, one that goes on; rewards 1, values 2, the last worth 4."""
-    ones = jnp.ones((3, 1))
+    ones = jnp.ones((1, 3))
     batch = Batch(
         seen=ones, legal=ones, action=ones, log_prob=ones, value=2 * ones, reward=ones,
-        terminated=jnp.array([[1], [0], [0]]), truncated=jnp.array([[0], [1], [0]]), counted=ones,
+        terminated=jnp.array([[1, 0, 0]]), truncated=jnp.array([[0, 1, 0]]), counted=ones,
     )  # fmt: skip
     found, target = advantages(Config(discount=0.5, smoothing=0.5), batch, jnp.full(3, 4.0))
-    assert found[:, 0].tolist() == [1 - 2, 1 + 0.5 * 4 - 2, 1 + 0.5 * 4 - 2]
-    assert target[:, 0].tolist() == [1, 3, 3]
+    assert found[0].tolist() == [1 - 2, 1 + 0.5 * 4 - 2, 1 + 0.5 * 4 - 2]
+    assert target[0].tolist() == [1, 3, 3]
 
 
 def test_nothing_flows_back_over_the_end_of_an_episode() -> None:
     config = Config(discount=0.5, smoothing=1.0)
-    zeros = jnp.zeros((1, 3))
+    zeros = jnp.zeros((3, 1))
     batch = Batch(
-        seen=zeros, legal=zeros, action=zeros, log_prob=zeros, value=zeros, reward=jnp.array([[0.0, 0.0, 8.0]]),
-        terminated=jnp.array([[0, 1, 0]]), truncated=zeros, counted=jnp.ones((1, 3)),
+        seen=zeros, legal=zeros, action=zeros, log_prob=zeros, value=zeros, reward=jnp.array([[0.0], [0.0], [8.0]]),
+        terminated=jnp.array([[0], [1], [0]]), truncated=zeros, counted=jnp.ones((3, 1)),
     )  # fmt: skip
-    assert advantages(config, batch, jnp.zeros(1))[0].tolist() == [[0.0, 0.0, 8.0]]
-    cut = batch._replace(terminated=zeros, truncated=jnp.array([[0, 1, 0]]))
-    assert advantages(config, cut, jnp.zeros(1))[0].tolist() == [[0.0, 0.0, 8.0]]
+    assert advantages(config, batch, jnp.zeros(1))[0][:, 0].tolist() == [0.0, 0.0, 8.0]
+    cut = batch._replace(terminated=zeros, truncated=jnp.array([[0], [1], [0]]))
+    assert advantages(config, cut, jnp.zeros(1))[0][:, 0].tolist() == [0.0, 0.0, 8.0]
     open_ = batch._replace(terminated=zeros)
-    assert advantages(config, open_, jnp.zeros(1))[0].tolist() == [[2.0, 4.0, 8.0]]
+    assert advantages(config, open_, jnp.zeros(1))[0][:, 0].tolist() == [2.0, 4.0, 8.0]
