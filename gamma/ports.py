@@ -342,13 +342,15 @@ class TrainingBars:
 class TrainingMarket:
     """A market of a run, as it is configured; `sizers` is the chain that sizes its trades, as it does the daemon's.
 
-    Bars are oldest first. Nothing is learned from those that are `held_out`.
+    Bars are oldest first. Nothing is learned from those that are `held_out`. Bars that do not tell their spread have
+    the one that the paper broker takes for them.
     """
 
     market: Market
     bars: Sequence[TrainingBars]
     held_out: Sequence[TrainingBars]
     sizers: Sequence[Any]
+    half_spread_ticks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

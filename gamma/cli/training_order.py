@@ -154,7 +154,14 @@ def _market(asked: Asked, config: "Config", symbol: str, files: Sequence[Path]) 
     else:
         bars = [_simulated(asked, config, symbol)]
     chain = [sizer for _, sizer in plugins.sizers(config, _strategy(asked, config, symbol))]
-    return TrainingMarket(market=config.market(symbol), bars=bars, held_out=(), sizers=chain)
+    spread_ticks = int(config.brokers.get("paper", {}).get("spread_ticks", 0))
+    return TrainingMarket(
+        market=config.market(symbol),
+        bars=bars,
+        held_out=(),
+        sizers=chain,
+        half_spread_ticks=-(-spread_ticks // 2),
+    )
 
 
 def _strategy(asked: Asked, config: "Config", symbol: str) -> "Strategy":

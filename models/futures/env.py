@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from models.futures.fills import Costs, Exit, Filled, entry_ticks, through_bar
+from models.futures.fills import Exit, Filled, entry_ticks, through_bar
 from models.futures.records import CENTS, NO_FLOOR, Course, Seen, State, Terms
 from models.futures.schema import Action
 from models.futures.sight import leaving, legal
@@ -53,7 +53,7 @@ def step(course: Course, state: State, action: Array) -> tuple[State, Seen]:
     managed = _manage(course, state, act)
     opened = _open(course, managed, act)
     row = course.world.ticks[state.at + 1]
-    filled = through_bar(opened, row, leaving(course, managed), _costs(course.terms))
+    filled = through_bar(opened, row, leaving(course, managed), course.terms.slippage)
     booked = _book(course, state, opened, filled)
     after = _after(course, state, opened, filled, booked)
     seen = _seen(course, state, opened, filled, booked)
@@ -129,7 +129,7 @@ def _open(course: Course, state: State, act: Array) -> State:
     close = world.ticks[state.at, CLOSE]
     atr_ticks = world.atr_points[state.at] * terms.market.ticks_per_point
     offset = jnp.rint((2 * chance(state.salt, state.episode, 3) - 1) * atr_ticks).astype(jnp.int32)
-    entry = jnp.where(forced, close + offset, entry_ticks(world.ticks[state.at + 1], side, _costs(terms)))
+    entry = jnp.where(forced, close + offset, entry_ticks(world.ticks[state.at + 1], side, terms.slippage))
     stop = close - side * size.stop_ticks
     zero = jnp.zeros_like(side)
 
@@ -242,10 +242,6 @@ def _floor(terms: Terms, reference_cents: Array, floor_cents: Array) -> Array:
     if terms.floor.lock_usd is not None:
         below = jnp.minimum(below, round(terms.floor.lock_usd * CENTS))
     return jnp.maximum(floor_cents, below)
-
-
-def _costs(terms: Terms) -> Costs:
-    return Costs(half_spread=terms.half_spread_ticks, slippage=terms.slippage)
 
 
 def _cents(terms: Terms, state: State, ticks: Array, lots: Array) -> Array:

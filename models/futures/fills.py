@@ -1,5 +1,6 @@
 """What one bar does to a position: the paper broker's rules of filling, for B positions at once. Pure.
 
+`slippage` is what a fill at market or at a stop costs beyond its price [ticks].
 A side sees the prices at which it would trade: who sells gets the lower neighbour of a price off the tick, who buys
 the upper one. At the open a stop or a target that is passed fills there; inside the bar the stop counts first.
 """
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from models.futures.records import State
-from models.futures.tape import HIGH_DOWN, HIGH_UP, LOW_DOWN, LOW_UP, OPEN_DOWN, OPEN_UP
+from models.futures.tape import HALF_SPREAD, HIGH_DOWN, HIGH_UP, LOW_DOWN, LOW_UP, OPEN_DOWN, OPEN_UP
 
 
 class Exit(IntEnum):
@@ -21,13 +22,6 @@ class Exit(IntEnum):
     STOP = 1
     TARGET = 2
     LEFT = 3
-
-
-class Costs(NamedTuple):
-    """What a fill at market costs beyond the price [ticks]."""
-
-    half_spread: int
-    slippage: int
 
 
 class Filled(NamedTuple):
@@ -42,14 +36,14 @@ class Filled(NamedTuple):
     worst_ticks: Array
 
 
-def entry_ticks(row: Array, side: Array, costs: Costs) -> Array:
-    """At what price an order at market fills at the bar's open. Shapes: `row` [B, 7], `side` [B]."""
+def entry_ticks(row: Array, side: Array, slippage: int) -> Array:
+    """At what price an order at market fills at the bar's open. Shapes: `row` [B, 8], `side` [B]."""
     first = jnp.where(side > 0, row[:, OPEN_UP], row[:, OPEN_DOWN])
-    return first + side * (costs.half_spread + costs.slippage)
+    return first + side * (row[:, HALF_SPREAD] + slippage)
 
 
-def through_bar(state: State, row: Array, leave: Array, costs: Costs) -> Filled:
-    """Take positions through a bar. Shapes: `row` [B, 7], `leave` [B] bool: out at market at its open."""
+def through_bar(state: State, row: Array, leave: Array, slippage: int) -> Filled:
+    """Take positions through a bar. Shapes: `row` [B, 8], `leave` [B] bool: out at market at its open."""
     long, side = state.side > 0, state.side
     first = jnp.where(long, row[:, OPEN_DOWN], row[:, OPEN_UP])
     worst = jnp.where(long, row[:, LOW_DOWN], row[:, HIGH_UP])
@@ -68,9 +62,9 @@ def through_bar(state: State, row: Array, leave: Array, costs: Costs) -> Filled:
             jnp.where(reached_first | reached, Exit.TARGET, Exit.NONE),
         ),
     )
-    at_stop = jnp.where(stopped_first, first, stop) - side * costs.slippage
+    at_stop = jnp.where(stopped_first, first, stop) - side * slippage
     at_target = jnp.where(reached_first, first, target)
-    left = first - side * (costs.half_spread + costs.slippage)
+    left = first - side * (row[:, HALF_SPREAD] + slippage)
     price = jnp.where(why == Exit.STOP, at_stop, jnp.where(why == Exit.TARGET, at_target, left))
     held = state.lots > 0
     why = jnp.where(held, why, Exit.NONE)

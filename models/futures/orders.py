@@ -20,7 +20,7 @@ from models.futures.lessons import Curriculum
 from models.futures.program import Program
 from models.futures.records import Course, Floor, Lesson, Terms, World, world_of
 from models.futures.sizes import sized
-from models.futures.tape import tape_of
+from models.futures.tape import Tape, tape_of
 from models.futures.together import envs_of
 from models.spread import devices_for
 
@@ -41,7 +41,7 @@ def program_of(order: TrainingOrder) -> Program:
     batch = config.envs * config.steps
     if order.steps < batch:
         raise InputInvalid(f"steps = {order.steps}: must be {batch} or more, which is one update")
-    tapes = [tape_of(joined(market.bars), flat_by=FlatBy(time=order.flat_by_new_york)) for market in order.markets]
+    tapes = [_tape(order, market) for market in order.markets]
     terms, worlds = [terms_of(order, market) for market in order.markets], [world_of(tape) for tape in tapes]
     for of, world in zip(terms, worlds, strict=True):
         _check_sizes(of, world)
@@ -52,6 +52,11 @@ def program_of(order: TrainingOrder) -> Program:
         curriculum=Curriculum() if order.phase == 2 else None,
         seeds=tuple(order.seeds),
     )
+
+
+def _tape(order: TrainingOrder, given: TrainingMarket) -> Tape:
+    flat_by = FlatBy(time=order.flat_by_new_york)
+    return tape_of(joined(given.bars), flat_by=flat_by, half_spread_ticks=given.half_spread_ticks)
 
 
 def joined(parts: Sequence[TrainingBars]) -> Series:

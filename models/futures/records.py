@@ -52,7 +52,6 @@ class Terms:
     room_min_frac: float = 0.25
     hold_cost: float = 0.0005
     trade_bonus: float = 0.1
-    half_spread_ticks: int = 0
     slippage_ticks: int | None = None
 
     @property
@@ -95,7 +94,7 @@ class Lesson(NamedTuple):
 
 
 class World(NamedTuple):
-    """A market's tape on the device. Shapes: `ticks` [T, 7], `seen` [T, F], `starts` [S], the others [T]."""
+    """A market's tape on the device. Shapes: `ticks` [T, 8], `seen` [T, F], `starts` [S], the others [T]."""
 
     ticks: Array
     atr_points: Array

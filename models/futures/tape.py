@@ -24,14 +24,14 @@ TOLERANCE_TICKS: Final = 1e-6
 WARM_BARS: Final = 100
 
 # The columns of `Tape.ticks`.
-OPEN_UP, HIGH_UP, LOW_UP, OPEN_DOWN, HIGH_DOWN, LOW_DOWN, CLOSE = range(7)
+OPEN_UP, HIGH_UP, LOW_UP, OPEN_DOWN, HIGH_DOWN, LOW_DOWN, CLOSE, HALF_SPREAD = range(8)
 # The bits of `Tape.flags`.
 MAY_ENTER, MUST_LEAVE, MAY_START = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tape:
-    """The bars of a market. Shapes: `ticks` [T, 7] int32, `seen` [T, F] float32, the others [T].
+    """The bars of a market. Shapes: `ticks` [T, 8] int32, `seen` [T, F] float32, the others [T].
 
     `atr_points` is the engine's, bar by bar. Of `flags`, `MAY_ENTER` says that a decision at the bar's close may open
     a position, `MUST_LEAVE` that one that is held leaves at the next bar's open, `MAY_START` that an episode may
@@ -50,9 +50,15 @@ class Tape:
         return len(self.flags)
 
 
-def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calendar.FlatBy | None = None) -> Tape:
+def tape_of(
+    series: Series,
+    deadlines: Deadlines | None = None,
+    flat_by: calendar.FlatBy | None = None,
+    half_spread_ticks: int = 0,
+) -> Tape:
     """Make the tape of a market's bars.
 
+    `half_spread_ticks` is of bars that do not tell their spread.
     Bars outside of all sessions are left out, as the daemon would not decide on them.
     Raises: InputInvalid when too few are left, or the calendar does not know their days.
     """
@@ -71,7 +77,7 @@ def tape_of(series: Series, deadlines: Deadlines | None = None, flat_by: calenda
         market=traded,
         bar_s=series.bar_s,
         ts_close_utc_ns=closed,
-        ticks=_ticks(traded, prices, closes),
+        ticks=_ticks(traded, prices, closes, _half_spread(traded, series.spread_points[inside], half_spread_ticks)),
         atr_points=atr,
         seen=seen,
         flags=_flags(closed, held, at, given),
@@ -96,11 +102,22 @@ def _session(symbol: str, ts_utc_ns: int, flat_by: calendar.FlatBy | None) -> Se
     return session
 
 
-def _ticks(traded: Market, prices: list[NDArray[np.float64]], closes: NDArray[np.float64]) -> NDArray[np.int32]:
+def _half_spread(traded: Market, spread_points: NDArray[np.float64], unknown_ticks: int) -> NDArray[np.float64]:
+    """What a fill at market pays of the quoted spread, against whoever trades [whole ticks]."""
+    half = np.ceil(spread_points * traded.ticks_per_point / 2 - TOLERANCE_TICKS)
+    return np.where(np.isnan(half), unknown_ticks, half)
+
+
+def _ticks(
+    traded: Market,
+    prices: list[NDArray[np.float64]],
+    closes: NDArray[np.float64],
+    half_spread: NDArray[np.float64],
+) -> NDArray[np.int32]:
     exact = [p * traded.ticks_per_point for p in prices]
     up = [np.ceil(p - TOLERANCE_TICKS) for p in exact]
     down = [-np.ceil(-p - TOLERANCE_TICKS) for p in exact]
-    columns = [*up, *down, np.rint(closes * traded.ticks_per_point)]
+    columns = [*up, *down, np.rint(closes * traded.ticks_per_point), half_spread]
     return np.stack(columns, axis=1).astype(np.int32)
 
 

@@ -94,6 +94,7 @@ class Case:
     seed: int
     floor: bool
     spread_ticks: int = 1
+    quoted: bool = False
     members: int = 1
 
     @property
@@ -177,7 +178,6 @@ def course_of(case: Case, tape: Tape) -> Course:
         bars=len(tape),
         balance_usd=CAPITAL_USD,
         floor=Floor(drawdown_usd=DRAWDOWN_USD, trails=False) if case.floor else None,
-        half_spread_ticks=(case.spread_ticks + 1) // 2,
     )
     world = world_of(tape)._replace(starts=jnp.array([BARS_NEEDED + WINDOW - 2], jnp.int32))
     return Course(terms=terms, world=world, lesson=Lesson())
@@ -202,7 +202,7 @@ def acting(case: Case, course: Course) -> Any:
 def by_environment(case: Case, series: Series) -> tuple[list[RoundTrip], Counter[str]]:
     """What the environment trades of these bars, in 64-bit numbers, and how often it took each action."""
     with jax.enable_x64(True):
-        tape = tape_of(series)
+        tape = tape_of(series, half_spread_ticks=(case.spread_ticks + 1) // 2)
         course = course_of(case, tape)
         act = acting(case, course)
 
@@ -211,7 +211,7 @@ def by_environment(case: Case, series: Series) -> tuple[list[RoundTrip], Counter
             managed = env._manage(course, state, action)
             opened = env._open(course, managed, action)
             row = course.world.ticks[state.at + 1]
-            filled = through_bar(opened, row, leaving(course, managed), env._costs(course.terms))
+            filled = through_bar(opened, row, leaving(course, managed), course.terms.slippage)
             due = (course.world.flags[state.at] & MUST_LEAVE) != 0
             after, seen = env.step(course, state, action)
             told = (state.at, action, opened.side, opened.lots, opened.entry_ticks, filled.exit, filled.exit_ticks)

@@ -57,10 +57,10 @@ MNQ = market("MNQ")
 NAMES = {"BREAK_EVEN": "SL_TO_BE"}
 
 
-def bars_of(market: str, bars: int = BARS) -> Series:
-    """Simulated bars without a quoted spread: the broker's own counts then."""
-    series = simulated(market, bars)
-    return replace(series, spread_points=np.full(len(series), np.nan))
+def bars_of(case: Case, bars: int = BARS) -> Series:
+    """Simulated bars, with a spread of their own each; or without one: the broker's counts then."""
+    series = simulated(case.market, bars)
+    return series if case.quoted else replace(series, spread_points=np.full(len(series), np.nan))
 
 
 @pytest.mark.slow
@@ -71,13 +71,13 @@ def bars_of(market: str, bars: int = BARS) -> Series:
         Case(market="MNQ", phase=2, seed=2, floor=False),
         Case(market="NQ", phase=1, seed=3, floor=True),
         Case(market="NQ", phase=2, seed=4, floor=True),
-        Case(market="MNQ", phase=2, seed=5, floor=True),
+        Case(market="MNQ", phase=2, seed=5, floor=True, quoted=True),
         Case(market="MNQ", phase=2, seed=8, floor=True, members=3),
     ],
     ids=str,
 )
 def test_the_daemon_trades_what_the_environment_trades(case: Case, tmp_path: Path) -> None:
-    series = bars_of(case.market)
+    series = bars_of(case)
     expected, taken = by_environment(case, series)
     found, told = by_engine(case, series, tmp_path)
     assert not differ(expected, found)
@@ -93,7 +93,7 @@ def test_the_daemon_trades_what_the_environment_trades(case: Case, tmp_path: Pat
 def test_what_is_shown_live_is_what_the_environment_shows(phase: int) -> None:
     """Bars come one by one from the first on; at every fifth the strategy holds something of chance."""
     case = Case(market="MNQ", phase=phase, seed=6, floor=True)
-    series, rng = bars_of("MNQ", 900), np.random.default_rng(7)
+    series, rng = bars_of(case, 900), np.random.default_rng(7)
     told, drawn = weights_of(case)
     checkpoint = Checkpoint(card=told, tensors=drawn, sha256="")
     policy = FuturesPolicy(told_of(checkpoint), [checkpoint], MNQ)
@@ -161,7 +161,7 @@ def stances(course: Course, at: int, rng: np.random.Generator) -> tuple[State, S
 def test_a_run_of_the_daemon_on_a_file_trades_the_same_and_makes_the_same_decisions_again(tmp_path: Path) -> None:
     """With a ledger on disk, and as fast as it goes."""
     case = Case(market="MNQ", phase=2, seed=2, floor=True)
-    series = bars_of("MNQ", 1_800)
+    series = bars_of(case, 1_800)
     expected, _ = by_environment(case, series)
     config = recorded(config_of(case, tmp_path), series, tmp_path)
     daemon = run(config)
@@ -175,10 +175,28 @@ def test_a_run_of_the_daemon_on_a_file_trades_the_same_and_makes_the_same_decisi
 
 
 @pytest.mark.slow
+def test_starts_in_between_change_nothing_of_what_is_traded(tmp_path: Path) -> None:
+    """Each start warms up on history alone, and finds the position, its trail and its break-even in the ledger."""
+    case = Case(market="MNQ", phase=2, seed=2, floor=False)
+    series, traded = bars_of(case, 1_400), []
+    for stretches in ((0,), (700, 93, 200, 111, 0)):
+        folder = tmp_path / str(len(stretches))
+        folder.mkdir()
+        config = recorded(config_of(case, folder), series, folder)
+        for bars in stretches:
+            run(config, bars=bars)
+        with Reader.open(config.gamma.database) as reader:
+            facts = [fact for _, fact in reader.events(limit=10**9)]
+        traded.append([round_trip(fact.trade) for fact in facts if isinstance(fact, TradeClosed)])
+    assert not differ(*traded)
+    assert len(traded[0]) > 20
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["nan", "illegal", "raises"])
 def test_a_policy_that_goes_wrong_in_the_running_daemon_switches_its_strategy_off(how: str, tmp_path: Path) -> None:
     case = Case(market="MNQ", phase=2, seed=2, floor=False)
-    config = recorded(config_of(case, tmp_path), bars_of("MNQ", 1_200), tmp_path)
+    config = recorded(config_of(case, tmp_path), bars_of(case, 1_200), tmp_path)
 
     def spoil(daemon: Daemon) -> None:
         [seat] = daemon.assembly.seats["MNQ"]
@@ -230,12 +248,12 @@ def recorded(config: Config, series: Series, folder: Path) -> Config:
     return config.model_copy(update={"feed": feed})
 
 
-def run(config: Config, meddle: Callable[[Daemon], None] = lambda _: None) -> Daemon:
+def run(config: Config, meddle: Callable[[Daemon], None] = lambda _: None, *, bars: int = 0) -> Daemon:
     async def work() -> Daemon:
         with closing(Ledger.open(config.gamma.database, account=config.account.name, mode="paper")) as ledger:
             daemon = Daemon(assemble(config, state_path=paper_state_path(config)), ledger)
             meddle(daemon)
-            await daemon.run(float("inf"))
+            await daemon.run(float("inf"), bars_max=bars)
             return daemon
 
     return asyncio.run(work())
