@@ -16,6 +16,7 @@ from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
+from gamma.guards import Punctual
 from gamma.markets import MICRO, TABLE, Market
 from gamma.ports import (
     Broker,
@@ -163,7 +164,7 @@ def rules_of(
 ) -> Rules:
     """What the account is traded by; without a broker, as for looking at a ledger, nothing can be sent by them.
 
-    `models` are what strategies trade from, by strategy.
+    `models` are what strategies trade from, by strategy. Raises: ConfigInvalid.
     """
     return Rules(
         strategies={s.name: _strategy(config, s.name, (models or {}).get(s.name)) for s in config.strategies},
@@ -190,11 +191,17 @@ def paper_state_path(config: Config) -> Path | None:
 
 def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
     strategy = config.strategy(name)
+    guards = plugins.guards(config, strategy)
+    if model is not None and not any(isinstance(guard, Punctual) for _, guard in guards):
+        raise ConfigInvalid(
+            f"[strategies.{name}] trades from a checkpoint, and a policy leaves it to a guard to be flat in time: put"
+            " flat_by among its guards"
+        )
     return StrategyRules(
         name=name,
         market=config.market(strategy.market),
         sizers=plugins.sizers(config, strategy),
-        guards=plugins.guards(config, strategy),
+        guards=guards,
         exits=strategy.exits,
         adds=strategy.adds,
         config_hash=strategy_hash(config, name),

@@ -18,6 +18,7 @@ from gamma.assembly import assemble, paper_state_path
 from gamma.config import Config
 from gamma.config.schema import BarFile
 from gamma.daemon import Daemon
+from gamma.errors import ConfigInvalid
 from gamma.events import DecisionMade, Halted, OrderIntended, OrderKind, TradeClosed
 from gamma.feeds.series import Series
 from gamma.ledger import Ledger
@@ -262,3 +263,19 @@ def run(config: Config, meddle: Callable[[Daemon], None] = lambda _: None, *, ba
 def test_a_card_tells_the_conditions_that_the_environment_has_when_nothing_is_said() -> None:
     terms = Terms(phase=2, market=MNQ, sizers=())
     assert conditions_of(terms, Deadlines()) == CONDITIONS
+
+
+def test_a_policy_that_nobody_would_close_in_time_is_refused_at_the_start(tmp_path: Path) -> None:
+    config = config_of(Case(market="MNQ", phase=2, seed=2, floor=False), tmp_path)
+    [one] = config.strategies
+    bare = config.model_copy(update={"strategies": (one.model_copy(update={"guards": ("model_sanity",)}),)})
+    with pytest.raises(ConfigInvalid, match=r"\[strategies\.one\] .* put flat_by among its guards"):
+        assemble(bare, state_path=None)
+
+
+def test_a_checkpoint_that_is_not_the_pinned_one_is_refused_at_the_start(tmp_path: Path) -> None:
+    config = config_of(Case(market="MNQ", phase=2, seed=2, floor=False), tmp_path)
+    [one] = config.strategies
+    other = one.model_copy(update={"signal": {**one.signal, "sha256": "ab" * 32}})
+    with pytest.raises(ConfigInvalid, match=r"\[strategies\.one\.signal\] .* is pinned: it is another checkpoint"):
+        assemble(config.model_copy(update={"strategies": (other,)}), state_path=None)

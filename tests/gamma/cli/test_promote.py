@@ -36,12 +36,17 @@ lots = 1
 [guards.kill_switch]
 flatten = true
 
+[guards.flat_by]
+cancel_before_s = 600
+flat_before_s = 300
+verify_before_s = 60
+
 [[strategies]]
 name = "mnq"
 market = "MNQ"
 signal = {signal}
 sizers = ["fixed"]
-guards = ["kill_switch"]
+guards = ["kill_switch", "flat_by"]
 """
 
 
