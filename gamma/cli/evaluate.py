@@ -132,8 +132,10 @@ def whose_chain(config: "Config", told: "Trained", named: str) -> "tuple[Strateg
 
 
 def family_of(told: "Trained") -> str:
-    """Which policies count as tries of one thing: those of a kind, for the same markets."""
-    return f"{told.kind} {', '.join(told.markets)}"
+    """Which policies count as tries of one thing: those of a phase for the same markets, alone or together."""
+    from gamma.rehearsal import registry
+
+    return registry.family_of(told.card["phase"], told.markets)
 
 
 def span_of(text: str, market: str) -> "Span":

@@ -29,6 +29,8 @@ from gamma.views import Situation
 
 HOLD: Final = "HOLD"
 SIDES: Final = {1: "BUY", -1: "SELL"}
+# What was answered, and whether anything else was legal.
+Answer = tuple[str, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +39,8 @@ class Rehearsal:
 
     `equity_usd` runs along the bars in which equity changed: its highest, lowest and last of each, so that the worst
     order of them is looked at. `close_usd` is equity at the end of each of `sessions`. `acts` counts what the
-    strategy answered, HOLD where nothing. `halts` are the reasons for which it was stopped, with their times.
+    strategy answered, HOLD where nothing. Where it had a choice, `acts_flat` counts them in the cash session without
+    a position, `acts_held` with one. `halts` are the reasons for which it was stopped, with their times.
     Shapes: `equity_usd` [3 E], `close_usd` [S].
     """
 
@@ -72,7 +75,7 @@ def rehearse(
     alone = config.model_copy(update={"strategies": (chosen,), "feed": recorded})
     assembly = assemble(alone, state_path=None, feed=HeldFeed({series.market: series}))
     eyes = source or assembly.seats[series.market][0].source
-    answers: list[str] = []
+    answers: list[Answer] = []
     watched = _Managing(eyes, answers) if isinstance(eyes, ManagingSource) else _Watched(eyes, answers)
     seats = {series.market: (Seat(strategy=strategy, source=watched),)}
     notebook = Notebook()
@@ -105,7 +108,7 @@ def rehearse(
 class _Watched:
     """A source whose answers are counted."""
 
-    def __init__(self, source: SignalSource, answers: list[str]) -> None:
+    def __init__(self, source: SignalSource, answers: list[Answer]) -> None:
         self._source = source
         self._answers = answers
 
@@ -118,7 +121,7 @@ class _Watched:
 
     def on_bar(self, bar: Bar) -> SignalMade | None:
         answer = self._source.on_bar(bar)
-        self._answers.append(_act(answer))
+        self._answers.append((_act(answer), True))
         return answer
 
 
@@ -126,7 +129,7 @@ class _Watched:
 class _Managing:
     """A source that looks at its own position, whose answers are counted once it is warm."""
 
-    def __init__(self, source: ManagingSource, answers: list[str]) -> None:
+    def __init__(self, source: ManagingSource, answers: list[Answer]) -> None:
         self._source = source
         self._answers = answers
 
@@ -144,7 +147,7 @@ class _Managing:
     def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None:
         answer = self._source.decide(bar, situation)
         if self.warm:
-            self._answers.append(_act(answer))
+            self._answers.append((_act(answer), bool(getattr(self._source, "had_choice", True))))
         return answer
 
 
@@ -160,7 +163,7 @@ def _act(answer: object) -> str:
 class _Stage:
     """The daemon's parts, in its order, in event time alone."""
 
-    def __init__(self, assembly: Assembly, notebook: Notebook, answers: list[str]) -> None:
+    def __init__(self, assembly: Assembly, notebook: Notebook, answers: list[Answer]) -> None:
         self.acts: Counter[str] = Counter()
         self.acts_flat: Counter[str] = Counter()
         self.acts_held: Counter[str] = Counter()
@@ -189,16 +192,17 @@ class _Stage:
             if session is not None:
                 days[session.date] = self._shell.book.money.equity_microusd
                 self._count(session, bar.ts_close_utc_ns)
-            self.acts.update(self._answers)
+            self.acts.update(act for act, _ in self._answers)
             self._answers.clear()
         await self._assembly.broker.close()
         return days
 
     def _count(self, session: Session, ts_utc_ns: int) -> None:
+        chosen = [act for act, had_choice in self._answers if had_choice]
         if any(position.lots for position in self._shell.book.positions.values()):
-            self.acts_held.update(self._answers)
+            self.acts_held.update(chosen)
         elif session.ts_cash_open_utc_ns < ts_utc_ns <= session.ts_cash_close_utc_ns:
-            self.acts_flat.update(self._answers)
+            self.acts_flat.update(chosen)
 
     async def _start(self, desk: Desk, market: str) -> None:
         connected = await self._assembly.broker.connect()

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 SELECT: Final = "select"
 REPORT: Final = "report"
+TRAINING: Final = "training"
+ENDED: Final = "training ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +33,27 @@ def notes_of(family: str, candidates: Iterable[str]) -> str:
 
 
 def trials(runs: Iterable[Mapping[str, Any]], family: str) -> int:
-    """How many checkpoints of a family were ever compared: each once, however often it was looked at."""
-    seen: set[str] = set()
+    """How many tries a family had: the checkpoints that were ever compared, each once, or those that training made.
+
+    The larger counts: of a run that was looked at only while it trained, every checkpoint could have been taken.
+    """
+    compared: set[str] = set()
+    made: dict[str, int] = {}
     for run in runs:
-        told = _told(run["notes"]) if run["run_kind"] == SELECT else {}
-        if told.get("family") == family:
-            seen.update(map(str, told.get("candidates", ())))
-    return len(seen)
+        told = _told(run["notes"])
+        if run["run_kind"] == SELECT and told.get("family") == family:
+            compared.update(map(str, told.get("candidates", ())))
+        elif run["run_kind"] == TRAINING and family_of(told.get("phase"), told.get("markets", ())) == family:
+            made.setdefault(str(run["id"]), 1)
+        elif run["run_kind"] == ENDED and str(told.get("run")) in made:
+            seed = str(told["run"])
+            made[seed] = max(made[seed], int(told.get("checkpoints", 0)))
+    return max(len(compared), sum(made.values()))
+
+
+def family_of(phase: object, markets: Iterable[str]) -> str:
+    """What counts as tries of one thing: futures policies of a phase, for the same markets."""
+    return f"futures phase {phase} {', '.join(markets)}"
 
 
 def looked(looks: Iterable[Mapping[str, Any]], family: str, span: Span) -> list[Mapping[str, Any]]:

@@ -50,6 +50,7 @@ class PolicySource:
         self._hours = surroundings.hours
         self._session: Session | None = None
         self._ts_utc_ns = 0
+        self.had_choice = False
 
     @classmethod
     def open(cls, params: Mapping[str, Any], *, strategy: str, market: Market, surroundings: Surroundings) -> Self:
@@ -111,6 +112,7 @@ class PolicySource:
         if not self._see(bar) or not self.warm:
             return None
         act = self.policy.act(situation)
+        self.had_choice = sum(act.legal) > 1
         if wrong := _wrong(act, len(self.policy.actions)):
             return ModelFailed(strategy=self._strategy, text=wrong, ts_event_utc_ns=bar.ts_close_utc_ns)
         name = self.policy.actions[act.action]

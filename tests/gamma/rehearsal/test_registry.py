@@ -1,8 +1,9 @@
 """How often was tried and looked, counted from what the ledger keeps."""
 
+import json
 from typing import Any
 
-from gamma.rehearsal.registry import REPORT, SELECT, Span, looked, notes_of, span_of, trials
+from gamma.rehearsal.registry import ENDED, REPORT, SELECT, TRAINING, Span, looked, notes_of, span_of, trials
 
 FAMILY = "futures phase 2 MNQ"
 
@@ -18,6 +19,29 @@ def look(dataset: str, family: str = FAMILY) -> dict[str, Any]:
 def test_each_checkpoint_of_a_family_is_one_trial_however_often_it_was_compared() -> None:
     runs = [run("a", "b"), run("b", "c"), run("d", family="futures phase 1 NQ"), run("e", kind="train")]
     assert trials(runs, FAMILY) == 3
+
+
+def training(seed: str, *, markets: tuple[str, ...] = ("MNQ",), phase: int = 2) -> dict[str, Any]:
+    return {"id": seed, "run_kind": TRAINING, "notes": json.dumps({"markets": markets, "phase": phase})}
+
+
+def ended(seed: str, checkpoints: int) -> dict[str, Any]:
+    return {"id": f"{seed}:9", "run_kind": ENDED, "notes": json.dumps({"run": seed, "checkpoints": checkpoints})}
+
+
+def test_what_training_made_counts_though_nobody_compared_it() -> None:
+    runs = [
+        training("a-s1"),
+        training("a-s2"),
+        training("b-s1", phase=1),
+        training("c-s1", markets=("MNQ", "NQ")),
+        ended("a-s1", 4),
+        ended("a-s1", 7),
+        ended("b-s1", 90),
+        run("a", "b"),
+    ]
+    assert trials(runs, FAMILY) == 8
+    assert trials([*runs, run(*map(str, range(30)))], FAMILY) == 32
 
 
 def test_notes_in_other_words_count_nothing() -> None:
