@@ -121,9 +121,9 @@ def join(  # noqa: PLR0913 - each option is a parameter
 
 def _cut(series: "Series", days: str) -> "Series":
     from gamma.cli.evaluate import span_of
-    from gamma.rehearsal.promotion import held
+    from gamma.rehearsal.promotion import BarFile, held
 
-    return held((series, "", ""), span_of(days, series.market)).series
+    return held([BarFile(series=series, name="", sha256="")], span_of(days, series.market)).series
 
 
 def _rule(name: str) -> "RollRule | None":

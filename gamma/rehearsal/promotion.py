@@ -17,7 +17,7 @@ from gamma.errors import InputInvalid
 from gamma.exits import ExitRule
 from gamma.feeds.bar_file import Wanted, load_bars
 from gamma.feeds.contracts import chained, cut
-from gamma.feeds.series import NS, Series, coarser
+from gamma.feeds.series import NS, Series
 from gamma.rehearsal.baselines import buy_and_hold, flat, random_entries
 from gamma.rehearsal.choice import Choice
 from gamma.rehearsal.figures import Figure, figures, trades_sha256
@@ -50,33 +50,54 @@ class Held:
     sha256: str
 
 
-def load(paths: Sequence[Path], market: str, bar_s: int | None) -> tuple[Series, str, str]:
-    """Files of a market as one series, with their name and SHA-256; of several, the hash of their hashes.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BarFile:
+    """The bars of a file, its name and SHA-256."""
+
+    series: Series
+    name: str
+    sha256: str
+
+
+def load(paths: Sequence[Path], market: str, bar_s: int | None) -> list[BarFile]:
+    """Files of a market, oldest first, none over another.
 
     Raises: InputInvalid.
     """
-    parts = sorted((load_bars(path, market, Wanted()).series for path in paths), key=lambda s: int(s.ts_open_utc_ns[0]))
-    series = chained(parts)
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-    whole = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-    name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
-    return series if bar_s is None else coarser(series, bar_s), name, whole
+    found = [
+        BarFile(
+            series=load_bars(path, market, Wanted(bar_s=bar_s)).series,
+            name=path.name,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in paths
+    ]
+    found.sort(key=lambda one: int(one.series.ts_open_utc_ns[0]))
+    chained([one.series for one in found])
+    return found
 
 
-def held(bars: tuple[Series, str, str], span: Span) -> Held:
-    """The bars of a span's trading days.
+def held(files: Sequence[BarFile], span: Span) -> Held:
+    """The bars of a span's trading days; of several files, their names, and the hash of their hashes.
 
     Raises: InputInvalid when the span is none, or there are no bars of it.
     """
-    series, name, sha256 = bars
     if span.first > span.last:
         raise InputInvalid(f"span {span.first}..{span.last}: ends before it begins")
-    days = calendar.sessions(series.market, span.first, span.last)
-    inside = cut(series, days[0].ts_open_utc_ns, days[-1].ts_close_utc_ns) if days else None
-    if inside is None or not len(inside):
-        first, last = (_moment(int(ts)).date().isoformat() for ts in series.ts_close_utc_ns[[0, -1]])
-        raise InputInvalid(f"span {span.first}..{span.last}: no bars; the files have {first} to {last}")
-    return Held(span=span, series=inside, name=name, sha256=sha256)
+    days = calendar.sessions(span.market, span.first, span.last)
+    edges = (days[0].ts_open_utc_ns, days[-1].ts_close_utc_ns) if days else (0, 0)
+    found = [(one, part) for one in files if len(part := cut(one.series, *edges))]
+    if not found:
+        first, last = files[0].series.ts_close_utc_ns[0], files[-1].series.ts_close_utc_ns[-1]
+        told = " to ".join(_moment(int(ts)).date().isoformat() for ts in (first, last))
+        raise InputInvalid(f"span {span.first}..{span.last}: no bars; the files have {told}")
+    sums = [one.sha256 for one, _ in found]
+    return Held(
+        span=span,
+        series=chained([part for _, part in found]),
+        name=", ".join(one.name for one, _ in found),
+        sha256=sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest(),
+    )
 
 
 def as_strategy(config: Config, chosen: Strategy, market: str, signal: Mapping[str, Any]) -> Config:
