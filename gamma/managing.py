@@ -63,7 +63,15 @@ def _standing(turn: Turn, strategy: StrategyRules, wanted: ManageWanted) -> Reas
         return Reason.NO_POSITION
     if book.frozen(strategy.name, symbol):
         return Reason.HALTED
+    mark = book.marks.get(symbol)
+    if wanted.manage is not Manage.TRAIL_OFF and (mark is None or not math.isfinite(mark.price_points)):
+        return Reason.INPUT_MISSING
     return Reason.UNRESOLVED if book.unresolved(symbol) else Reason.OK
+
+
+def _away(ticks: float, side: int) -> int:
+    """The whole tick at a price, or the next one away from the market as the stop of this side sees it."""
+    return math.floor(ticks + TOLERANCE_TICKS) if side > 0 else math.ceil(ticks - TOLERANCE_TICKS)
 
 
 def _move_stop(turn: Turn, strategy: StrategyRules, position: Position) -> None:
@@ -75,7 +83,7 @@ def _move_stop(turn: Turn, strategy: StrategyRules, position: Position) -> None:
     if turn.book.unresolved(position.market):
         return
     mark, ticks_per_point = turn.book.marks[position.market], strategy.market.ticks_per_point
-    atr_ticks = mark.atr_points * ticks_per_point
+    price_ticks, atr_ticks = strategy.market.ticks(mark.price_points), mark.atr_points * ticks_per_point
     for stop in turn.strategy_orders(key):
         if stop.intent.kind is not OrderKind.STOP or stop.canceling:
             continue
@@ -91,13 +99,13 @@ def _move_stop(turn: Turn, strategy: StrategyRules, position: Position) -> None:
             ),
             side=side,
             entry=position.entry_ticks,
-            best=position.best_ticks,
+            best=_away(position.best_ticks, side),  # nobody could have traded beyond the last whole tick
             atr=atr_ticks,
             at_break_even=position.at_break_even,
             trail_atr=position.trail_atr,
         )
-        ticks = math.floor(wanted + TOLERANCE_TICKS) if side > 0 else math.ceil(wanted - TOLERANCE_TICKS)
-        if side * (ticks - mark.price_points * ticks_per_point) >= 0:
+        ticks = _away(wanted, side)
+        if side * (ticks - price_ticks) >= 0:
             turn.want_exit(position, "trail")
             return
         if side * (ticks - stop.price_ticks) > 0:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from gamma.effects import Effect
-from gamma.events import Level, Manage, ManageWanted, OrderKind, OrderReplaced, PositionManaged
+from gamma.events import BarClosed, Level, Manage, ManageWanted, OrderKind, OrderReplaced, PositionManaged
 from gamma.exits import ExitRule
 from gamma.reasons import Reason
-from tests.engine_case import PRICE, Case, strategy_rules
+from tests.engine_case import MINUTE, PRICE, Case, bar_of, strategy_rules
 
 
 def entered(side: int = 1, **exits: Any) -> Case:
@@ -192,3 +192,26 @@ def test_a_stop_that_is_being_cancelled_is_not_moved() -> None:
     case.book = replace(case.book, orders={**case.book.orders, stop: asked})
     want(case, Manage.BREAK_EVEN)
     assert case.count(OrderKind.REPLACE) == 0
+
+
+def test_before_the_first_price_nothing_is_moved() -> None:
+    case = entered()
+    case.restart()
+    want(case, Manage.BREAK_EVEN)
+    assert reasons(case) == [Reason.INPUT_MISSING]
+    case.bar(PRICE + 20)
+    want(case, Manage.BREAK_EVEN)
+    assert moved(case) == PRICE
+
+
+@pytest.mark.parametrize(("side", "stop"), [(1, PRICE + 30), (-1, PRICE - 30)])
+def test_a_trail_counts_from_the_last_whole_tick_that_could_be_traded(side: int, stop: int) -> None:
+    """Adjusted prices lie off the tick: 60.8 ticks are 60, less a true range of 30.4, so 31, are 29."""
+    case = entered(side)
+    off = 60.8 * side / 4
+    bar = bar_of(PRICE + 50 * side, high=PRICE + 50, low=PRICE - 50, at=case.now + 5 * MINUTE)
+    high, low = PRICE / 4 + max(off, 0.0), PRICE / 4 + min(off, 0.0)
+    case.now = bar.ts_close_utc_ns
+    case.do(BarClosed(bar=replace(bar, high_points=high, low_points=low), ts_event_utc_ns=case.now))
+    want(case, Manage.TRAIL_ON)
+    assert moved(case) == stop - side

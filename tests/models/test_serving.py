@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -20,6 +20,7 @@ from gamma.config.schema import BarFile
 from gamma.daemon import Daemon
 from gamma.errors import ConfigInvalid
 from gamma.events import DecisionMade, Halted, OrderIntended, OrderKind, TradeClosed
+from gamma.feeds.bar_file import load_bars
 from gamma.feeds.series import Series
 from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader
@@ -55,6 +56,7 @@ from tests.models.policy_case import (
 
 BARS = 3_000
 MNQ = market("MNQ")
+HISTORY = Path(__file__).parents[2] / "../shared/data/cme/NQ_1m_2019.parquet"
 NAMES = {"BREAK_EVEN": "SL_TO_BE"}
 
 
@@ -87,6 +89,22 @@ def test_the_daemon_trades_what_the_environment_trades(case: Case, tmp_path: Pat
     other = Counter({NAMES.get(name, name): count for name, count in told.acts.items()})
     assert (other - taken).total() == 1  # on the last bar nothing is decided in the environment
     assert not taken - other
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HISTORY.exists(), reason="needs the recorded bars, which are not part of the repository")
+@pytest.mark.parametrize("seed", [3, 11])
+def test_it_does_so_on_recorded_bars_that_lie_off_the_tick(seed: int, tmp_path: Path) -> None:
+    """Minutes of a year of NQ, moved by the gaps of its rolls."""
+    case = Case(market="NQ", phase=2, seed=seed, floor=True)
+    whole = load_bars(HISTORY, "NQ").series
+    columns = {f.name: getattr(whole, f.name)[:6_000] for f in fields(whole) if f.name not in ("market", "bar_s")}
+    series = replace(whole, **columns)
+    assert (series.close_points * 4 % 1 > 0).mean() > 0.5
+    expected, _ = by_environment(case, series)
+    found, _ = by_engine(case, series, tmp_path)
+    assert not differ(expected, found)
+    assert len(found) > 20
 
 
 @pytest.mark.slow
