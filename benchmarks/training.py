@@ -1,4 +1,4 @@
-"""Steps a second of the environment and of training; the same as `gamma bench train`.
+"""Steps a second of the environment and of training; the same as `gamma bench train --beside`.
 
 .venv/bin/python benchmarks/training.py
 """
@@ -6,4 +6,4 @@
 from gamma.cli import app
 
 if __name__ == "__main__":
-    app(["bench", "train"])
+    app(["bench", "train", "--beside"])

@@ -437,10 +437,12 @@ class SpeedFigure:
 class Benchmark(Protocol):
     """Times what a plugin does; each figure is the median of so many rounds, of those whose names begin with `only`.
 
+    `beside`: time what a user would pick instead, too, which may have to be installed first.
+
     Raises: InputInvalid when there are none.
     """
 
-    def figures(self, rounds: int, only: str) -> Sequence[SpeedFigure]: ...
+    def figures(self, rounds: int, only: str, *, beside: bool) -> Sequence[SpeedFigure]: ...
 
 
 @runtime_checkable

@@ -21,6 +21,9 @@ def train(
     only: Annotated[
         str, typer.Option(help="Only what begins so: env, small, wide or large; all by default.", metavar="NAME")
     ] = "",
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Time Stable-Baselines3 too: it is installed, 3 GB, and thrown away.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Time the environment and training: medians of runs in one process, in steps a second.
@@ -34,7 +37,7 @@ def train(
     from gamma import plugins
 
     with working("compiling and timing, a minute or two ..."):
-        figures = plugins.named(plugins.BENCHMARKS, "train").load()().figures(rounds, only)
+        figures = plugins.named(plugins.BENCHMARKS, "train").load()().figures(rounds, only, beside=beside)
     if as_json:
         print_json([asdict(figure) for figure in figures])
         return
@@ -43,5 +46,5 @@ def train(
     table.add_column("steps/s", justify="right", no_wrap=True)
     table.add_column("beside it")
     for figure in figures:
-        table.add_row(figure.what, f"{figure.steps_per_s:,}", figure.beside)
+        table.add_row(figure.what, f"{figure.steps_per_s:,}" if figure.steps_per_s else "-", figure.beside)
     console().print(table)

@@ -2,7 +2,7 @@
 
 from functools import cache
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,9 @@ from gamma.bars import Bar
 from gamma.feeds.series import Series
 from gamma.feeds.sim import SimFeed
 from models import ppo
-from models.futures import env as futures
-from models.futures.records import Course, Floor, Lesson, State, Terms, World, world_of
-from models.futures.sight import legal, observe
+from models.futures.records import Floor, Lesson, State, Terms, World, world_of
 from models.futures.tape import Tape, tape_of
+from models.futures.together import market_env
 from models.noise import mixed
 
 MARKET: Final = "MNQ"
@@ -50,18 +49,10 @@ def world() -> World:
 
 def env(given: Terms, on: World) -> ppo.Env:
     """The environment as a policy is trained in it, in production: no help, real costs."""
-    course = Course(terms=given, world=on, lesson=Lesson())
-
-    def step(_: Any, state: State, action: Array) -> tuple[State, ppo.Told]:
-        after, seen = futures.step(course, state, action)
-        figures = {"trades": (seen.closed_lots > 0).sum(), "breaches": seen.terminated.sum()}
-        return after, ppo.Told(seen.reward, seen.terminated, seen.truncated, state.over == 0, figures)
-
-    return ppo.Env(
-        reset=lambda _, salt: futures.reset(course, salt),
-        step=step,
-        observe=lambda state: observe(course, state),
-        legal=lambda state: legal(course, state),
+    trained, production = market_env(given, on), Lesson()
+    return trained._replace(
+        reset=lambda _, salt: trained.reset(production, salt),
+        step=lambda _, state, action: trained.step(production, state, action),
     )
 
 

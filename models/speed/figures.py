@@ -16,6 +16,7 @@ from models import ppo, spread
 from models.futures.records import World
 from models.noise import mixed
 from models.speed import case, ceiling, recipe
+from models.speed.beside import NotMeasured, stable_baselines
 
 SMALL: Final = ppo.Config(hidden=(128, 128))
 LARGE: Final = ppo.Config(hidden=(256, 256))
@@ -47,13 +48,14 @@ class _Row:
 class TrainingSpeed:
     """Medians of runs that take turns, so that all of them meet the same other work on the machine."""
 
-    def figures(self, rounds: int, only: str) -> Sequence[SpeedFigure]:
+    def figures(self, rounds: int, only: str, *, beside: bool) -> Sequence[SpeedFigure]:
         spread.use_cores()
         rows = {name: row for name, row in _rows().items() if name.startswith(only)}
         if not rows:
             raise InputInvalid(f"--only {only}: nothing that is timed begins so; there are {', '.join(_rows())}")
         found = _timed({name: row.program() for name, row in rows.items()}, rounds)
-        return [SpeedFigure(row.what, round(found[name]), _beside(found, name, row)) for name, row in rows.items()]
+        told = [SpeedFigure(row.what, round(found[name]), _beside(found, name, row)) for name, row in rows.items()]
+        return [*told, *_others(found)] if beside else told
 
 
 def _rows() -> Mapping[str, _Row]:
@@ -78,6 +80,24 @@ def _rows() -> Mapping[str, _Row]:
             f"{name}-products": _Row("  the network's matrix products alone", partial(_products, config, window)),
         }
     return rows
+
+
+def _others(found: Mapping[str, float]) -> Sequence[SpeedFigure]:
+    """Stable-Baselines3 on a Gymnasium environment like ours, and how many times as fast ours is."""
+    try:
+        theirs = stable_baselines()
+    except NotMeasured as reason:
+        return [SpeedFigure("Stable-Baselines3: not measured", 0, str(reason))]
+    return [
+        SpeedFigure(
+            what, round(theirs[name]), f"ours: {found[ours] / theirs[name]:,.0f} times" if ours in found else ""
+        )
+        for name, ours, what in (
+            ("sb3-own", "small", "Stable-Baselines3, 33 inputs, one environment, its own settings"),
+            ("sb3", "small", "Stable-Baselines3, 33 inputs, 16 environments, our settings"),
+            ("sb3-wide", "wide", "Stable-Baselines3, 242 inputs, 16 environments, our settings"),
+        )
+    ]
 
 
 def _beside(found: Mapping[str, float], name: str, row: _Row) -> str:
