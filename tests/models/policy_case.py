@@ -68,6 +68,7 @@ PROFILE = """profile = "own_50k"
 [account.overrides]
 start_balance_usd = 200_000
 drawdown_usd = 150_000
+trails_on = "intraday"
 """
 
 
@@ -177,7 +178,7 @@ def course_of(case: Case, tape: Tape) -> Course:
         window=WINDOW,
         bars=len(tape),
         balance_usd=CAPITAL_USD,
-        floor=Floor(drawdown_usd=DRAWDOWN_USD, trails=False) if case.floor else None,
+        floor=Floor(drawdown_usd=DRAWDOWN_USD) if case.floor else None,
     )
     world = world_of(tape)._replace(starts=jnp.array([BARS_NEEDED + WINDOW - 2], jnp.int32))
     return Course(terms=terms, world=world, lesson=Lesson())
