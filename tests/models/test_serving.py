@@ -1,6 +1,7 @@
 """What the daemon trades from a checkpoint is what the environment trades that trained it."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -12,9 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from gamma import calendar
 from gamma.assembly import assemble, paper_state_path
+from gamma.cli import app
 from gamma.config import Config
 from gamma.config.schema import BarFile
 from gamma.daemon import Daemon
@@ -297,3 +300,33 @@ def test_a_checkpoint_that_is_not_the_pinned_one_is_refused_at_the_start(tmp_pat
     other = one.model_copy(update={"signal": {**one.signal, "sha256": "ab" * 32}})
     with pytest.raises(ConfigInvalid, match=r"\[strategies\.one\.signal\] .* is pinned: it is another checkpoint"):
         assemble(config.model_copy(update={"strategies": (other,)}), state_path=None)
+
+
+def test_a_checkpoint_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    config = config_of(Case(market="MNQ", phase=2, seed=2, floor=False), tmp_path)
+    [one] = config.strategies
+    away = one.model_copy(update={"signal": {**one.signal, "checkpoint": "mnq-2-3"}})
+    given = {"strategies": (away,), "paths": config.paths.model_copy(update={"models": str(tmp_path)})}
+    with pytest.raises(ConfigInvalid, match=r"no checkpoint 'mnq-2-3'; did you mean mnq-2-2-0\?"):
+        assemble(config.model_copy(update=given), state_path=None)
+
+
+@pytest.mark.slow
+def test_a_dry_run_sizes_the_policys_last_signal(tmp_path: Path) -> None:
+    case = Case(market="MNQ", phase=2, seed=2, floor=False)
+    config = recorded(config_of(case, tmp_path), bars_of(case, 1_200), tmp_path)
+    told = tmp_path / "config.toml"
+    told.write_text(
+        next(tmp_path.glob("mnq-*.toml")).read_text()
+        + f"""
+[feed]
+use = "file"
+files = [{{ path = "{config.feed.files[0].path}", market = "MNQ" }}]
+"""
+    )
+    asked = ["size", "--dry-run", "--strategy", "one", "--config", str(told), "--json"]
+    result = CliRunner().invoke(app, asked, env={"GAMMA__GAMMA__DATABASE": f"sqlite:///{tmp_path}/none.db"})
+    assert result.exit_code == 0, result.output
+    sized = json.loads(result.stdout)
+    assert sized["lots"] > 0
+    assert "model_sanity" in [step["name"] for step in sized["steps"]]
