@@ -28,6 +28,7 @@ def sums_of(course: Course, state: State, action: Array, seen: Seen) -> dict[str
         "lost_cents": jnp.maximum(-seen.pnl_cents, 0).sum().astype(jnp.float32),
         "lots": seen.closed_lots.sum(),
         "breaches": seen.terminated.sum(),
+        "episodes": (seen.terminated | seen.truncated).sum(),
         "enters": enters.sum(),
         "entry_holds": (enters & (action == Action.HOLD)).sum(),
         "manages": manages.sum(),
@@ -46,7 +47,7 @@ def peaks_of(state: State, after: State, seen: Seen) -> dict[str, Array]:
 def figures(terms: Sequence[Terms], told: Mapping[str, Any]) -> dict[str, float]:
     """The figures of an update; of several markets together, then of each what it made.
 
-    `return_usd` is what closed trades made in as many decisions as an episode has. `entry_hold_frac` is how often the
+    `return_usd` is what closed trades made, by episodes that ended. `entry_hold_frac` is how often the
     policy held where an entry was legal, `manage_frac` how often it managed where that was.
     """
     each = [{name: float(value) for name, value in sums.items()} for sums in told["figures"]]
@@ -55,7 +56,7 @@ def figures(terms: Sequence[Terms], told: Mapping[str, Any]) -> dict[str, float]
     trades, entries = max(total["trades"], 1.0), max(total["took_buy"] + total["took_sell"], 1.0)
     found = {
         **{name: float(told[name]) for name in LEARNED},
-        "return_usd": _return_usd(terms[0], total),
+        "return_usd": _return_usd(total),
         "trades": total["trades"],
         "win_frac": total["wins"] / trades,
         "profit_factor": total["won_cents"] / max(total["lost_cents"], 1.0),
@@ -71,9 +72,9 @@ def figures(terms: Sequence[Terms], told: Mapping[str, Any]) -> dict[str, float]
         found[f"{action.name.lower()}_frac"] = total[f"took_{action.name.lower()}"] / max(total["decides"], 1.0)
     if len(terms) > 1:
         for of, sums in zip(terms, each, strict=True):
-            found[f"return_usd_{of.market.symbol.lower()}"] = _return_usd(of, sums)
+            found[f"return_usd_{of.market.symbol.lower()}"] = _return_usd(sums)
     return found
 
 
-def _return_usd(terms: Terms, sums: Mapping[str, float]) -> float:
-    return (sums["won_cents"] - sums["lost_cents"]) / CENTS / max(sums["decisions"], 1.0) * terms.bars
+def _return_usd(sums: Mapping[str, float]) -> float:
+    return (sums["won_cents"] - sums["lost_cents"]) / CENTS / max(sums["episodes"], 1.0)

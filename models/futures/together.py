@@ -15,8 +15,9 @@ from jax import Array
 from models import ppo
 from models.futures import env as futures
 from models.futures.figures import peaks_of, sums_of
-from models.futures.records import Course, Lesson, State, Terms, World
+from models.futures.records import Course, Lesson, Seen, State, Terms, World
 from models.futures.sight import legal, observe
+from models.futures.tape import MAY_ENTER
 from models.noise import chance
 
 ENVS_LEAST: Final = 256
@@ -59,8 +60,10 @@ def together(parts: Sequence[ppo.Env]) -> ppo.Env:
 def market_env(terms: Terms, world: World) -> ppo.Env:
     """The environments of one market.
 
-    First episodes are of all lengths, so that the market's day is not the same in all environments at once.
+    First episodes are of all lengths, so that the market's day is not the same in all environments at once. Who holds
+    nothing is taken on to the next bar at which one may enter: at night there is nothing to decide.
     """
+    wake = _wake(world)
 
     def course(now: Lesson) -> Course:
         return Course(terms=terms, world=world, lesson=now)
@@ -73,7 +76,7 @@ def market_env(terms: Terms, world: World) -> ppo.Env:
         return state._replace(until=state.at + 1 + (part * (state.until - state.at - 1)).astype(jnp.int32))
 
     def step(now: Lesson, state: State, action: Array) -> tuple[State, ppo.Told]:
-        after, seen = futures.step(course(now), state, action)
+        after, seen = _woken(wake, *futures.step(course(now), state, action))
         return after, ppo.Told(
             reward=seen.reward,
             terminated=seen.terminated,
@@ -88,6 +91,24 @@ def market_env(terms: Terms, world: World) -> ppo.Env:
         step=step,
         observe=lambda state: observe(plain, state),
         legal=lambda state: legal(plain, state),
+    )
+
+
+def _wake(world: World) -> Array:
+    """For each bar the next one, or itself, at which one may enter; the last bar where there is none. Shapes: [T]."""
+    last = world.flags.shape[0] - 1
+    may = jnp.where((world.flags & MAY_ENTER) != 0, jnp.arange(last + 1, dtype=jnp.int32), last)
+    return jax.lax.cummin(may, reverse=True)
+
+
+def _woken(wake: Array, after: State, seen: Seen) -> tuple[State, Seen]:
+    """Go on to where there is something to decide, or to the episode's end; while nothing is held, nothing changes."""
+    idle = (after.over == 0) & (after.lots == 0) & (after.side == 0)
+    at = jnp.where(idle, jnp.minimum(wake[after.at], after.until), after.at)
+    ends = idle & (at >= after.until)
+    return (
+        after._replace(at=at, over=jnp.where(ends, 1, after.over)),
+        seen._replace(truncated=seen.truncated | ends),
     )
 
 
