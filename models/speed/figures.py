@@ -1,5 +1,6 @@
 """`TrainingSpeed`: steps a second of the environment, of PPO, and of what they are compared with, in one process."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, Final, final
 
 import jax
 import jax.numpy as jnp
+import psutil
 
 from gamma.errors import InputInvalid
 from gamma.ports import SpeedFigure
@@ -53,8 +55,10 @@ class TrainingSpeed:
         rows = {name: row for name, row in _rows().items() if name.startswith(only)}
         if not rows:
             raise InputInvalid(f"--only {only}: nothing that is timed begins so; there are {', '.join(_rows())}")
-        found = _timed({name: row.program() for name, row in rows.items()}, rounds)
+        found, others = _timed({name: row.program() for name, row in rows.items()}, rounds)
         told = [SpeedFigure(row.what, round(found[name]), _beside(found, name, row)) for name, row in rows.items()]
+        meanwhile = f"{others:.1f} of {os.cpu_count()} cores"
+        told.append(SpeedFigure("other programs meanwhile took", 0, meanwhile))
         return [*told, *_others(found)] if beside else told
 
 
@@ -143,16 +147,25 @@ def _products(config: ppo.Config, window: int) -> _Program:
     return _Program(config.envs * config.steps, lambda weights: run(weights, rows), weights)
 
 
-def _timed(programs: Mapping[str, _Program], rounds: int) -> Mapping[str, float]:
-    """Steps a second of each, by the median of its runs."""
+def _timed(programs: Mapping[str, _Program], rounds: int) -> tuple[Mapping[str, float], float]:
+    """Steps a second of each, by the median of its runs, and how many cores other programs took meanwhile."""
     states = {name: _done(one.run(one.first)) for name, one in programs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in programs}
+    busy, own, began = _busy_s(), time.process_time(), time.perf_counter()
     for _ in range(rounds):
         for name, one in programs.items():
-            began = time.perf_counter()
+            start = time.perf_counter()
             states[name] = _done(one.run(states[name]))
-            seconds[name].append(time.perf_counter() - began)
-    return {name: one.steps / statistics.median(seconds[name]) for name, one in programs.items()}
+            seconds[name].append(time.perf_counter() - start)
+    others = _busy_s() - busy - (time.process_time() - own)
+    found = {name: one.steps / statistics.median(seconds[name]) for name, one in programs.items()}
+    return found, max(0.0, others / (time.perf_counter() - began))
+
+
+def _busy_s() -> float:
+    """For how long the machine's cores have worked, all together [s]."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 def _done(value: Any) -> Any:
