@@ -66,4 +66,4 @@ def walk(given: Terms, on: World, state: State) -> tuple[State, Array]:
         return state, told.reward.sum() + told.figures["trades"]
 
     state, told = jax.lax.scan(one, state, jnp.arange(ENV_STEPS))
-    return state, told.sum()
+    return state, told.sum()[None]

@@ -7,6 +7,7 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
 from models import ppo
@@ -48,8 +49,13 @@ def spread(config: ppo.Config) -> Callable[[list[Array], Array], list[Array]]:
     def run(weights: list[Array], rows: Array) -> list[Array]:
         return chain(config, weights, rows)
 
-    if config.devices == 1:
-        return jax.jit(run)
-    mesh = jax.make_mesh((config.devices,), (ppo.LANES,), devices=jax.devices()[: config.devices])
     each: Any = P()  # type: ignore[no-untyped-call]
-    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=(each, each), out_specs=each, check_vma=False))
+    return at_once(run, config.devices, (each, each), each)
+
+
+def at_once(run: Callable[..., Any], devices: int, given: Any, found: Any) -> Callable[..., Any]:
+    """A program compiled for so many devices, none of which waits for another; `given`, `found`: what is parted."""
+    if devices == 1:
+        return jax.jit(run)
+    mesh = jax.make_mesh((devices,), (ppo.LANES,), (AxisType.Auto,), devices=jax.devices()[:devices])
+    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=given, out_specs=found, check_vma=False))

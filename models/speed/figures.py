@@ -11,6 +11,7 @@ from typing import Any, Final, final
 import jax
 import jax.numpy as jnp
 import psutil
+from jax.sharding import PartitionSpec as P
 
 from gamma.errors import InputInvalid
 from gamma.ports import SpeedFigure
@@ -116,7 +117,9 @@ def _beside(found: Mapping[str, float], name: str, row: _Row) -> str:
 def _env(envs: int) -> _Program:
     terms, world = case.terms(1), case.world()
     state = case.env(terms, world).reset(None, mixed(jnp.arange(envs, dtype=jnp.uint32)))
-    walk = jax.jit(partial(case.walk, terms))
+    each: Any = P()  # type: ignore[no-untyped-call]
+    parted: Any = P(ppo.LANES)  # type: ignore[no-untyped-call]
+    walk = ceiling.at_once(partial(case.walk, terms), spread.devices_for(envs), (each, parted), (parted, parted))
     return _Program(envs * case.ENV_STEPS, lambda state: walk(world, state)[0], state)
 
 
