@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -58,6 +59,19 @@ from tests.models.policy_case import (
 )
 
 BARS = 3_000
+CASES = [
+    Case(market="MNQ", phase=1, seed=1, floor=False),
+    Case(market="MNQ", phase=2, seed=2, floor=False),
+    Case(market="NQ", phase=1, seed=3, floor=True),
+    Case(market="NQ", phase=2, seed=4, floor=True),
+    Case(market="MNQ", phase=2, seed=5, floor=True, quoted=True),
+    Case(market="MNQ", phase=2, seed=8, floor=True, members=3),
+]
+# More policies of chance on more markets of chance: GAMMA_POLICIES=100 pytest tests/models/test_serving.py
+MORE = [
+    Case(market=("MNQ", "NQ")[seed % 2], phase=2, seed=seed, floor=True, quoted=seed % 3 > 0)
+    for seed in range(1_000, 1_000 + int(os.environ.get("GAMMA_POLICIES", "0")))
+]
 MNQ = market("MNQ")
 HISTORY = Path(__file__).parents[2] / "../shared/data/cme/NQ_1m_2019.parquet"
 NAMES = {"BREAK_EVEN": "SL_TO_BE"}
@@ -65,29 +79,18 @@ NAMES = {"BREAK_EVEN": "SL_TO_BE"}
 
 def bars_of(case: Case, bars: int = BARS) -> Series:
     """Simulated bars, with a spread of their own each; or without one: the broker's counts then."""
-    series = simulated(case.market, bars)
+    series = simulated(case.market, bars, seed=case.seed)
     return series if case.quoted else replace(series, spread_points=np.full(len(series), np.nan))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case",
-    [
-        Case(market="MNQ", phase=1, seed=1, floor=False),
-        Case(market="MNQ", phase=2, seed=2, floor=False),
-        Case(market="NQ", phase=1, seed=3, floor=True),
-        Case(market="NQ", phase=2, seed=4, floor=True),
-        Case(market="MNQ", phase=2, seed=5, floor=True, quoted=True),
-        Case(market="MNQ", phase=2, seed=8, floor=True, members=3),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("case", [*CASES, *MORE], ids=str)
 def test_the_daemon_trades_what_the_environment_trades(case: Case, tmp_path: Path) -> None:
     series = bars_of(case)
     expected, taken = by_environment(case, series)
     found, told = by_engine(case, series, tmp_path)
     assert not differ(expected, found)
-    assert len(found) > 20
+    assert len(found) > 20 or case in MORE
     assert not told.halts
     other = Counter({NAMES.get(name, name): count for name, count in told.acts.items()})
     assert (other - taken).total() == 1  # on the last bar nothing is decided in the environment

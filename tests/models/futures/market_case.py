@@ -15,9 +15,11 @@ MINUTE_NS = 60_000_000_000
 FRIDAY_BEFORE_DST = 1_772_834_400_000_000_000  # 2026-03-06 22:00 UTC; New York's clocks change on the 8th
 
 
-def simulated(market: str, bars: int, after_utc_ns: int = FRIDAY_BEFORE_DST - 4 * 86_400_000_000_000) -> Series:
+def simulated(
+    market: str, bars: int, after_utc_ns: int = FRIDAY_BEFORE_DST - 4 * 86_400_000_000_000, *, seed: int = 11
+) -> Series:
     """So many bars of five minutes."""
-    return series_of(list(islice(SimFeed(markets=(market,), seed=11).bars(after_utc_ns), bars)))
+    return series_of(list(islice(SimFeed(markets=(market,), seed=seed).bars(after_utc_ns), bars)))
 
 
 def drawn(market: str, level: float, prices: Sequence[tuple[float, float, float, float]]) -> Series:
