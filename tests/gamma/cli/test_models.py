@@ -102,3 +102,18 @@ def test_without_a_configuration_those_that_ship_are_listed(folder: Path) -> Non
     assert [Path(row["folder"]) for row in printed("models", "list")] == list(Shelf().found(Shelf().shipped))
     assert printed("models", "list", str(folder / "notes")) == []
     assert "no checkpoints yet" in told("models", "list", str(folder / "notes"))
+
+
+def test_checkpoints_are_joined_and_shown_as_one(folder: Path) -> None:
+    members = [str(folder / "mnq-fresh"), str(folder / "mnq-other")]
+    save(folder / "mnq-other", tensors(card(seed=9), 9), card(seed=9))
+    made = printed("models", "join", str(folder / "both"), *members)
+    assert keys(made) == keys(documented("gamma models join"))
+    shown = told("models", "show", str(folder / "both"))
+    assert made["sha256"] in shown
+    assert "futures phase 2, 2 together" in told("models", "list", str(folder))
+    assert re.search(r"members\.2\.name +mnq-other", shown)
+    assert "exists, and a checkpoint is not overwritten" in told(
+        "models", "join", str(folder / "both"), *members, code=1
+    )
+    assert "is written; pin it by" in told("models", "join", str(folder / "twice"), *members)
