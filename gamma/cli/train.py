@@ -55,7 +55,7 @@ def futures(  # noqa: PLR0913 - each option is a parameter
     seed: Annotated[int, typer.Option(help="The first seed.", min=0, max=2**32 - 1)] = 1,
     seeds: Annotated[int, typer.Option(help="Policies trained side by side, a seed each.", min=1, max=64)] = 1,
     window: Annotated[int, typer.Option(help="Bars that are seen.", min=1, max=500)] = 20,
-    days: Annotated[int, typer.Option(help="Simulated sessions, where no --bars are given.", min=2)] = 500,
+    days: Annotated[int, typer.Option(help="Simulated sessions, where no --bars are given.", min=2)] = 2_500,
     held_out: Annotated[
         float, typer.Option(help="Share of the sessions, the last ones, that is not learned from.", min=0, max=0.9)
     ] = 0.2,

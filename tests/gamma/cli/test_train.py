@@ -1,6 +1,10 @@
 """`gamma train futures`: from bars and a configuration to a checkpoint."""
 
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +78,28 @@ def test_a_run_on_simulated_bars_needs_nothing_else(tmp_path: Path, monkeypatch:
     assert CliRunner().invoke(app, ["train", "picture", str(run)]).exit_code == 0
     assert (run / "picture.png").exists()
     _is_registered(one)
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    metrics = tmp_path / "run/metrics.jsonl"
+
+    def interrupt() -> None:
+        while not metrics.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    person = threading.Thread(target=interrupt, daemon=True)
+    person.start()
+    said = told("--days", "10", "--window", "1", "--steps", str(50 * UPDATE), "--out", "run")
+    person.join()
+    assert "go on with: gamma train futures --resume run" in said
+    assert (tmp_path / "run/resume.safetensors").exists()
+    assert not (tmp_path / "run/checkpoints").exists()
+    row = json.loads(CliRunner().invoke(app, ["train", "runs", "--json"]).stdout)["runs"][0]
+    assert row["state"] == "stopped"
+    assert row["steps"] == UPDATE * len(metrics.read_text().splitlines())
 
 
 def _is_registered(one: dict[str, Any]) -> None:
