@@ -11,8 +11,8 @@ SHIPPED = Shelf().found(Shelf().shipped)
 BYTES_MAX = 1_000_000
 
 
-def test_there_is_one_for_the_micro_nasdaq_future() -> None:
-    assert {market for one in SHIPPED for market in Shelf().told(one).markets} >= {"MNQ"}
+def test_there_is_one_for_each_nasdaq_future() -> None:
+    assert {market for one in SHIPPED for market in Shelf().told(one).markets} >= {"MNQ", "NQ"}
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
