@@ -358,7 +358,8 @@ class TrainingOrder:
     """A training run: what is to be trained, on what, and where to; one policy for each seed.
 
     `asked` is what the command was given: it is kept with the run, which it lets go on. `begin_from` is a checkpoint
-    whose weights are gone on from. Without `floor_rule` the account cannot end.
+    whose weights are gone on from. The bonuses are what phase 2's curriculum adds to the reward of an entry, and of an
+    action that manages, until it fades out. Without `floor_rule` the account cannot end.
     """
 
     run_id: str
@@ -371,6 +372,8 @@ class TrainingOrder:
     seeds: Sequence[int]
     window_bars: int
     hidden: Sequence[int]
+    entry_bonus_usd: float
+    manage_bonus_usd: float
     checkpoint_updates: int
     config_sha256: str
     code_commit: str

@@ -59,6 +59,10 @@ def futures(  # noqa: PLR0913 - each option is a parameter
     held_out: Annotated[
         float, typer.Option(help="Share of the sessions, the last ones, that is not learned from.", min=0, max=0.9)
     ] = 0.2,
+    entry_bonus: Annotated[
+        float, typer.Option(help="Usd that phase 2's boot camp adds for an entry; it fades out.", min=0)
+    ] = 10.0,
+    manage_bonus: Annotated[float, typer.Option(help="And for an action that manages a position.", min=0)] = 5.0,
     checkpoint_every: Annotated[int, typer.Option(help="Updates from one checkpoint to the next.", min=1)] = 50,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
@@ -87,6 +91,8 @@ def futures(  # noqa: PLR0913 - each option is a parameter
             begin_from=str(begin_from.absolute()) if begin_from else "",
             days=days,
             held_out_frac=held_out,
+            entry_bonus_usd=entry_bonus,
+            manage_bonus_usd=manage_bonus,
             checkpoint_updates=checkpoint_every,
             config=str(path.absolute()) if path != DEFAULT_CONFIG or path.exists() else "",
         )

@@ -38,6 +38,8 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     begin_from: str
     days: int
     held_out_frac: float
+    entry_bonus_usd: float
+    manage_bonus_usd: float
     checkpoint_updates: int
     config: str
 
@@ -85,6 +87,8 @@ def order_of(asked: Asked, config: "Config", out: Path, run_id: str = "", *, res
         seeds=asked.seeds,
         window_bars=asked.window,
         hidden=HIDDEN,
+        entry_bonus_usd=asked.entry_bonus_usd,
+        manage_bonus_usd=asked.manage_bonus_usd,
         checkpoint_updates=asked.checkpoint_updates,
         config_sha256=config_hash(config),
         code_commit=code_commit(),

@@ -49,7 +49,7 @@ def program_of(order: TrainingOrder) -> Program:
         terms=tuple(terms),
         worlds=tuple(worlds),
         config=replace(config, devices=devices_for(config.envs, len(order.markets)), updates=order.steps // batch),
-        curriculum=Curriculum() if order.phase == 2 else None,
+        curriculum=_curriculum(order),
         seeds=tuple(order.seeds),
     )
 
@@ -57,6 +57,12 @@ def program_of(order: TrainingOrder) -> Program:
 def _tape(order: TrainingOrder, given: TrainingMarket) -> Tape:
     flat_by = FlatBy(time=order.flat_by_new_york)
     return tape_of(joined(given.bars), flat_by=flat_by, half_spread_ticks=given.half_spread_ticks)
+
+
+def _curriculum(order: TrainingOrder) -> Curriculum | None:
+    if order.phase == 1:
+        return None
+    return Curriculum(entry_bonus_usd=order.entry_bonus_usd, manage_bonus_usd=order.manage_bonus_usd)
 
 
 def joined(parts: Sequence[TrainingBars]) -> Series:

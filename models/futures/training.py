@@ -137,6 +137,7 @@ def _same(order: TrainingOrder, parent: Checkpoint | None) -> dict[str, Any]:
         "seeds": list(order.seeds),
         "phase": order.phase,
         "window": order.window_bars,
+        "bonuses": [order.entry_bonus_usd, order.manage_bonus_usd],
         "beginning": parent.sha256 if parent else None,
         "machine": f"jax {jax.__version__}, {jax.device_count()} x {jax.default_backend()}",
     }

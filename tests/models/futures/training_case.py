@@ -24,6 +24,8 @@ def asked(**differs: Any) -> Asked:
         "begin_from": "",
         "days": 10,
         "held_out_frac": 0.2,
+        "entry_bonus_usd": 300.0,
+        "manage_bonus_usd": 400.0,
         "checkpoint_updates": 1,
         "config": "",
     }
