@@ -104,12 +104,18 @@ def futures(  # noqa: PLR0913 - each option is a parameter
 @app.command()
 def picture(
     folder: Annotated[Path, typer.Argument(help="A run's folder, or that of one of its seeds.", metavar="FOLDER")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Draw the learning curves of a run: reward and return, actions, losses, drawdown.
 
     Example: gamma train picture runs/mnq
     """
-    console().print(f"[green]✓[/] {_trainer().picture(folder)}")
+    drawn = _trainer().picture(folder)
+    if as_json:
+        print_json({"picture": str(drawn)})
+        return
+    console().print(f"[green]✓[/] {drawn}")
 
 
 @app.command()
