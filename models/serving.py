@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 _NOW: Final = len(MOVES) + len(TIMES)
 _VARIANCE_MIN: Final = 1e-6
 _SEEN_CLIP: Final = 10.0
+_CONSTANT_VARIANCE: Final = 1e-8
 _MICRO_PER_CENT: Final = 10_000
 _NS_PER_S: Final = 1_000_000_000
 # Without a floor nothing is shown of it.
@@ -44,10 +45,16 @@ class Network:
         self._head = (of("policy.w"), of("policy.b"))
         self._mean = of("scale.mean")
         self._inverse = 1.0 / np.sqrt(of("scale.variance") + _VARIANCE_MIN)
+        self._constant = of("scale.variance") < _CONSTANT_VARIANCE
 
     def scaled(self, seen: Floats) -> Floats:
-        """What is seen, in standard deviations from its mean, within ten of them."""
+        """What is seen, in standard deviations from its mean, within ten of them.
+
+        What never varied in training (a volume, where its bars had none) is shown as it was then, whatever it is now:
+        the weights on it were never learned.
+        """
         off: Floats = np.clip((seen - self._mean) * self._inverse, -_SEEN_CLIP, _SEEN_CLIP)
+        off[self._constant & (np.abs(off) > 1.0)] = 0.0
         return off
 
     def logits(self, scaled: Floats) -> Floats:
