@@ -149,13 +149,11 @@ def network(key: Array, width: int, actions: int, hidden: tuple[int, ...]) -> di
     return weights
 
 
-def forward(
-    weights: dict[str, Array], seen: Array, activation: Callable[[Array], Array] = jax.nn.relu
-) -> tuple[Array, Array]:
+def forward(weights: dict[str, Array], seen: Array) -> tuple[Array, Array]:
     """Logits [..., A] and value [...] of what is seen, scaled, [..., O]."""
     hidden, n = seen, 0
     while f"trunk{n}.w" in weights:
-        hidden = activation(product(hidden, weights[f"trunk{n}.w"]) + weights[f"trunk{n}.b"])
+        hidden = jax.nn.relu(product(hidden, weights[f"trunk{n}.w"]) + weights[f"trunk{n}.b"])
         n += 1
     heads, bias = (jnp.concatenate([weights[f"policy.{x}"], weights[f"value.{x}"]], axis=-1) for x in ("w", "b"))
     found = product(hidden, heads) + bias

@@ -91,11 +91,21 @@ def update(config: ppo.Config, style: Style, env: ppo.Env, run: Run) -> tuple[Ru
 
 def _forward(style: Style, weights: Weights, seen: Array, legal: Array) -> tuple[Array, Array]:
     if style.shared:
-        logits, value = ppo.forward(weights["both"], seen, style.activation)
+        logits, value = _network(style, weights["both"], seen)
     else:
-        logits, _ = ppo.forward(weights["policy"], seen, style.activation)
-        _, value = ppo.forward(weights["value"], seen, style.activation)
+        logits, _ = _network(style, weights["policy"], seen)
+        _, value = _network(style, weights["value"], seen)
     return jax.nn.log_softmax(jnp.where(legal, logits, ppo.ILLEGAL)), value
+
+
+def _network(style: Style, weights: dict[str, Array], seen: Array) -> tuple[Array, Array]:
+    """Layers and heads as they are usually written; what is not used of them is not computed."""
+    hidden, n = seen, 0
+    while f"trunk{n}.w" in weights:
+        hidden = style.activation(hidden @ weights[f"trunk{n}.w"] + weights[f"trunk{n}.b"])
+        n += 1
+    logits = hidden @ weights["policy.w"] + weights["policy.b"]
+    return logits, (hidden @ weights["value.w"] + weights["value.b"])[..., 0]
 
 
 def _taken(logs: Array, action: Array) -> Array:
