@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gamma.bars import Bar, Session
+from gamma.clock import NS
 from gamma.markets import Market
 from gamma.ports import Act, Trained
 from gamma.views import Situation
@@ -27,9 +28,6 @@ _VARIANCE_MIN: Final = 1e-6
 _SEEN_CLIP: Final = 10.0
 _CONSTANT_VARIANCE: Final = 1e-8
 _MICRO_PER_CENT: Final = 10_000
-_NS_PER_S: Final = 1_000_000_000
-# Without a floor nothing is shown of it.
-_NO_DRAWDOWN_USD: Final = 1.0
 
 
 @final
@@ -118,7 +116,7 @@ class FuturesPolicy:
         self._seen[_NOW + len(MOVES) :] = self._seen[_NOW : -len(MOVES)].copy()
         self._seen[_NOW : _NOW + len(MOVES)] = self._seen[: len(MOVES)][: len(self._seen) - _NOW]
         self._seen[:_NOW] = seen
-        left_s = (session.ts_flat_by_utc_ns - bar.ts_close_utc_ns) / _NS_PER_S
+        left_s = (session.ts_flat_by_utc_ns - bar.ts_close_utc_ns) / NS
         self._may_enter = bool(may_enter(left_s, at.in_cash, self._deadlines))
         self._close_ticks = self._market.ticks(bar.close_points)
         self._bars_seen += 1
@@ -172,4 +170,4 @@ class FuturesPolicy:
 
 def _drawdown_usd(situation: Situation) -> float:
     drawdown = situation.drawdown_microusd
-    return _NO_DRAWDOWN_USD if drawdown is None else drawdown / 1e6
+    return stance.NO_DRAWDOWN_USD if drawdown is None else drawdown / 1e6

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
+from gamma.clock import NS
 from gamma.markets import Market
 from gamma.ports import Policy, Trained
 from models import cards, checkpoints, ensembles
 from models.checkpoints import Checkpoint
 from models.serving import FuturesPolicy
-
-NS = 1_000_000_000
 
 
 @final

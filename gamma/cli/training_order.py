@@ -16,10 +16,10 @@ from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config, Strategy
-    from gamma.feeds.series import Series
     from gamma.ports import TrainingBars, TrainingMarket, TrainingOrder
 
 HIDDEN: Final = (128, 128)
+FOREVER_NS: Final = 2**63 - 1
 SIMULATED_UNTIL: Final = date(2025, 12, 31)
 """The last simulated day, so that the same command trains on the same bars on any day."""
 
@@ -176,12 +176,13 @@ def _strategy(asked: Asked, config: "Config", symbol: str) -> "Strategy":
 
 
 def _simulated(asked: Asked, config: "Config", symbol: str) -> "TrainingBars":
+    from gamma.feeds.series import COLUMNS
     from gamma.feeds.sim import SimFeed
     from gamma.ports import TrainingBars
 
     feed = SimFeed(markets=(symbol,), seed=config.feed.seed, bar_s=config.feed.bar_s)
     series = feed.sessions(symbol, asked.days, SIMULATED_UNTIL)
-    columns = [getattr(series, name) for name in type(series).__slots__ if name not in {"market", "bar_s"}]
+    columns = [getattr(series, name) for name in COLUMNS]
     name = f"simulator {symbol} seed {config.feed.seed}, {config.feed.bar_s} s"
     return TrainingBars(name=name, sha256=_sha256(b"".join(c.tobytes() for c in columns)), series=series)
 
@@ -195,13 +196,15 @@ def held_out(markets: "Sequence[TrainingMarket]", asked: Asked) -> "list[Trainin
 
     Raises: InputInvalid when a market then has nothing left to learn from.
     """
+    from gamma.feeds.contracts import cut
+
     if not asked.held_out_frac:
         return list(markets)
     since = min(_since_ns(of, asked.held_out_frac) for of in markets)
     found = []
     for of in markets:
-        learned = [replace(one, series=_rows(one.series, None, since)) for one in of.bars]
-        later = [replace(one, series=_rows(one.series, since, None)) for one in of.bars]
+        learned = [replace(one, series=cut(one.series, 0, since)) for one in of.bars]
+        later = [replace(one, series=cut(one.series, since, FOREVER_NS)) for one in of.bars]
         learned, later = ([one for one in part if len(one.series)] for part in (learned, later))
         if not learned:
             raise InputInvalid(
@@ -221,13 +224,3 @@ def _since_ns(of: "TrainingMarket", frac: float) -> int:
     sessions = np.unique(np.searchsorted(opens, ts, side="right") - 1)
     first = sessions[len(sessions) - max(1, round(frac * len(sessions)))]
     return int(opens[first])
-
-
-def _rows(series: "Series", since_ns: int | None, before_ns: int | None) -> "Series":
-    rows = np.ones(len(series), dtype=bool)
-    if since_ns is not None:
-        rows &= series.ts_open_utc_ns >= since_ns
-    if before_ns is not None:
-        rows &= series.ts_open_utc_ns < before_ns
-    columns = [name for name in type(series).__slots__ if name not in {"market", "bar_s"}]
-    return replace(series, **{name: getattr(series, name)[rows] for name in columns})

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,12 +19,11 @@ from gamma import calendar, markets
 from gamma.calendar.rolls import CODES, RollRule, Volumes, expiry, roll_date
 from gamma.errors import InputInvalid
 from gamma.feeds.inspection import sessions_of
-from gamma.feeds.series import NS, PRICES, Series
+from gamma.feeds.series import NS, PRICES, Series, concatenated
 
 MONTHS: Final = {code: month for month, code in CODES.items()}
 BY_CODE: Final = re.compile(r"[A-Z0-9]+?[ _-]?([HMUZ])(\d{1,2}|\d{4})")
 BY_MONTH: Final = re.compile(r"[A-Z0-9]+?[ _-]?(20\d\d)-?(03|06|09|12)")
-COLUMNS: Final = ("ts_open_utc_ns", "ts_close_utc_ns", *PRICES, "volume_lots", "spread_points")
 # The crossing of volumes is looked for in so many days before an expiry.
 CROSS_DAYS: Final = 30
 # Over more than a long weekend the market's own move is all that a jump tells of.
@@ -129,8 +128,7 @@ def levelled(series: Series, rolls: Sequence[Roll]) -> Series:
 def cut(series: Series, ts_from_utc_ns: int, ts_to_utc_ns: int) -> Series:
     """The bars that open in from <= ts < to."""
     first, last = np.searchsorted(series.ts_open_utc_ns, [ts_from_utc_ns, ts_to_utc_ns])
-    columns: dict[str, Any] = {name: getattr(series, name)[first:last] for name in COLUMNS}
-    return replace(series, **columns)
+    return series.rows(slice(first, last))
 
 
 def chained(parts: Sequence[Series]) -> Series:
@@ -146,8 +144,7 @@ def chained(parts: Sequence[Series]) -> Series:
         if one.ts_close_utc_ns[-1] > following.ts_open_utc_ns[0]:
             told = ", ".join(_day(int(ts)) for ts in (one.ts_close_utc_ns[-1], following.ts_open_utc_ns[0]))
             raise InputInvalid(f"{one.market}: files overlap in time ({told}); give each day once")
-    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
-    return replace(parts[0], **columns)
+    return concatenated(parts)
 
 
 def _refuse_missing(pieces: Sequence[Piece]) -> None:

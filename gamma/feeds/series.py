@@ -1,9 +1,9 @@
 """Bars of one market as columns: cut, merged by time, and made coarser."""
 
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Times = NDArray[np.int64]
 
 NS: Final = 1_000_000_000
 PRICES: Final = ("open_points", "high_points", "low_points", "close_points")
+COLUMNS: Final = ("ts_open_utc_ns", "ts_close_utc_ns", *PRICES, "volume_lots", "spread_points")
 # Columns become Bars this many at a time, so that a year of minutes is never held as objects.
 SLICE_ROWS: Final = 16_384
 
@@ -54,21 +55,17 @@ class Series:
         for start in range(first, end, SLICE_ROWS):
             yield from self._slice(start, min(start + SLICE_ROWS, end))
 
+    def rows(self, which: slice) -> "Series":
+        """These rows alone."""
+        columns: dict[str, Any] = {name: getattr(self, name)[which] for name in COLUMNS}
+        return replace(self, **columns)
+
     def closed_by(self, ts_utc_ns: int) -> int:
         """How many bars close at or before `ts_utc_ns`."""
         return int(np.searchsorted(self.ts_close_utc_ns, ts_utc_ns, side="right"))
 
     def _slice(self, first: int, last: int) -> Iterator[Bar]:
-        columns = (
-            self.ts_open_utc_ns,
-            self.ts_close_utc_ns,
-            self.open_points,
-            self.high_points,
-            self.low_points,
-            self.close_points,
-            self.volume_lots,
-            self.spread_points,
-        )
+        columns = [getattr(self, name) for name in COLUMNS]
         for ts_open, ts_close, opened, high, low, closed, volume, spread in zip(
             *(column[first:last].tolist() for column in columns), strict=True
         ):
@@ -83,6 +80,12 @@ class Series:
                 volume_lots=volume,
                 spread_points=spread,
             )
+
+
+def concatenated(parts: Sequence[Series]) -> Series:
+    """Series of one market and length, as one; the caller sees to it that they follow one another."""
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return replace(parts[0], **columns)
 
 
 def merged(streams: Iterable[Iterator[Bar]]) -> Iterator[Bar]:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, field_validator
@@ -13,7 +13,7 @@ from gamma import calendar, markets
 from gamma.bars import Bar, Session
 from gamma.calendar import FIRST_DATE, LAST_DATE, NS
 from gamma.errors import InputInvalid
-from gamma.feeds.series import Series, coarser, merged
+from gamma.feeds.series import Series, coarser, concatenated, merged
 from gamma.feeds.shapes import FOLLOWERS, family_of
 from gamma.feeds.simulator import Simulator, Steps
 
@@ -96,9 +96,7 @@ class SimFeed(BaseModel, frozen=True, extra="forbid"):
             day -= timedelta(days=1)
         if not parts or len(parts) < count:
             raise InputInvalid(f"{market}: {len(parts)} sessions end by {until}, and {count} were asked for")
-        columns = [name for name in Series.__slots__ if name not in {"market", "bar_s"}]
-        whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
-        return Series(market=market, bar_s=self.bar_s, **whole)
+        return concatenated(parts)
 
     def _series(self, market: str, day: date) -> list[Series]:
         """The market's bars of one trading day, in a list that is empty when it has no session."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gamma import calendar, stats
 from gamma.events import Trade
 from gamma.feeds.inspection import sessions_of
-from gamma.feeds.series import Series
+from gamma.feeds.series import NS, Series
 from gamma.markets import MICRO, Market
 from gamma.rehearsal.figures import SESSIONS_A_YEAR, Figure
 
@@ -29,7 +29,7 @@ def buy_and_hold(series: Series, market: Market, lots: float, start_usd: float) 
     equity = start_usd + (worst - series.open_points[0]) * worth
     found = [
         Figure(name="buy_and_hold_net_pnl_usd", value=float(net[-1])),
-        Figure(name="buy_and_hold_sharpe_annual", value=stats.sharpe_per_period(daily) * math.sqrt(SESSIONS_A_YEAR)),
+        Figure(name="buy_and_hold_sharpe_annual", value=stats.sharpe_annual(daily, SESSIONS_A_YEAR)),
         Figure(name="buy_and_hold_drawdown_max_usd", value=stats.drawdown(equity).depth_usd),
     ]
     return [one for one in found if math.isfinite(one.value)]
@@ -45,7 +45,7 @@ def random_entries(series: Series, trades: Sequence[Trade], market: Market, seed
     if not trades:
         return []
     opens, lasts = _cash_opens(series)
-    bar_ns = series.bar_s * 1_000_000_000
+    bar_ns = series.bar_s * NS
     worth = float(market.multiplier_usd_per_point)
     rng = np.random.default_rng(seed)
     totals = np.zeros(DRAWS)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from gamma import stats
-from gamma.rehearsal.figures import Outcome
+from gamma.rehearsal.figures import SESSIONS_A_YEAR, Outcome
 
 TRADES_MIN: Final = 100
 DSR_MIN: Final = 0.95
@@ -69,7 +69,7 @@ def choose(outcomes: Mapping[str, Outcome], *, drawdown_max_usd: float, trials: 
         ranked=tuple(sorted(judged, key=_rank)),
         trials=counted,
         sharpe_std=math.sqrt(variance),
-        luck_sharpe_annual=luck * math.sqrt(252),
+        luck_sharpe_annual=luck * math.sqrt(SESSIONS_A_YEAR),
     )
 
 

@@ -87,7 +87,6 @@ def figures(played: Sequence[Rehearsal]) -> list[Figure]:
     fallen = [_drawdown(one) for one in played]
     wins = int(np.count_nonzero(pnl > 0))
     low, high = stats.wilson(wins, len(pnl))
-    root = math.sqrt(SESSIONS_A_YEAR)
     found = [
         Figure(name="trades", value=len(pnl)),
         Figure(name="net_pnl_usd", value=float(returns.sum()) * capital),
@@ -95,7 +94,7 @@ def figures(played: Sequence[Rehearsal]) -> list[Figure]:
         _sampled("pnl_per_trade_usd", pnl, stats.mean),
         Figure(name="win_rate_frac", value=stats.win_rate(pnl), low=low, high=high),
         _sampled("profit_factor", pnl, stats.profit_factor),
-        _sampled("sharpe_annual", returns, lambda x: stats.sharpe_per_period(x) * root),
+        _sampled("sharpe_annual", returns, lambda x: stats.sharpe_annual(x, SESSIONS_A_YEAR)),
         Figure(name="sharpe_above_0_prob", value=stats.probabilistic_sharpe(stats.moments(returns))),
         Figure(name="worst_7_sessions_usd", value=min(_worst(one) for one in played)),
         Figure(name="drawdown_max_usd", value=max(one.depth_usd for one in fallen)),

@@ -24,6 +24,7 @@ from gamma.ports import TrainingBars, TrainingMarket, TrainingOrder, TrainingRiv
 from models import ppo
 from models.checkpoints import Tensors
 from models.futures import env
+from models.futures.features import BARS_NEEDED
 from models.futures.figures import peaks_of, sums_of
 from models.futures.orders import joined, terms_of
 from models.futures.records import CENTS, Course, Lesson, Seen, State, Terms, World, world_of
@@ -34,7 +35,6 @@ from models.noise import mixed
 
 POLICY, RANDOM, BUY, SELL, FLAT = "policy", "random", "always buy", "always sell", "always flat"
 REPEATS: Final = 16
-WARM_BARS: Final = 600
 
 Act = Callable[[Array, Array, Array], Array]
 """An action [B] of what is seen [B, width], what is legal [B, actions] and a salt [B]."""
@@ -81,17 +81,11 @@ class _Ground:
 def _ground(order: TrainingOrder, market: TrainingMarket) -> _Ground:
     """Held-out bars behind the last ones that were learned from, which only warm up what is seen."""
     before = market.bars[-1]
-    tail = TrainingBars(name=before.name, sha256=before.sha256, series=_last(before.series, WARM_BARS))
+    tail = TrainingBars(name=before.name, sha256=before.sha256, series=before.series.rows(slice(-BARS_NEEDED, None)))
     tape = tape_of(joined([tail, *market.held_out]), flat_by=FlatBy(time=order.flat_by_new_york))
     starts = _starts(tape, int(market.held_out[0].series.ts_close_utc_ns[0]))
     ends = np.append(starts[1:] - 1, len(tape) - 1)
     return _Ground(terms=terms_of(order, market), world=world_of(tape), starts=starts, ends=ends)
-
-
-def _last(series: Any, rows: int) -> Any:
-    columns = [name for name in type(series).__slots__ if name not in {"market", "bar_s"}]
-    cut = {name: getattr(series, name)[-rows:] for name in columns}
-    return type(series)(market=series.market, bar_s=series.bar_s, **cut)
 
 
 def _starts(tape: Tape, since_ns: int) -> NDArray[np.int64]:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import jax.numpy as jnp
-import numpy as np
 
 from gamma.calendar import FlatBy
 from gamma.errors import InputInvalid
-from gamma.feeds.series import Series
+from gamma.feeds.series import Series, concatenated
 from gamma.floor import TrailsOn
 from gamma.markets import MICRO
 from gamma.ports import TrainingBars, TrainingMarket, TrainingOrder
@@ -74,9 +73,7 @@ def joined(parts: Sequence[TrainingBars]) -> Series:
     for before, after in pairwise(series):
         if after.ts_open_utc_ns[0] < before.ts_close_utc_ns[-1] or after.bar_s != before.bar_s:
             raise InputInvalid(f"{after.market}: give files of bars of one length, oldest first, and none over another")
-    columns = [name for name in Series.__slots__ if name not in ("market", "bar_s")]
-    whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in series]) for name in columns}
-    return Series(market=series[0].market, bar_s=series[0].bar_s, **whole)
+    return concatenated(series)
 
 
 def terms_of(order: TrainingOrder, given: TrainingMarket) -> Terms:

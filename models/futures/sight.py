@@ -9,8 +9,6 @@ from models.futures.records import NO_FLOOR, Course, State
 from models.futures.stance import Stance
 from models.futures.tape import CLOSE, MAY_ENTER, MUST_LEAVE
 
-NO_DRAWDOWN_USD = 1.0
-
 
 def observe(course: Course, state: State) -> Array:
     """What is seen at the last closed bar. Shapes: [B, width], float32."""
@@ -64,4 +62,4 @@ def stance_of(course: Course, state: State) -> Stance:
 
 def _drawdown_usd(course: Course) -> float:
     floor = course.terms.floor
-    return NO_DRAWDOWN_USD if floor is None else floor.drawdown_usd
+    return stance.NO_DRAWDOWN_USD if floor is None else floor.drawdown_usd

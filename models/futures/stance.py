@@ -11,6 +11,8 @@ from gamma.markets import Market
 from gamma.numeric import Num, floor, maximum, minimum, where
 
 HELD_BARS: Final = 100.0
+# Without a floor nothing is shown of it.
+NO_DRAWDOWN_USD: Final = 1.0
 CENTS: Final = 100
 # A distance that is a whole number of ticks comes out of binary arithmetic a hair beside it.
 TOLERANCE_TICKS: Final = 1e-4
