@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from gamma.errors import InputInvalid
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 EULER_GAMMA: Final = 0.57721566490153286
 RESAMPLES: Final = 1_000
