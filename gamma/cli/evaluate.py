@@ -45,8 +45,9 @@ def evaluate(
 
     Example: gamma models evaluate mnq-phase2 --bars NQ_5m.parquet --span 2025-04-01..2025-06-30
     """
+    from gamma.history.figures import trades_sha256
     from gamma.rehearsal import promotion
-    from gamma.rehearsal.figures import figures, trades_sha256
+    from gamma.rehearsal.figures import figures
 
     config = configured(path)
     shelf, folder = _named(name, config)
@@ -64,14 +65,14 @@ def evaluate(
         "checkpoint": str(folder),
         "market": market,
         "span": f"{days.span.first}..{days.span.last}",
-        "sessions": len(own[0].sessions),
-        "trades_sha256": trades_sha256(own[0].trades),
+        "sessions": len(own[0].history.sessions),
+        "trades_sha256": trades_sha256(own[0].history.trades),
         "figures": [evaluated.figure(one) for one in found],
     }
     if as_json:
         print_json(shape)
         return
-    title = f"{folder.name}: {len(own[0].sessions)} sessions of {market}, {days.span.first} to {days.span.last}"
+    title = f"{folder.name}: {len(own[0].history.sessions)} sessions of {market}, {days.span.first} to {days.span.last}"
     evaluated.show(title, [evaluated.figure(one) for one in found])
 
 
@@ -89,8 +90,8 @@ def match(
     Example: gamma models match mnq-phase2 --strategy mnq
     """
     from gamma.events import Trade
+    from gamma.history.figures import trades_sha256
     from gamma.ledger.reader import Reader, Wanted
-    from gamma.rehearsal.figures import trades_sha256
 
     config = configured(path)
     shelf, folder = _named(name, config)

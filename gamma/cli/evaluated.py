@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gamma.cli.output import console, print_json
 
 if TYPE_CHECKING:
+    from gamma.history.figures import Figure
     from gamma.rehearsal.choice import Choice
-    from gamma.rehearsal.figures import Figure
 
 SHOWN: Final = 20
 

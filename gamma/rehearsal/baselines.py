@@ -11,8 +11,8 @@ from gamma import calendar, stats
 from gamma.events import Trade
 from gamma.feeds.inspection import sessions_of
 from gamma.feeds.series import NS, Series
+from gamma.history.figures import SESSIONS_A_YEAR, Figure
 from gamma.markets import MICRO, Market
-from gamma.rehearsal.figures import SESSIONS_A_YEAR, Figure
 
 DRAWS: Final = 1_000
 

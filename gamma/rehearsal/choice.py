@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from gamma import stats
-from gamma.rehearsal.figures import SESSIONS_A_YEAR, Outcome
+from gamma.history.figures import SESSIONS_A_YEAR
+from gamma.rehearsal.figures import Outcome
 
 TRADES_MIN: Final = 100
 DSR_MIN: Final = 0.95

@@ -17,9 +17,10 @@ from gamma.book import open_book
 from gamma.config import Config
 from gamma.desk import Desk, Seat
 from gamma.errors import InputInvalid
-from gamma.events import BootStarted, HealthSeen, ManageWanted, ModelFailed, SignalMade, Trade
+from gamma.events import BootStarted, HealthSeen, ManageWanted, ModelFailed, SignalMade
 from gamma.feeds.held import HeldFeed
-from gamma.feeds.series import Floats, Series
+from gamma.feeds.series import Series
+from gamma.history import History
 from gamma.markets import MICRO
 from gamma.ports import ManagingSource, SignalSource
 from gamma.proof import prove_guards
@@ -31,17 +32,17 @@ HOLD: Final = "HOLD"
 SIDES: Final = {1: "BUY", -1: "SELL"}
 # What was answered, and whether anything else was legal.
 Answer = tuple[str, bool]
+# When a session closes, and equity at its end [micro-dollars].
+Ended = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rehearsal:
     """What one strategy did on the bars of a span.
 
-    `equity_usd` runs along the bars in which equity changed: its highest, lowest and last of each, so that the worst
-    order of them is looked at. `close_usd` is equity at the end of each of `sessions`. `acts` counts what the
-    strategy answered, HOLD where nothing. Where it had a choice, `acts_flat` counts them in the cash session without
-    a position, `acts_held` with one. `halts` are the reasons for which it was stopped, with their times.
-    Shapes: `equity_usd` [3 E], `close_usd` [S].
+    `history` is what it came to. `acts` counts what the strategy answered, HOLD where nothing. Where it had a choice,
+    `acts_flat` counts them in the cash session without a position, `acts_held` with one. `halts` are the reasons for
+    which it was stopped, with their times.
     """
 
     market: str
@@ -49,11 +50,7 @@ class Rehearsal:
     bars: int
     ts_first_utc_ns: int
     ts_last_utc_ns: int
-    start_usd: float
-    sessions: tuple[str, ...]
-    close_usd: Floats
-    equity_usd: Floats
-    trades: tuple[Trade, ...]
+    history: History
     acts: Mapping[str, int]
     acts_flat: Mapping[str, int]
     acts_held: Mapping[str, int]
@@ -89,18 +86,26 @@ def rehearse(
         bars=len(series),
         ts_first_utc_ns=int(series.ts_close_utc_ns[0]),
         ts_last_utc_ns=int(series.ts_close_utc_ns[-1]),
-        start_usd=config.account.starting_capital_usd,
-        sessions=tuple(days),
-        close_usd=np.array(list(days.values())) / MICRO,
-        equity_usd=np.array(
-            [v for m in notebook.marks for v in (m.high_microusd, m.low_microusd, m.close_microusd)], dtype=np.float64
-        )
-        / MICRO,
-        trades=tuple(notebook.trades),
+        history=_history(config.account.starting_capital_usd, notebook, days),
         acts=dict(stage.acts),
         acts_flat=dict(stage.acts_flat),
         acts_held=dict(stage.acts_held),
         halts=tuple((halt.ts_event_utc_ns, halt.reason) for halt in notebook.halts),
+    )
+
+
+def _history(start_usd: float, notebook: Notebook, days: Mapping[str, Ended]) -> History:
+    marks = notebook.marks
+    return History(
+        start_usd=start_usd,
+        trades=tuple(notebook.trades),
+        ts_mark_utc_ns=np.array([m.ts_bar_utc_ns or m.ts_event_utc_ns for m in marks], dtype=np.int64),
+        high_usd=np.array([m.high_microusd for m in marks], dtype=np.float64) / MICRO,
+        low_usd=np.array([m.low_microusd for m in marks], dtype=np.float64) / MICRO,
+        close_usd=np.array([m.close_microusd for m in marks], dtype=np.float64) / MICRO,
+        sessions=tuple(days),
+        ts_session_close_utc_ns=np.array([ts for ts, _ in days.values()], dtype=np.int64),
+        session_close_usd=np.array([equity for _, equity in days.values()], dtype=np.float64) / MICRO,
     )
 
 
@@ -178,11 +183,11 @@ class _Stage:
             now=lambda: self._now_utc_ns,
         )
 
-    async def play(self, market: str) -> dict[str, int]:
-        """Trade all bars; gives equity at the end of each session [micro-dollars]."""
+    async def play(self, market: str) -> dict[str, Ended]:
+        """Trade all bars; gives the end of each session by its date."""
         desk = Desk(self._shell, self._assembly.seats, self._assembly.hours)
         await self._start(desk, market)
-        days: dict[str, int] = {}
+        days: dict[str, Ended] = {}
         session = None
         for bar in self._assembly.feed.bars(self._now_utc_ns):
             self._now_utc_ns = bar.ts_close_utc_ns
@@ -190,7 +195,7 @@ class _Stage:
             if session is None or bar.ts_close_utc_ns > session.ts_close_utc_ns:
                 session = self._assembly.hours.session(market, bar.ts_close_utc_ns - 1)
             if session is not None:
-                days[session.date] = self._shell.book.money.equity_microusd
+                days[session.date] = (session.ts_close_utc_ns, self._shell.book.money.equity_microusd)
                 self._count(session, bar.ts_close_utc_ns)
             self.acts.update(act for act, _ in self._answers)
             self._answers.clear()

@@ -18,9 +18,10 @@ from gamma.exits import ExitRule
 from gamma.feeds.bar_file import Wanted, load_bars
 from gamma.feeds.contracts import chained, cut
 from gamma.feeds.series import NS, Series
+from gamma.history.figures import Figure, trades_sha256
 from gamma.rehearsal.baselines import buy_and_hold, flat, random_entries
 from gamma.rehearsal.choice import Choice
-from gamma.rehearsal.figures import Figure, figures, trades_sha256
+from gamma.rehearsal.figures import figures
 from gamma.rehearsal.play import Rehearsal, rehearse
 from gamma.rehearsal.registry import Span
 
@@ -149,8 +150,8 @@ def against_others(config: Config, chosen: Strategy, bars: Held, own: Rehearsal)
     of_breakout = {one.name: one for one in figures([breakout])}
     return [
         *flat(),
-        *buy_and_hold(bars.series, market, lots, own.start_usd),
-        *random_entries(bars.series, own.trades, market),
+        *buy_and_hold(bars.series, market, lots, own.history.start_usd),
+        *random_entries(bars.series, own.history.trades, market),
         *(
             Figure(name=f"breakout_{name}", value=of_breakout[name].value)
             for name in ("trades", "net_pnl_usd", "sharpe_annual", "profit_factor", "drawdown_max_usd")
@@ -188,8 +189,8 @@ def evaluation(
             "first_utc": _moment(own.ts_first_utc_ns).isoformat(),
             "last_utc": _moment(own.ts_last_utc_ns).isoformat(),
         },
-        "sessions": len(own.sessions),
-        "trades_sha256": trades_sha256(own.trades),
+        "sessions": len(own.history.sessions),
+        "trades_sha256": trades_sha256(own.history.trades),
         **standing,
         "figures": [
             {"name": one.name, "value": one.value} | ({"low": one.low, "high": one.high} if one.has_interval else {})

@@ -152,7 +152,7 @@ def config_of(case: Case, folder: Path) -> Config:
 def by_engine(case: Case, series: Series, folder: Path) -> tuple[list[RoundTrip], Rehearsal]:
     """What the daemon's engine trades of these bars."""
     told = rehearse(config_of(case, folder), "one", series)
-    return [round_trip(trade) for trade in told.trades], told
+    return [round_trip(trade) for trade in told.history.trades], told
 
 
 def round_trip(trade: Trade) -> RoundTrip:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from gamma.events import Trade
+from gamma.history import History
+from gamma.history.figures import Figure, session_returns, trades_sha256
 from gamma.markets import market
 from gamma.rehearsal.baselines import buy_and_hold, flat, random_entries
 from gamma.rehearsal.choice import choose
-from gamma.rehearsal.figures import Figure, Outcome, daily_returns, figures, outcome, trades_sha256
+from gamma.rehearsal.figures import Outcome, figures, outcome
 from gamma.rehearsal.play import Rehearsal
 from gamma.stats import Moments
 from tests.gamma.feeds.series_case import made
@@ -36,18 +38,28 @@ def traded(pnl_usd: float, side: int = 1, lots: int = 2) -> Trade:
     )
 
 
-def played(*closes_usd: float, trades: tuple[Trade, ...] = (), equity_usd: tuple[float, ...] = ()) -> Rehearsal:
+def played(
+    *closes_usd: float, trades: tuple[Trade, ...] = (), bars_usd: tuple[tuple[float, float, float], ...] = ()
+) -> Rehearsal:
+    marks = np.array(bars_usd, dtype=np.float64).reshape(-1, 3)
+    history = History(
+        start_usd=50_000.0,
+        trades=trades,
+        ts_mark_utc_ns=np.arange(len(marks)),
+        high_usd=marks[:, 0],
+        low_usd=marks[:, 1],
+        close_usd=marks[:, 2],
+        sessions=tuple(str(n) for n in range(len(closes_usd))),
+        ts_session_close_utc_ns=np.arange(len(closes_usd)),
+        session_close_usd=np.array(closes_usd),
+    )
     return Rehearsal(
         market="MNQ",
         bar_s=300,
         bars=100,
         ts_first_utc_ns=1,
         ts_last_utc_ns=2,
-        start_usd=50_000.0,
-        sessions=tuple(str(n) for n in range(len(closes_usd))),
-        close_usd=np.array(closes_usd),
-        equity_usd=np.array(equity_usd),
-        trades=trades,
+        history=history,
         acts={},
         acts_flat={"HOLD": 30, "BUY": 60, "SELL": 10},
         acts_held={"HOLD": 5, "TRAIL_ON": 15},
@@ -64,7 +76,7 @@ RECORD = played(
     50_050.0,
     50_250.0,
     trades=(traded(150.0), traded(-50.0, side=-1, lots=4), traded(150.0)),
-    equity_usd=(50_200.0, 49_900.0, 50_100.0, 50_300.0, 50_000.0, 50_250.0),
+    bars_usd=((50_200.0, 49_900.0, 50_100.0), (50_300.0, 50_000.0, 50_250.0)),
 )
 
 
@@ -104,9 +116,9 @@ def test_the_worst_week_is_looked_for_at_any_day() -> None:
 
 
 def test_spans_are_pooled_each_from_its_own_start() -> None:
-    both = outcome([RECORD, played(49_000.0, equity_usd=(50_000.0, 48_000.0, 49_000.0))])
+    both = outcome([RECORD, played(49_000.0, bars_usd=((50_000.0, 48_000.0, 49_000.0),))])
     assert (both.trades, both.net_pnl_usd, both.drawdown_usd, both.seen.observations) == (3, -750.0, 2_000.0, 4)
-    assert daily_returns([RECORD]).tolist() == pytest.approx([0.002, -0.001, 0.004])
+    assert session_returns([RECORD.history]).tolist() == pytest.approx([0.002, -0.001, 0.004])
 
 
 def test_the_hash_of_trades_is_of_what_was_traded_and_not_of_whose_they_are() -> None:

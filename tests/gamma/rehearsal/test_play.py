@@ -3,13 +3,14 @@
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds.contracts import cut
 from gamma.feeds.importer import write_bars
+from gamma.history.figures import trades_sha256
 from gamma.ledger.reader import Reader, Wanted
-from gamma.rehearsal.figures import trades_sha256
 from gamma.rehearsal.play import Rehearsal, rehearse
 from tests.daemon_case import config_in, trade, write_config
 from tests.gamma.feeds.series_case import made, moved, simulated
@@ -35,12 +36,12 @@ def test_it_makes_the_daemons_trades(tmp_path: Path) -> None:
     with closing(Reader.open(config.gamma.database)) as reader:
         booked = sorted(reader.trades(Wanted(limit=10_000)), key=lambda row: row["seq"])
     found = rehearse(config, "mnq", SERIES)
-    assert len(found.trades) > 20
+    assert len(found.history.trades) > 20
     columns = ("side", "lots_max", "ts_open_utc_ns", "ts_close_utc_ns", "entry_points", "exit_points", "pnl_microusd")
-    assert [[getattr(t, name) for name in columns] for t in found.trades] == [
+    assert [[getattr(t, name) for name in columns] for t in found.history.trades] == [
         [r[name] for name in columns] for r in booked
     ]
-    assert found.close_usd[-1] == daemon.shell.book.money.equity_microusd / 1e6
+    assert found.history.end_usd == daemon.shell.book.money.equity_microusd / 1e6
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +52,28 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
 
 
 def test_what_was_traded_adds_up_to_the_equity(found: Rehearsal) -> None:
-    left = found.close_usd[-1] - found.start_usd - sum(t.pnl_microusd for t in found.trades) / 1e6
+    left = found.history.end_usd - found.history.start_usd - sum(t.pnl_microusd for t in found.history.trades) / 1e6
     assert abs(left) < 500.0  # what is open at the end
-    assert found.sessions == ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05")
+    assert found.history.sessions == ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05")
     assert found.bars == len(SERIES)
     assert min(found.acts_flat["BUY"], found.acts_flat["SELL"]) > 10
     assert found.acts_held["HOLD"] > 0
-    assert found.equity_usd[0::3].min() >= found.equity_usd[1::3].min()
+    told = found.history
+    assert (told.low_usd <= told.close_usd).all()
+    assert (told.close_usd <= told.high_usd).all()
+    assert (np.diff(told.ts_mark_utc_ns) > 0).all()
+    assert (np.diff(told.ts_session_close_utc_ns) > 0).all()
+    assert told.ts_mark_utc_ns[-1] <= told.ts_session_close_utc_ns[-1]
 
 
 def test_the_same_bars_give_the_same_trades_and_others_do_not(found: Rehearsal, tmp_path: Path) -> None:
     write_config(tmp_path, strategies={"mnq": "MNQ"})
     config = config_in(tmp_path)
-    assert trades_sha256(rehearse(config, "mnq", SERIES).trades) == trades_sha256(found.trades)
+    assert trades_sha256(rehearse(config, "mnq", SERIES).history.trades) == trades_sha256(found.history.trades)
     half = cut(SERIES, 0, int(SERIES.ts_open_utc_ns[len(SERIES) // 2]))
     part = rehearse(config, "mnq", half)
-    assert part.trades == found.trades[: len(part.trades)], "the future changed the past"
-    assert trades_sha256(part.trades) != trades_sha256(found.trades)
+    assert part.history.trades == found.history.trades[: len(part.history.trades)], "the future changed the past"
+    assert trades_sha256(part.history.trades) != trades_sha256(found.history.trades)
 
 
 def test_bars_of_another_market_or_of_no_session_are_refused(tmp_path: Path) -> None:
