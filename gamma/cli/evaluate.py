@@ -89,16 +89,14 @@ def match(
 
     Example: gamma models match mnq-phase2 --strategy mnq
     """
-    from gamma.events import Trade
+    from gamma.history import trades_of
     from gamma.history.figures import trades_sha256
-    from gamma.ledger.reader import Reader, Wanted
+    from gamma.ledger.reader import Reader
 
     config = configured(path)
     shelf, folder = _named(name, config)
     with closing(Reader.open(config.gamma.database)) as reader:
-        rows = reader.trades(Wanted(strategy=strategy, limit=looks.ALL_ROWS))
-    names = [name for name in Trade.__dataclass_fields__ if name != "trade_id"]
-    trades = [Trade(trade_id=row["id"], **{name: row[name] for name in names}) for row in rows]
+        trades = trades_of(reader, strategy)
     sha256 = trades_sha256(trades)
     evaluations = shelf.told(folder).card["evaluations"]
     same = [one["name"] for one in evaluations if one["trades_sha256"] == sha256]
