@@ -183,6 +183,13 @@ class BarDriven(Protocol):
 
 
 @runtime_checkable
+class Storable(Protocol):
+    """A broker that was held in memory, and can leave its whole account in a file as if it had been kept there."""
+
+    def store(self, path: Path) -> None: ...
+
+
+@runtime_checkable
 class SignalSource(Protocol):
     """A strategy's eyes: takes closed bars of one market, one by one, and may answer with a signal.
 

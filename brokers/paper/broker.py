@@ -72,6 +72,7 @@ class PaperBroker:
     ) -> None:
         self.faults: deque[Fault] = deque(params.faults)
         self._account = account
+        self._starting_capital_microusd = starting_capital_microusd
         self._fresh: Callable[[], Exchange] = lambda: Exchange(params, starting_capital_microusd, markets)
         self._store = Store(state_path, account, starting_capital_microusd) if state_path is not None else None
         self._exchange = self._fresh()
@@ -123,6 +124,24 @@ class PaperBroker:
         """Close the file."""
         if self._store is not None:
             self._store.close()
+
+    def store(self, path: Path) -> None:
+        """Leave the whole account in a new file, as if it had been kept there from the beginning.
+
+        Raises: ConfigInvalid when the file is another account's; Transient when it cannot be written.
+        """
+        exchange = self._current()
+        exchange.changed |= exchange.orders.keys()
+        exchange.touched |= {symbol for symbol, tape in exchange.tapes.items() if tape.ts_bar_utc_ns}
+        store = Store(path, self._account, self._starting_capital_microusd)
+        try:
+            store.begin()
+            store.save(exchange)
+            store.commit()
+        except sqlite3.Error as error:
+            raise Transient(f"paper broker: its account cannot be stored: {error}") from error
+        finally:
+            store.close()
 
     async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed:
         """Take an order with its bracket; a client order id that is known gets the answer that it got before.

@@ -6,6 +6,7 @@ import typer
 
 from gamma.cli import (
     account,
+    backtest,
     bars,
     bench,
     brokers,
@@ -48,6 +49,7 @@ def _gamma(
 
 init.add_to(app)
 run.add_to(app)
+backtest.add_to(app)
 size.add_to(app)
 status.add_to(app)
 account.add_to(app)

@@ -1,7 +1,7 @@
-"""What a rehearsal remembers, in place of a ledger."""
+"""What a rehearsal remembers: what figures are made of, and where one is wanted a ledger like any other."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from gamma.effects import Tick
 from gamma.events import (
@@ -13,26 +13,27 @@ from gamma.events import (
     Trade,
     TradeClosed,
 )
+from gamma.ledger import Ledger
 from gamma.notices import Notice
+
+# In a rehearsal nothing is at stake: a crash begins it anew, and the ledger need not be on disk before an order goes.
+COMMIT_STEPS: Final = 20_000
 
 
 @final
 class Notebook:
-    """A store that keeps what the figures are made of."""
+    """A store that keeps what the figures are made of, and lets a new ledger keep all of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger | None = None) -> None:
         self.trades: list[Trade] = []
         self.marks: list[EquityMarked] = []
         self.halts: list[Halt] = []
         self._booked: set[str] = set()
         self._ticks: dict[str, int] = {}
+        self._ledger = ledger
+        self._steps = 0
 
-    def append(
-        self,
-        facts: Sequence[Recorded],
-        notices: Sequence[Notice] = (),  # noqa: ARG002 - they reach nobody
-        ticks: Sequence[Tick] = (),
-    ) -> None:
+    def append(self, facts: Sequence[Recorded], notices: Sequence[Notice] = (), ticks: Sequence[Tick] = ()) -> None:
         """Keep what is told of."""
         for fact in facts:
             if isinstance(fact, EquityMarked):
@@ -45,9 +46,19 @@ class Notebook:
                 self.halts.append(fact.halt)
         for tick in ticks:
             self._ticks[tick.strategy] = tick.slot_utc_ns
+        if self._ledger is not None:
+            self._write(self._ledger, facts, notices, ticks)
+
+    def _write(
+        self, ledger: Ledger, facts: Sequence[Recorded], notices: Sequence[Notice], ticks: Sequence[Tick]
+    ) -> None:
+        ledger.append(facts, notices, ticks)
+        self._steps += 1
+        if self._steps % COMMIT_STEPS == 0:
+            ledger.commit()
 
     def commit(self) -> None:
-        """Nothing is on disk."""
+        """The ledger is committed in large pieces, and by whoever closes it."""
 
     def check_lease(self) -> None:
         """Nobody else writes here."""

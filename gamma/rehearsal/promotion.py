@@ -60,14 +60,14 @@ class BarFile:
     sha256: str
 
 
-def load(paths: Sequence[Path], market: str, bar_s: int | None) -> list[BarFile]:
-    """Files of a market, oldest first, none over another.
+def load(paths: Sequence[Path], market: str, bar_s: int | None, *, skip_bad: bool = False) -> list[BarFile]:
+    """Files of a market, oldest first, none over another; bad rows are refused, or left out.
 
     Raises: InputInvalid.
     """
     found = [
         BarFile(
-            series=load_bars(path, market, Wanted(bar_s=bar_s)).series,
+            series=load_bars(path, market, Wanted(bar_s=bar_s, skip_bad=skip_bad)).series,
             name=path.name,
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         )
@@ -92,11 +92,24 @@ def held(files: Sequence[BarFile], span: Span) -> Held:
         first, last = files[0].series.ts_close_utc_ns[0], files[-1].series.ts_close_utc_ns[-1]
         told = " to ".join(_moment(int(ts)).date().isoformat() for ts in (first, last))
         raise InputInvalid(f"span {span.first}..{span.last}: no bars; the files have {told}")
-    sums = [one.sha256 for one, _ in found]
+    return _together(span, found)
+
+
+def whole(files: Sequence[BarFile]) -> Held:
+    """All bars of the files, whether they lie in a session or not."""
+    series = [one.series for one in files]
+    first, last = (
+        _moment(int(ts)).date().isoformat() for ts in (series[0].ts_open_utc_ns[0], series[-1].ts_close_utc_ns[-1])
+    )
+    return _together(Span(market=series[0].market, first=first, last=last), [(one, one.series) for one in files])
+
+
+def _together(span: Span, parts: Sequence[tuple[BarFile, Series]]) -> Held:
+    sums = [one.sha256 for one, _ in parts]
     return Held(
         span=span,
-        series=chained([part for _, part in found]),
-        name=", ".join(one.name for one, _ in found),
+        series=chained([part for _, part in parts]),
+        name=", ".join(one.name for one, _ in parts),
         sha256=sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest(),
     )
 
