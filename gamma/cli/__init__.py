@@ -20,6 +20,7 @@ from gamma.cli import (
     models,
     operate,
     replay,
+    report,
     run,
     size,
     status,
@@ -55,6 +56,7 @@ status.add_to(app)
 account.add_to(app)
 operate.add_to(app)
 replay.add_to(app)
+report.add_to(app)
 doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
