@@ -14,6 +14,7 @@ from gamma.cli import (
     config,
     database,
     doctor,
+    evaluating,
     feed,
     init,
     markets,
@@ -68,6 +69,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(feed.app, name="feed")
 app.add_typer(bars.app, name="bars")
 app.add_typer(models.app, name="models")
+app.add_typer(evaluating.app, name="evaluate")
 
 
 def main() -> None:

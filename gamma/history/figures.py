@@ -40,21 +40,21 @@ def figures(told: Sequence[History]) -> list[Figure]:
     pnl = pnl_usd(trades)
     returns = session_returns(told)
     capital = told[0].start_usd
-    fallen = [deepest(one) for one in told]
     wins = int(np.count_nonzero(pnl > 0))
     low, high = stats.wilson(wins, len(pnl))
     found = [
         Figure(name="trades", value=len(pnl)),
         Figure(name="net_pnl_usd", value=float(returns.sum()) * capital),
         _sampled("pnl_per_session_usd", returns * capital, stats.mean),
-        _sampled("pnl_per_trade_usd", pnl, stats.mean),
+        _sampled("pnl_per_trade_usd", pnl, stats.expectancy_usd),
         Figure(name="win_rate_frac", value=stats.win_rate(pnl), low=low, high=high),
+        Figure(name="payoff_ratio", value=stats.payoff_ratio(pnl)),
         _sampled("profit_factor", pnl, stats.profit_factor),
-        _sampled("sharpe_annual", returns, lambda x: stats.sharpe_annual(x, SESSIONS_A_YEAR)),
-        Figure(name="sharpe_above_0_prob", value=stats.probabilistic_sharpe(stats.moments(returns))),
+        *_ratios(returns),
+        Figure(name="session_value_at_risk_95_usd", value=stats.value_at_risk(returns * capital)),
+        Figure(name="session_cvar_95_usd", value=stats.conditional_value_at_risk(returns * capital)),
         Figure(name="worst_7_sessions_usd", value=min(worst_window_usd(one) for one in told)),
-        Figure(name="drawdown_max_usd", value=max(one.depth_usd for one in fallen)),
-        Figure(name="drawdown_max_frac", value=max(one.depth_frac for one in fallen)),
+        *_falls(told, float(returns.sum()) * capital / len(returns) if len(returns) else math.nan),
         Figure(name="fees_usd", value=sum(t.fees_microusd for t in trades) / MICRO),
         *_sizes(trades),
         *_sides(trades),
@@ -97,6 +97,45 @@ def trades_sha256(trades: Sequence[Trade]) -> str:
         for t in trades
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def falls_of(told: History) -> stats.Falls:
+    """Every fall of equity with open P&L; of each bar the highest is taken to have come first."""
+    ts = np.repeat(told.ts_mark_utc_ns, 3)
+    return stats.falls(told.path_high_first_usd, np.concatenate((ts[:1], ts)) if len(ts) else np.zeros(1, np.int64))
+
+
+def _ratios(returns: Floats) -> list[Figure]:
+    """What the daily returns are weighed by; they are over the starting capital and do not compound."""
+    seen = stats.moments(returns)
+    error = stats.sharpe_standard_error(seen.sharpe, seen.observations) * math.sqrt(SESSIONS_A_YEAR)
+    return [
+        _sampled("sharpe_annual", returns, lambda x: stats.sharpe_annual(x, SESSIONS_A_YEAR)),
+        Figure(name="sharpe_error_annual", value=error),
+        Figure(name="sharpe_autocorrelated_annual", value=stats.sharpe_annual_autocorrelated(returns, SESSIONS_A_YEAR)),
+        Figure(name="sharpe_above_0_prob", value=stats.probabilistic_sharpe(seen)),
+        Figure(name="sortino_annual", value=stats.sortino_annual(returns, SESSIONS_A_YEAR)),
+        Figure(name="volatility_annual_frac", value=stats.volatility_annual(returns, SESSIONS_A_YEAR)),
+    ]
+
+
+def _falls(told: Sequence[History], pnl_per_session: float) -> list[Figure]:
+    """Drawdowns of all spans together, and Calmar: a year's mean P&L over the deepest of them."""
+    each = [falls_of(one) for one in told]
+    count, deepest_usd = sum(one.count for one in each), max(one.depth_max_usd for one in each)
+    total = sum(one.depth_mean_usd * one.count for one in each)
+    recovered = [one.recovery_longest_days for one in each if math.isfinite(one.recovery_longest_days)]
+    return [
+        Figure(name="calmar", value=pnl_per_session * SESSIONS_A_YEAR / deepest_usd if deepest_usd > 0 else math.nan),
+        Figure(name="drawdown_max_usd", value=deepest_usd),
+        Figure(name="drawdown_max_frac", value=max(one.depth_max_frac for one in each)),
+        Figure(name="drawdown_mean_usd", value=total / count if count else math.nan),
+        Figure(name="drawdowns", value=count),
+        Figure(
+            name="drawdown_longest_days", value=max((one.longest_days for one in each if one.count), default=math.nan)
+        ),
+        Figure(name="recovery_longest_days", value=max(recovered, default=math.nan)),
+    ]
 
 
 def _sizes(trades: Sequence[Trade]) -> list[Figure]:

@@ -89,6 +89,13 @@ def test_a_record_is_told_in_figures() -> None:
     assert found["drawdown_max_usd"].value == 300.0
     assert found["worst_7_sessions_usd"].value == 250.0
     assert found["drawdown_max_frac"].value == pytest.approx(300 / 50_200)
+    # Falls: 50,200 to 49,900 and back at 50,300 one bar later; 50,300 to 50,000, still there at 50,250.
+    assert (found["drawdowns"].value, found["drawdown_mean_usd"].value) == (2, 300.0)
+    assert found["drawdown_longest_days"].value == pytest.approx(1 / 86_400e9)
+    assert found["calmar"].value == pytest.approx(250 / 3 * 252 / 300)
+    assert found["payoff_ratio"].value == 3.0
+    assert found["session_value_at_risk_95_usd"].value == pytest.approx(35.0)
+    assert found["session_cvar_95_usd"].value == pytest.approx(50.0)
     assert (found["long_trades"].value, found["long_pnl_usd"].value) == (2, 300.0)
     assert (found["short_trades"].value, found["short_pnl_usd"].value) == (1, -50.0)
     assert found["lots_mean"].value == pytest.approx(8 / 3)
