@@ -26,6 +26,8 @@ from gamma.rehearsal.play import Rehearsal, rehearse
 from gamma.rehearsal.registry import Span
 
 NAME: Final = "rehearsed"
+POLICY: Final = "policy"
+MODEL_GUARD: Final = "model_sanity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Candidate:
     @property
     def signal(self) -> Mapping[str, str]:
         """The source of signals that trades from it."""
-        return {"use": "policy", "checkpoint": str(self.folder.absolute()), "sha256": self.sha256}
+        return {"use": POLICY, "checkpoint": str(self.folder.absolute()), "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,16 +119,19 @@ def _together(span: Span, parts: Sequence[tuple[BarFile, Series]]) -> Held:
 def as_strategy(config: Config, chosen: Strategy, market: str, signal: Mapping[str, Any]) -> Config:
     """The configuration with one strategy: the chosen one's chain, in this market, with this source of signals.
 
-    Its exits go along with signals of their own kind only: a policy was not trained with those of a breakout.
+    Its exits go along with signals of their own kind only: a policy was not trained with those of a breakout. A guard
+    that judges a checkpoint refuses all where there is none, and goes along with policies only.
     """
     exits = chosen.exits if chosen.signal["use"] == signal["use"] else ExitRule()
-    one = chosen.model_copy(update={"name": NAME, "market": market, "signal": dict(signal), "exits": exits})
+    guards = tuple(one for one in chosen.guards if signal["use"] == POLICY or one != MODEL_GUARD)
+    changed = {"name": NAME, "market": market, "signal": dict(signal), "exits": exits, "guards": guards}
+    one = chosen.model_copy(update=changed)
     return config.model_copy(update={"strategies": (one,)})
 
 
 def conditions_sha256(config: Config, chosen: Strategy, market: str) -> str:
     """The hash of all that decisions depend on beside the policy: account, chain, guards, exits and market."""
-    return strategy_hash(as_strategy(config, chosen, market, {"use": "policy"}), NAME)
+    return strategy_hash(as_strategy(config, chosen, market, {"use": POLICY}), NAME)
 
 
 def compare(

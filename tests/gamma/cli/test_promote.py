@@ -76,6 +76,11 @@ def promoted(*more: str, code: int = 0, out: str = "made") -> Any:
     return told("models", "promote", "run", "-b", "MNQ.parquet", *SPANS, "-o", out, "--jobs", "1", *more, code=code)
 
 
+def breakout_trades(folder: str) -> float:
+    report = load(Path(folder), pinned_sha256=None).card.evaluations[-1]
+    return next(one.value for one in report.figures if one.name == "breakout_trades")
+
+
 def kept(name: str) -> list[Any]:
     with closing(Reader.open("sqlite:///gamma.db")) as reader:
         return list(reader.runs() if name == "runs" else reader.looks())
@@ -110,6 +115,14 @@ def test_one_that_did_not_qualify_may_be_written_for_paper_with_a_card_that_says
     assert {"always_flat_net_pnl_usd", "buy_and_hold_net_pnl_usd", "breakout_net_pnl_usd"} <= figures.keys()
     (look,) = kept("looks")
     assert (look["dataset"], look["notes"]) == (f"MNQ {REPORT}", "to try the way")
+
+
+def test_a_guard_of_checkpoints_leaves_the_breakout_beside_a_policy_its_trades() -> None:
+    promoted("--anyway", "--reason", "without the guard")
+    text = Path("config.toml").read_text().replace('"flat_by"]', '"flat_by", "model_sanity"]')
+    Path("config.toml").write_text(f"{text}\n[guards.model_sanity]\nactions = 6\nage_max_days = 10_000\n")
+    promoted("--anyway", "--again", "--reason", "with it", out="other")
+    assert breakout_trades("made") == breakout_trades("other") > 0
 
 
 def test_a_second_look_is_refused_and_where_it_is_forced_it_is_counted() -> None:
