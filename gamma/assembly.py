@@ -2,7 +2,7 @@
 
 import inspect
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
-from gamma.guards import Punctual
+from gamma.guards import Guard, Punctual
 from gamma.markets import MICRO, TABLE, Market
 from gamma.ports import (
     Broker,
@@ -192,11 +192,8 @@ def paper_state_path(config: Config) -> Path | None:
 def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
     strategy = config.strategy(name)
     guards = plugins.guards(config, strategy)
-    if model is not None and not any(isinstance(guard, Punctual) for _, guard in guards):
-        raise ConfigInvalid(
-            f"[strategies.{name}] trades from a checkpoint, and a policy leaves it to a guard to be flat in time: put"
-            " flat_by among its guards"
-        )
+    if model is not None:
+        _check_flat(config, name, guards, model)
     return StrategyRules(
         name=name,
         market=config.market(strategy.market),
@@ -207,6 +204,30 @@ def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
         config_hash=strategy_hash(config, name),
         model=model,
     )
+
+
+def _check_flat(config: Config, strategy: str, guards: Sequence[tuple[str, Guard]], model: Model) -> None:
+    """A policy's positions leave when they left in its training.
+
+    Raises: ConfigInvalid when no guard sees to it that they leave in time, or one does at another time.
+    """
+    punctual = {name: guard for name, guard in guards if isinstance(guard, Punctual)}
+    if not punctual:
+        raise ConfigInvalid(
+            f"[strategies.{strategy}] trades from a checkpoint, and a policy leaves it to a guard to be flat in time:"
+            " put flat_by among its guards"
+        )
+    trained = f"strategy {strategy} trades from a checkpoint that was trained with"
+    for name, guard in punctual.items():
+        for key, value in model.flat.items():
+            if (here := getattr(guard, key, value)) != value:
+                raise ConfigInvalid(f"[guards.{name}] {key} = {here:g}: {trained} {value}; set {key} = {value}")
+    moment = (_flat_by(config) or calendar.FlatBy()).time
+    if model.flat.get("flat_by_new_york", moment) != moment:
+        raise ConfigInvalid(
+            f"[account] is to be flat by {moment} New York: {trained} {model.flat['flat_by_new_york']}; train it for"
+            " this account, or set flat_by_new_york under [account.overrides]"
+        )
 
 
 def _broker(config: Config, name: str, markets: Mapping[str, Market], state_path: Path | None) -> Broker:

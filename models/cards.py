@@ -159,7 +159,7 @@ class Conditions(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     An entry's stop lies `stop_atr` average true ranges away, at most `loss_max_usd` of a lot; its target `target_r`
     stops. Break-even may be asked for from `break_even_atr` of profit on, a trail of `trail_atr` from `trail_from_r`
     first stops on; entries while `room_min_frac` of the drawdown room is left, until `cancel_before_s` before the
-    moment to be flat by. Positions leave `flat_before_s` before it.
+    moment to be flat by. Positions leave `flat_before_s` before it; `flat_by_new_york` is that moment on a full day.
     """
 
     stop_atr: Annotated[float, Field(gt=0)]
@@ -172,6 +172,7 @@ class Conditions(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     cash_only: bool
     cancel_before_s: Annotated[int, Field(ge=0)]
     flat_before_s: Annotated[int, Field(ge=0)]
+    flat_by_new_york: Annotated[str, _of(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day, as 16:59")] | None = None
 
 
 @final

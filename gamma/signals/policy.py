@@ -17,6 +17,7 @@ from gamma.views import Situation
 HOLD: Final = "HOLD"
 _SIDES: Final = {"BUY": 1, "SELL": -1}
 _MANAGES: Final = {"SL_TO_BE": Manage.BREAK_EVEN, "TRAIL_ON": Manage.TRAIL_ON, "TRAIL_OFF": Manage.TRAIL_OFF}
+_FLAT: Final = ("cancel_before_s", "flat_before_s", "flat_by_new_york")
 
 
 @final
@@ -86,10 +87,12 @@ class PolicySource:
     def model(self) -> Model:
         """What it trades from."""
         trained = self.policy.trained
+        told = trained.card.get("conditions", {})
         return Model(
             sha256=trained.sha256,
             pinned_sha256=self._pinned_sha256,
             ts_created_utc_ns=trained.ts_created_utc_ns,
+            flat={key: told[key] for key in _FLAT if told.get(key) is not None},
         )
 
     @property

@@ -156,7 +156,7 @@ def _card(order: TrainingOrder, parent: Checkpoint | None, seed: int, steps: int
         window_bars=order.window_bars,
         hidden=tuple(order.hidden),
         created_utc=datetime.now(UTC).replace(microsecond=0),
-        conditions=cards.conditions_of(terms_of(order, order.markets[0]), Deadlines()),
+        conditions=cards.conditions_of(terms_of(order, order.markets[0]), Deadlines(), order),
         seen=cards.seen_of(order.phase, order.window_bars),
         training=cards.Training(
             bars=tuple(learned.values()),

@@ -35,7 +35,7 @@ from gamma.replay import verify
 from gamma.signals.policy import PolicySource
 from gamma.views import Situation
 from models.cards import conditions_of
-from models.checkpoints import Checkpoint
+from models.checkpoints import Checkpoint, save
 from models.futures import env
 from models.futures.deadlines import Deadlines
 from models.futures.records import Course, State, Terms
@@ -44,10 +44,11 @@ from models.futures.sizes import sized
 from models.futures.tape import CLOSE, tape_of
 from models.serving import FuturesPolicy
 from models.shelf import told_of
-from tests.models.checkpoint_case import CONDITIONS
+from tests.models.checkpoint_case import CONDITIONS, card, tensors
 from tests.models.futures.market_case import simulated
 from tests.models.policy_case import (
     DRAWDOWN_USD,
+    WINDOW,
     Case,
     by_engine,
     by_environment,
@@ -295,6 +296,33 @@ def test_a_policy_that_nobody_would_close_in_time_is_refused_at_the_start(tmp_pa
     bare = config.model_copy(update={"strategies": (one.model_copy(update={"guards": ("model_sanity",)}),)})
     with pytest.raises(ConfigInvalid, match=r"\[strategies\.one\] .* put flat_by among its guards"):
         assemble(bare, state_path=None)
+
+
+@pytest.mark.parametrize(("key", "value", "trained"), [("cancel_before_s", 900, 600), ("flat_before_s", 299, 300)])
+def test_a_policy_that_would_be_closed_at_another_time_than_in_training_is_refused(
+    tmp_path: Path, key: str, value: int, trained: int
+) -> None:
+    config = config_of(Case(market="MNQ", phase=2, seed=2, floor=False), tmp_path)
+    guards = {**config.guards, "flat_by": {**config.guards["flat_by"], key: value}}
+    with pytest.raises(ConfigInvalid, match=rf"flat_by\] {key} = {value}: .* {trained}; set {key} = {trained}"):
+        assemble(config.model_copy(update={"guards": guards}), state_path=None)
+
+
+@pytest.mark.parametrize(("trained", "said"), [("16:59", ""), ("15:10", "flat by 16:59 New York: .* with 15:10")])
+def test_a_policy_whose_day_ended_at_another_time_in_training_is_refused(
+    tmp_path: Path, trained: str, said: str
+) -> None:
+    config = config_of(Case(market="MNQ", phase=2, seed=2, floor=True), tmp_path)
+    [one] = config.strategies
+    told = card(phase=2, conditions=CONDITIONS.model_copy(update={"flat_by_new_york": trained}), window_bars=WINDOW)
+    sha256 = save(tmp_path / "told", tensors(told), told)
+    signal = {"use": "policy", "checkpoint": str(tmp_path / "told"), "sha256": sha256}
+    config = config.model_copy(update={"strategies": (one.model_copy(update={"signal": signal}),)})
+    if not said:
+        assert assemble(config, state_path=None).rules.strategies["one"].model
+        return
+    with pytest.raises(ConfigInvalid, match=said):
+        assemble(config, state_path=None)
 
 
 def test_a_checkpoint_that_is_not_the_pinned_one_is_refused_at_the_start(tmp_path: Path) -> None:
