@@ -6,6 +6,7 @@ Beside it: the same breakout rule over the same bars, and nothing else.
 """
 
 import asyncio
+import re
 import sys
 import tempfile
 import time
@@ -22,8 +23,9 @@ from gamma.signals.breakout import Breakout
 
 
 def config_of(folder):
-    """The example config, with one market."""
-    text = Path("config.example.toml").read_text()
+    """The example config, with the rule in both markets."""
+    text = Path("config.example.toml").read_text().replace(', "model_sanity"', "")
+    text = re.sub(r"(?ms)^\[strategies\.signal\].*?^\n", 'signal = { use = "breakout", target_r = 3.0 }\n\n', text)
     path = Path(folder) / "config.toml"
     path.write_text(text)
     path.chmod(0o600)

@@ -1,7 +1,9 @@
 """`gamma init`: write a configuration."""
 
 import re
+import tomllib
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +48,8 @@ def asked(text: str) -> str:
     unknown = [symbol for symbol in symbols if symbol not in TABLE]
     if unknown or len(set(symbols)) != len(symbols):
         raise InputInvalid(f"unknown or repeated market in {', '.join(symbols)}; known: {', '.join(TABLE)}")
-    head, first, tail = _parted(text)
-    blocks = [first.replace('"mnq"', f'"{symbol.lower()}"').replace('"MNQ"', f'"{symbol}"') for symbol in symbols]
+    head, shown, tail = _parted(text)
+    blocks = [shown.get(symbol) or _of(symbol, shown["MES"]) for symbol in symbols]
     for key, value_usd in _money(capital).items():
         head = re.sub(rf"(?m)^{key} = \S+", f"{key} = {value_usd:_.2f}", head)
     return head + "".join(blocks) + tail
@@ -62,12 +64,18 @@ def _money(capital_usd: float) -> dict[str, float]:
     }
 
 
-def _parted(text: str) -> tuple[str, str, str]:
-    """What stands before the strategies, the first strategy, and what stands after the last."""
+def _of(symbol: str, block: str) -> str:
+    """The strategy of another market, in this one."""
+    return block.replace('"mes"', f'"{symbol.lower()}"').replace('"MES"', f'"{symbol}"')
+
+
+def _parted(text: str) -> tuple[str, dict[str, str], str]:
+    """What stands before the strategies, each of them by its market, and what stands after the last."""
     starts = [match.start() for match in re.finditer(r"(?m)^\[\[strategies\]\]", text)]
-    after = re.compile(r"(?m)^(?=\[|# )").search(text, starts[-1] + 1)
+    after = re.compile(r"(?m)^(?=\[(?!strategies)|# )").search(text, starts[-1] + 1)
     end = after.start() if after else len(text)
-    return text[: starts[0]], text[starts[0] : starts[1]], text[end:]
+    blocks = [text[a:b] for a, b in pairwise([*starts, end])]
+    return text[: starts[0]], {tomllib.loads(one)["strategies"][0]["market"]: one for one in blocks}, text[end:]
 
 
 def example() -> str:

@@ -1,3 +1,4 @@
+import json
 import tomllib
 from pathlib import Path
 
@@ -38,15 +39,22 @@ def test_init_never_overwrites_without_force() -> None:
 def test_the_example_loads() -> None:
     config = load(EXAMPLE, {})
     assert config.account.starting_capital_usd == 50_000
-    assert [s.market for s in config.strategies] == ["MNQ", "MES"]
+    assert [(s.market, s.signal["use"]) for s in config.strategies] == [("MNQ", "policy"), ("MES", "breakout")]
+
+
+def test_the_example_pins_the_checkpoint_that_ships() -> None:
+    signal = load(EXAMPLE, {}).strategies[0].signal
+    told = json.loads(RUNNER.invoke(app, ["models", "show", signal["checkpoint"], "--json"]).stdout)
+    assert signal["sha256"] == told["sha256"]
 
 
 def test_answers_go_into_the_file() -> None:
-    result = RUNNER.invoke(app, ["init"], input="25000\nMES, M2K, ES\n")
+    result = RUNNER.invoke(app, ["init"], input="25000\nMES, M2K, MNQ\n")
     assert result.exit_code == 0, result.output
     config = load(Path("config.toml"), {})
     assert config.account.starting_capital_usd == 25_000
-    assert [(s.name, s.market) for s in config.strategies] == [("mes", "MES"), ("m2k", "M2K"), ("es", "ES")]
+    assert [(s.name, s.market) for s in config.strategies] == [("mes", "MES"), ("m2k", "M2K"), ("mnq", "MNQ")]
+    assert [s.signal["use"] for s in config.strategies] == ["breakout", "breakout", "policy"]
     assert config.guards == load(EXAMPLE, {}).guards
 
 

@@ -29,7 +29,7 @@ def test_a_strategys_secret_survives_the_options(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.touch(0o600)
     path.write_text(re.sub(r"signal = .*", 'signal = { use = "webhook", key = "canary" }', EXAMPLE.read_text()))
-    config = configured(path, feed=["MNQ=bars.csv"])
+    config = configured(path, feed=["MES=bars.csv"])
     assert config.strategies[0].signal["key"].get_secret_value() == "canary"
     assert "canary" not in repr(config)
 

@@ -129,6 +129,8 @@ def test_what_if_as_a_table_fits_100_columns() -> None:
 
 def configured(*replaced: tuple[str, str]) -> None:
     text = (Path(__file__).parents[3] / "config.example.toml").read_text()
+    rule = 'signal = { use = "breakout", entry_bars = 55 }\n'
+    text = re.sub(r"(?ms)^\[strategies\.signal\].*?^\n", f"{rule}\n", text)
     text = re.sub(r"(?m)^sizers = .*", 'sizers = ["half"]', text)
     text = re.sub(r"(?ms)^guards = \[.*?^\]", 'guards = ["safety_halt", "stale_data"]', text)
     for before, after in replaced:
