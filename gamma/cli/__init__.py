@@ -11,6 +11,7 @@ from gamma.cli import (
     bench,
     brokers,
     chaos,
+    compliance,
     config,
     database,
     doctor,
@@ -58,6 +59,7 @@ account.add_to(app)
 operate.add_to(app)
 replay.add_to(app)
 report.add_to(app)
+compliance.add_to(app)
 doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Final, Generic, Literal, TypeVar, final
 
 from pydantic import BaseModel, Field, ValidationError
@@ -59,8 +60,9 @@ Tiers = Annotated[tuple[Tier, ...], Field(min_length=1)]
 class Profile(_Record):
     """The rules of one account at one firm; `phase` is the account's own and chooses between two values.
 
-    `lock_*_usd` is where the floor stops rising. `daily_loss_effect` is `soft` where the day ends and the
-    account lives on, `optional` where the trader may choose such a limit. `products` empty allows all.
+    `lock_*_usd` is where the floor stops rising. `daily_loss_effect` is `soft` where the day ends and the account
+    lives on, `hard` where the account ends with it, `optional` where the trader may choose such a limit. `products`
+    empty allows all.
     """
 
     name: str
@@ -72,7 +74,7 @@ class Profile(_Record):
     lock_evaluation_usd: Dated[Usd | Literal["none"]]
     lock_funded_usd: Dated[Usd | Literal["none"]]
     daily_loss_usd: Dated[Usd | Literal["none"]]
-    daily_loss_effect: Dated[Literal["soft", "optional", "none"]]
+    daily_loss_effect: Dated[Literal["soft", "hard", "optional", "none"]]
     minis_evaluation: Dated[Tiers]
     minis_funded: Dated[Tiers]
     trading_days_min: Dated[Annotated[int, Field(ge=0)]]
@@ -105,9 +107,17 @@ class Profile(_Record):
     def day_loss_max_usd(self) -> float:
         """The loss at which the firm ends the day [usd]; infinite where it has none, or only an optional one."""
         limit_usd = self.daily_loss_usd.value
-        if isinstance(limit_usd, str) or self.daily_loss_effect.value != "soft":
+        if isinstance(limit_usd, str) or self.daily_loss_effect.value not in ("soft", "hard"):
             return float("inf")
         return limit_usd
+
+    @property
+    def best_day_max_frac(self) -> float:
+        """The most of the whole profit that one day may bring [1]; infinite where the account's phase has no limit."""
+        limit, asked_in = self.consistency_frac.value, {"evaluation": "evaluation", "payout": "funded"}
+        if isinstance(limit, str) or asked_in.get(self.consistency_at.value) != self.phase:
+            return float("inf")
+        return limit
 
     @property
     def minis_tiers(self) -> tuple[tuple[float, float], ...]:
@@ -131,18 +141,45 @@ def load_profile(name: str, overrides: Mapping[str, object] | None = None) -> Pr
     """
     if name not in profile_names():
         raise ConfigInvalid(f"[account] profile {name!r} does not exist; known: {', '.join(profile_names())}")
-    rules = dict(_shipped(name))
+    return _with(name, _shipped(name), overrides)
+
+
+def read_profile(path: Path, overrides: Mapping[str, object] | None = None) -> Profile:
+    """A profile from a file of the shipped ones' form, in which somebody has verified the rules anew.
+
+    Raises: ConfigInvalid, which names the file, the field and its value, and what is known.
+    """
+    try:
+        rules = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigInvalid(f"profile {path}: cannot be read as TOML: {error}") from None
+    try:
+        _validated(path.stem, rules)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        wrong = "" if first["type"] == "missing" else f" = {shown(first['input'])}"
+        raise ConfigInvalid(f"profile {path}: {where}{wrong}: {first['msg'].lower()}") from None
+    return _with(path.stem, rules, overrides)
+
+
+def _with(name: str, told: Mapping[str, object], overrides: Mapping[str, object] | None) -> Profile:
+    rules = dict(told)
     for field, value in (overrides or {}).items():
         rules[field] = _overridden(name, rules, field, value)
     try:
-        # Strict, so that neither `true` nor "3" is a number; by way of JSON, where a date is a text.
-        return Profile.model_validate_json(json.dumps({"name": name, **rules}, default=str), strict=True)
+        return _validated(name, rules)
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise ConfigInvalid(
             f"[account.overrides] {field} = {shown((overrides or {}).get(field))}: {first['msg'].lower()}"
         ) from None
+
+
+def _validated(name: str, rules: Mapping[str, object]) -> Profile:
+    # Strict, so that neither `true` nor "3" is a number; by way of JSON, where a date is a text.
+    return Profile.model_validate_json(json.dumps({"name": name, **rules}, default=str), strict=True)
 
 
 @cache
