@@ -6,10 +6,10 @@ Source: Kelly (1956), A new interpretation of information rate.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +92,24 @@ def latest(values: Num, trades: Num, window: int) -> tuple[Num, Num]:
     return kept, back <= beside(xp, trades)
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rolling:
+    """Completed trades of which only sums are kept, by how many of the last ones they are of.
+
+    It stands in a view where trades would: a simulation of many long paths need not add up every window anew.
+    """
+
+    records: Mapping[int, Record]
+
+
 def record(pnl_usd_per_lot: Num, trades: Num, window: int) -> Record:
     """Statistics of the last `window` completed trades; what stands before them is padding and not looked at.
 
     Shapes: `pnl_usd_per_lot` [..., W], `trades` [...]; every field [...].
     """
+    if isinstance(pnl_usd_per_lot, Rolling):
+        return pnl_usd_per_lot.records[window]
     if isinstance(trades, int | float) and isinstance(pnl_usd_per_lot, np.ndarray) and pnl_usd_per_lot.ndim == 1:
         return _live_record(pnl_usd_per_lot[-window:].tolist(), trades)
     xp = namespace(pnl_usd_per_lot, trades)

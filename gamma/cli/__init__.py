@@ -20,6 +20,7 @@ from gamma.cli import (
     init,
     markets,
     models,
+    montecarlo,
     operate,
     replay,
     report,
@@ -60,6 +61,7 @@ operate.add_to(app)
 replay.add_to(app)
 report.add_to(app)
 compliance.add_to(app)
+montecarlo.add_to(app)
 doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
