@@ -88,5 +88,10 @@ def show(title: str, found: Sequence[Mapping[str, Any]]) -> None:
     out.print()
 
 
+def told_of(file: str) -> None:
+    """Say that a file was written."""
+    console().print(f"[green]✓[/] wrote {file}")
+
+
 def _interval(low: float | None, high: float | None) -> str:
     return f"{low:,.6g} to {high:,.6g}" if low is not None and high is not None and low == low else "none"

@@ -56,6 +56,11 @@ def family_of(phase: object, markets: Iterable[str]) -> str:
     return f"futures phase {phase} {', '.join(markets)}"
 
 
+def family_of_rule(use: str, market: str) -> str:
+    """What counts as tries of one rule: its settings, in one market."""
+    return f"{use} {market}"
+
+
 def looked(looks: Iterable[Mapping[str, Any]], family: str, span: Span) -> list[Mapping[str, Any]]:
     """The looks that were had at any day of a report span, for a family of models."""
     return [

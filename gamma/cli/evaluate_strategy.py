@@ -1,0 +1,139 @@
+"""`gamma evaluate strategy`: strategies of the configuration, or a policy, on days that they have not seen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from gamma.cli import evaluated, evaluation_view, looks
+from gamma.cli.evaluate import Again, BarLength, configured, family_of, span_of
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, working
+from gamma.errors import InputInvalid
+
+if TYPE_CHECKING:
+    from gamma.config import Config
+    from gamma.rehearsal.evaluation import Evaluation, Subject
+    from gamma.rehearsal.promotion import BarFile
+    from gamma.rehearsal.registry import Span
+
+NamedBars = Annotated[
+    list[str],
+    typer.Option(
+        "--bars", "-b", help="CSV or Parquet; without a market the first strategy's.", metavar="[MARKET=]FILE"
+    ),
+]
+Days = Annotated[str, typer.Option("--span", help="Trading days, both ends with them.", metavar="FROM..TO")]
+Purpose = Annotated[
+    Literal["report", "select"],
+    typer.Option("--for", help="Days that are looked at once, or days to choose on: each a trial."),
+]
+
+
+def strategy(  # noqa: PLR0913 - each option is a parameter
+    names: Annotated[list[str], typer.Argument(help="Strategies of the configuration.", metavar="NAME...")],
+    bars: NamedBars,
+    span: Days,
+    *,
+    train: Annotated[str, typer.Option(help="Earlier days, to hold these against.", metavar="FROM..TO")] = "",
+    purpose: Purpose = "report",
+    again: Again = False,
+    bar_s: BarLength = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw it, one picture a strategy.", metavar="FILE.png")] = None,
+    path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Judge strategies, rules or policies, on days that they have not seen, each in an account of its own.
+
+    Figures with intervals, what luck would show after so many trials, four baselines, regimes by what was known, the
+    worst seven sessions, both sides, and what is left of the figures of earlier days. A trial is recorded each time;
+    report days are looked at once a family, and a second look is refused without --again.
+
+    Example: gamma evaluate strategy mnq --bars NQ_5m.parquet --span 2025-01-02..2025-03-31 --for select
+    """
+    config = configured(path)
+    subjects = [_subject(config, name) for name in names]
+    files = _files(subjects, bars, bar_s)
+    found = []
+    for subject in subjects:
+        days = span_of(span, subject.market)
+        _record(config, subject, days, purpose, again=again)
+        with working(f"rehearsing {subject.name}"):
+            found.append(_judged(config, subject, files[subject.market], (days, train)))
+    drawn = [str(file) for file in _draw(found, picture)] if picture else []
+    if as_json:
+        print_json({"evaluations": [evaluation_view.shape(one) for one in found], "pictures": drawn})
+        return
+    for one in found:
+        evaluation_view.show(one)
+    if len(found) > 1:
+        evaluation_view.show_together(found)
+    for file in drawn:
+        evaluated.told_of(file)
+
+
+def _subject(config: "Config", name: str) -> "Subject":
+    """A strategy, counted for its rule, or for the family of its policy."""
+    from dataclasses import replace
+
+    from gamma import checkpoints
+    from gamma.rehearsal.evaluation import subject_of
+
+    subject = subject_of(config, name)
+    named = subject.chosen.signal.get("checkpoint")
+    if named is None:
+        return subject
+    shelf, folder = checkpoints.named(str(named), checkpoints.folders(config.paths.models))
+    told = shelf.told(folder)
+    return replace(subject, family=family_of(told), sha256=told.sha256)
+
+
+def _files(subjects: "Sequence[Subject]", bars: Sequence[str], bar_s: int | None) -> "dict[str, list[BarFile]]":
+    """The bars of each market, read once.
+
+    Raises: InputInvalid when a market of a strategy has none.
+    """
+    from gamma.rehearsal import promotion
+
+    paths: dict[str, list[Path]] = {}
+    for text in bars:
+        market, named, file = text.rpartition("=")
+        paths.setdefault(market if named else subjects[0].market, []).append(Path(file))
+    for subject in subjects:
+        if subject.market not in paths:
+            raise InputInvalid(f"{subject.name} trades {subject.market}: give --bars {subject.market}=FILE")
+    return {market: promotion.load(each, market, bar_s) for market, each in paths.items()}
+
+
+def _record(config: "Config", subject: "Subject", days: "Span", purpose: str, *, again: bool) -> None:
+    """Count the trial, and the look at report days, before it is had."""
+    if purpose == "report":
+        looks.refuse(config, subject.family, days, again=again)
+        looks.note_look(config, subject.family, days, why="evaluate strategy")
+    looks.note_trials(config, subject.family, [subject.sha256])
+
+
+def _judged(
+    config: "Config", subject: "Subject", files: "Sequence[BarFile]", spans: "tuple[Span, str]"
+) -> "Evaluation":
+    from gamma.rehearsal import promotion
+    from gamma.rehearsal.evaluation import judge
+
+    days, train = spans
+    learned = promotion.held(files, span_of(train, subject.market)) if train else None
+    if learned is not None and learned.span.overlaps(days):
+        raise InputInvalid(f"--train {learned.span} and --span {days} have days in common; keep them apart")
+    trials = looks.trials(config, subject.family)
+    return judge(subject, promotion.held(files, days), files, learned=learned, trials=trials)
+
+
+def _draw(found: "Sequence[Evaluation]", picture: Path) -> list[Path]:
+    from gamma.rehearsal.pictures import evaluation_png
+
+    files = []
+    for one in found:
+        name = picture.stem if len(found) == 1 else f"{picture.stem}-{one.subject.name}"
+        file = picture.with_name(f"{name}.png")
+        file.write_bytes(evaluation_png(one))
+        files.append(file)
+    return files
