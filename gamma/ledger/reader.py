@@ -76,6 +76,7 @@ class Reader:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._of_one_moment = False
         owner = self._run(select(tables.meta)).first()
         if owner is None:
             raise ConfigInvalid("database: no account has it yet; start the daemon once")
@@ -253,12 +254,20 @@ class Reader:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """All that is read within is of one moment, whatever a daemon writes meanwhile."""
+        """All that is read within is of one moment, whatever a daemon writes meanwhile; one within another is the same.
+
+        What reads several things at one moment may so be asked by what reads more.
+        """
+        if self._of_one_moment:
+            yield
+            return
         level = "" if self._db.dialect.name == "sqlite" else " ISOLATION LEVEL REPEATABLE READ"
         self._db.exec_driver_sql(f"BEGIN{level}")
+        self._of_one_moment = True
         try:
             yield
         finally:
+            self._of_one_moment = False
             self._db.exec_driver_sql("ROLLBACK")
 
     def _run(self, query: Select[Any]) -> Result[Any]:

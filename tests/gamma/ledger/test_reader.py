@@ -145,6 +145,17 @@ def test_events_can_be_followed(reader: Reader) -> None:
     assert [type(e) for _, e in reader.events(kinds=["OrderFilled"], limit=2)] == [OrderFilled, OrderFilled]
 
 
+def test_what_is_read_at_once_is_of_one_moment_also_one_within_another(ledger: Ledger, reader: Reader) -> None:
+    with reader.at_once():
+        before = reader.head()
+        with reader.at_once():
+            assert reader.head() == before
+        ledger.append([halted(2)])
+        ledger.commit()
+        assert reader.head() == before
+    assert reader.head() != before
+
+
 def test_every_table_can_be_listed(reader: Reader) -> None:
     lists = (reader.fills, reader.equity, reader.peaks, reader.ticks, reader.alerts, reader.boots, reader.runs)
     assert [len(rows()) for rows in (*lists, reader.looks)] == [3, 1, 1, 1, 1, 1, 1, 1]
