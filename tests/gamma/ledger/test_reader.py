@@ -147,13 +147,13 @@ def test_events_can_be_followed(reader: Reader) -> None:
 
 def test_what_is_read_at_once_is_of_one_moment_also_one_within_another(ledger: Ledger, reader: Reader) -> None:
     with reader.at_once():
-        before = reader.head()
+        before = reader.head
         with reader.at_once():
-            assert reader.head() == before
+            assert reader.head == before
         ledger.append([halted(2)])
         ledger.commit()
-        assert reader.head() == before
-    assert reader.head() != before
+        assert reader.head == before
+    assert reader.head != before
 
 
 def test_every_table_can_be_listed(reader: Reader) -> None:
