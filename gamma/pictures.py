@@ -29,6 +29,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
+    "axes.unicode_minus": False,
     "lines.linewidth": 1.4,
     "legend.frameon": False,
     "legend.fontsize": 8.0,

@@ -1,8 +1,8 @@
 """`gamma report`: what an account did, as one HTML page and one PDF."""
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,9 +11,7 @@ from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config
-    from gamma.history import History
     from gamma.report import Subject
-    from gamma.report.subject import Floor
 
 OUT: Final = Path("report")
 PAGE: Final = "report.html"
@@ -25,11 +23,9 @@ def add_to(app: typer.Typer) -> None:
     app.command("report")(report)
 
 
-def report(
+def report(  # noqa: PLR0913 - each option is a parameter
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where both are written.", metavar="FOLDER")] = Path(
-        "report"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where both are written.", metavar="FOLDER")] = OUT,
     ledger: Annotated[str, typer.Option(help="A ledger; the configuration's by default.", metavar="URL")] = "",
     trades: Annotated[
         Path | None, typer.Option(help="A CSV of round trips in place of a ledger.", metavar="FILE")
@@ -37,96 +33,79 @@ def report(
     start_usd: Annotated[
         float | None, typer.Option(help="With --trades: what the account began with.", metavar="USD")
     ] = None,
+    bars: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bars", "-b", help="CSV or Parquet, for regimes and baselines; repeatable.", metavar="[MARKET=]FILE"
+        ),
+    ] = None,
+    bar_s: Annotated[int | None, typer.Option(help="Merge finer bars up to this length.", metavar="SECONDS")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows of bars out.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Write report.html and report.pdf: equity, months, trades, sizing, figures with intervals.
+    """Write report.html and report.pdf: equity, months, trades, sizing, halts, figures with intervals.
 
     Both stand alone: no script, nothing from the network. The same data makes the same files, byte for byte.
 
-    Example: gamma report --out report
+    Example: gamma report --bars MNQ=NQ_5m.parquet --out report
     """
-    from gamma.history.figures import figures, trades_sha256
+    from gamma.cli import reported
     from gamma.report import document, page, sections
 
-    if trades and ledger:
-        raise InputInvalid("--trades and --ledger were both given; a report is of one of them")
-    with working("reading"):
-        subject = _of_trades(trades, start_usd, path) if trades else _of_ledger(ledger, start_usd, path)
-    with working("drawing"):
+    with working("reading ..."):
+        subject, config = _read(ledger, trades, start_usd, path)
+    if bars:
+        with working("regimes and baselines ..."):
+            first = config.strategies[0].market if config else _first_market(subject)
+            subject = reported.with_bars(subject, config, reported.bars_of(bars, first, bar_s, skip_bad=skip_bad))
+    with working("drawing ..."):
         told = sections(subject)
-        written = {
+        files = {
             "page": _write(out / PAGE, page(subject, told).encode()),
             "document": _write(out / DOCUMENT, document(subject, told)),
         }
     if as_json:
-        shape = [{"name": f.name, "value": f.value, "low": f.low, "high": f.high} for f in figures([subject.history])]
-        print_json(
-            {
-                **written,
-                "sessions": len(subject.history.sessions),
-                "trades_sha256": trades_sha256(subject.history.trades),
-                "figures": shape,
-                "hashes": subject.hashes,
-            }
-        )
+        print_json({**files, **_shape(subject)})
         return
-    for name in written.values():
+    for name in files.values():
         console().print(f"[green]✓[/] {name}")
 
 
-def _of_trades(file: Path, start_usd: float | None, path: Path) -> "Subject":
-    import hashlib
+def _read(ledger: str, trades: Path | None, start_usd: float | None, path: Path) -> "tuple[Subject, Config | None]":
+    from gamma.cli import reported
 
-    from gamma.config import load
-    from gamma.history import of_trade_file
-    from gamma.report import Subject
-
+    if trades is None:
+        if start_usd is not None:
+            raise InputInvalid("--start-usd goes with --trades; a ledger knows what its account began with")
+        return reported.of_ledger(ledger, path)
+    if ledger:
+        raise InputInvalid("--trades and --ledger were both given; a report is of one of them")
     if start_usd is None:
         raise InputInvalid("--trades needs --start-usd, the balance that the account began with")
-    told = of_trade_file(file, start_usd)
-    config = load(path, os.environ) if path != DEFAULT_CONFIG else None
-    return Subject(
-        title=f"{file.name}, {_span(told)}",
-        source=f"{len(told.trades):,} round trips of {file.name}, from {start_usd:,.2f} usd",
-        history=told,
-        floor=_floor(config, start_usd) if config else None,
-        hashes={file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
-    )
+    return reported.of_trades(trades, start_usd, path)
 
 
-def _of_ledger(url: str, start_usd: float | None, path: Path) -> "Subject":
-    from gamma.config import load
-    from gamma.history import of_ledger
-    from gamma.ledger.reader import Reader
-    from gamma.report import Subject
-
-    if start_usd is not None:
-        raise InputInvalid("--start-usd goes with --trades; a ledger knows what its account began with")
-    config = load(path, os.environ)
-    with Reader.open(url or config.gamma.database) as reader:
-        told = of_ledger(reader, config.strategies[0].market)
-        events, head = reader.head
-        account, mode = reader.account, reader.mode
-    return Subject(
-        title=f"Account {account}, {_span(told)}",
-        source=f"The ledger of the {mode} account {account}: {events:,} events, {len(told.trades):,} round trips",
-        history=told,
-        floor=_floor(config, config.account.starting_capital_usd),
-        hashes={"ledger": head},
-    )
+def _first_market(subject: "Subject") -> str:
+    return subject.history.trades[0].market
 
 
-def _floor(config: "Config", start_usd: float) -> "Floor | None":
-    from gamma.assembly import profile_of
-    from gamma.report.subject import Floor
+def _shape(subject: "Subject") -> dict[str, Any]:
+    from dataclasses import asdict
 
-    profile = profile_of(config)
-    return Floor(name=profile.name, rule=profile.floor_rule, start_usd=start_usd) if profile else None
+    from gamma.history.figures import figures, trades_sha256
 
-
-def _span(told: "History") -> str:
-    return f"{told.sessions[0]} to {told.sessions[-1]}"
+    told = subject.history
+    found: Sequence[Any] = figures([told])
+    regimes = subject.regimes or {}
+    return {
+        "sessions": len(told.sessions),
+        "trades_sha256": trades_sha256(told.trades),
+        "figures": [{"name": one.name, "value": one.value, "low": one.low, "high": one.high} for one in found],
+        "regimes": [{"market": market, **asdict(one)} for market, own in regimes.items() for one in own],
+        "baselines": [asdict(one) for one in subject.baselines or ()],
+        "hashes": subject.hashes,
+    }
 
 
 def _write(path: Path, content: bytes) -> str:

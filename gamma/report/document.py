@@ -14,11 +14,14 @@ from fpdf.fonts import FontFace
 from gamma import pictures
 from gamma.report.form import Picture, Section, Table
 from gamma.report.subject import Subject
+from gamma.report.wording import is_hash
 
 DOTS_PER_INCH: Final = 220
 FAMILY: Final = "DejaVu"
 _MM_PER_INCH: Final = 25.4
 _MARGIN_MM: Final = 15.0
+_TABLE_PT: Final = 8.0
+_HASH_PT: Final = 6.5
 
 
 @final
@@ -102,7 +105,7 @@ def _table(pdf: FPDF, table: Table) -> None:
         pdf.add_page()
     pdf.ln(2)
     _words(pdf, table.caption, grey=80)
-    pdf.set_font(FAMILY, size=8)
+    pdf.set_font(FAMILY, size=_TABLE_PT)
     pdf.set_draw_color(205)
     align = ["RIGHT" if i in table.numbers else "LEFT" for i in range(len(table.columns))]
     with pdf.table(
@@ -117,13 +120,20 @@ def _table(pdf: FPDF, table: Table) -> None:
         headings_style=FontFace(emphasis="BOLD"),
     ) as grid:
         for cells in (table.columns, *table.rows):
-            grid.row(list(cells))
+            row = grid.row()
+            for text in cells:
+                row.cell(text, style=FontFace(size_pt=_HASH_PT) if is_hash(text) else None)
+
+
+def _width(pdf: FPDF, text: str) -> float:
+    """How wide a text may be in bold; a hash is written smaller [mm]."""
+    return pdf.get_string_width(text) * (_HASH_PT / _TABLE_PT if is_hash(text) else 1.12)
 
 
 def _widths(pdf: FPDF, table: Table) -> tuple[float, ...]:
     """As wide as the widest text in each column [mm]; together at most the page."""
     columns = list(zip(table.columns, *table.rows, strict=True))
-    wanted = [max(pdf.get_string_width(text) * 1.12 for text in cells) + 5.0 for cells in columns]
+    wanted = [max(_width(pdf, text) for text in cells) + 5.0 for cells in columns]
     total = sum(wanted)
     if total <= pdf.epw:
         return tuple(wanted)

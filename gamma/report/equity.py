@@ -1,27 +1,25 @@
 """Equity with open P&L, its drawdown under it, and the floor of the account where it has one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from gamma import floor, stats
 from gamma.history import History
 from gamma.history.figures import deepest
 from gamma.markets import MICRO
-from gamma.pictures import BLACK, BLUE, RED, SKY, styled
+from gamma.pictures import BLACK, BLUE, GREY, RED, SKY, styled
+from gamma.report.drawing import DAY_NS, DOLLARS, by_date
 from gamma.report.form import Picture, Section, Table
+from gamma.report.halts import ACCOUNT
 from gamma.report.subject import Floor, Subject
-from gamma.report.wording import NEW_YORK, NONE, day, percent, signed_usd, usd
+from gamma.report.wording import NONE, day, percent, signed_usd, usd
 from gamma.stats import Floats, Ints
 
 POINTS: Final = 500
-DAY_NS: Final = 86_400e9
-DOLLARS: Final = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +40,8 @@ class Path:
 def section(subject: Subject) -> Section:
     """The picture, and what it says in numbers."""
     told = subject.history
-    fallen = deepest(told)
+    fallen, halted = deepest(told), halted_spans(subject)
+    grey = "; grey: the account was halted" if halted else ""
     known = (
         "Equity is with open P&L: the band spans each bar's highest and lowest, the line its close."
         if told.open_pnl_known
@@ -50,8 +49,8 @@ def section(subject: Subject) -> Section:
     )
     drawn = Picture(
         name="equity",
-        figure=picture(told, subject.floor),
-        caption="Equity, and below it how far it lies under its highest value before.",
+        figure=picture(told, subject.floor, halted),
+        caption=f"Equity, and below it how far it lies under its highest value before{grey}.",
         alt=f"Equity goes from {usd(told.start_usd)} to {usd(told.end_usd)} usd over {len(told.sessions)} sessions; "
         f"its deepest drawdown is {usd(fallen.depth_usd)} usd.",
         height_in=4.2,
@@ -65,8 +64,18 @@ def section(subject: Subject) -> Section:
     )
 
 
-def picture(told: History, line: Floor | None = None) -> Figure:
-    """Equity [usd] over drawdown [usd], by days in New York."""
+def halted_spans(subject: Subject) -> list[tuple[int, int]]:
+    """From when to when the whole account was halted [ns], long enough to be seen; what stands lasts to the end."""
+    closes = subject.history.ts_session_close_utc_ns
+    end = int(closes[-1]) if len(closes) else 0
+    account = [one for one in subject.stops or () if one.scope == ACCOUNT]
+    spans = [(one.ts_utc_ns, one.ts_lifted_utc_ns or end) for one in account]
+    seen_ns = (end - int(closes[0])) / POINTS if len(closes) else 0
+    return [(first, last) for first, last in spans if last - first > seen_ns]
+
+
+def picture(told: History, line: Floor | None = None, halted: Sequence[tuple[int, int]] = ()) -> Figure:
+    """Equity [usd] over drawdown [usd], by days in New York; spans in which the account was halted are grey."""
     path = thinned(path_of(told, line))
     with styled():
         figure = Figure()
@@ -85,18 +94,11 @@ def picture(told: History, line: Floor | None = None) -> Figure:
         lower.fill_between(days, -path.fall_usd, 0, color=RED, alpha=0.6, linewidth=0, step=step)
         lower.set_ylabel("drawdown [usd]")
         for axes in (upper, lower):
+            for first, last in halted:
+                axes.axvspan(first / DAY_NS, last / DAY_NS, color=GREY, alpha=0.3, linewidth=0)
             axes.yaxis.set_major_formatter(DOLLARS)
         by_date(lower)
     return figure
-
-
-def by_date(axes: Axes) -> None:
-    """Days in New York along the bottom; `axes` counts days since 1970."""
-    axes.xaxis_date(tz=NEW_YORK)
-    locator = AutoDateLocator(tz=NEW_YORK, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=NEW_YORK))  # type: ignore[no-untyped-call]
-    axes.margins(x=0.01)
 
 
 def path_of(told: History, line: Floor | None = None) -> Path:
@@ -171,4 +173,4 @@ def _table(told: History, fallen: stats.Drawdown) -> Table:
         ("gained", signed_usd(gained), percent(gained / told.start_usd)),
         ("deepest drawdown", usd(fallen.depth_usd), percent(fallen.depth_frac)),
     ]
-    return Table(caption="Equity in numbers", columns=("", "usd", "share"), rows=rows, numbers=(1, 2))
+    return Table(caption="Equity in numbers", columns=("what", "usd", "share"), rows=rows, numbers=(1, 2))

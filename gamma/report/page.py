@@ -8,9 +8,10 @@ from typing import Final
 from gamma import pictures
 from gamma.report.form import Picture, Section, Table
 from gamma.report.subject import Subject
+from gamma.report.wording import is_hash
 
 # Nothing is loaded, nothing runs and nothing is sent, whatever stands in the page.
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def page(subject: Subject, told: Sequence[Section]) -> str:
@@ -46,7 +47,8 @@ def page(subject: Subject, told: Sequence[Section]) -> str:
 def _section(one: Section) -> str:
     parts = [f"<p>{escape(text)}</p>" for text in one.words]
     parts += [_picture(drawn) for drawn in one.pictures]
-    parts += [_table(table) for table in one.tables]
+    if one.tables:
+        parts.append('<div class="tables">\n' + "\n".join(_table(table) for table in one.tables) + "\n</div>")
     inner = "\n".join(parts)
     return f'<section aria-labelledby="{one.name}">\n<h2 id="{one.name}">{escape(one.title)}</h2>\n{inner}\n</section>'
 
@@ -65,10 +67,7 @@ def _labelled(element: str, alt: str) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(
-        f'<th scope="col"{_kind(table, i)}>{escape(name)}</th>' if name else "<td></td>"
-        for i, name in enumerate(table.columns)
-    )
+    head = "".join(f'<th scope="col"{_kind(table, i)}>{escape(name)}</th>' for i, name in enumerate(table.columns))
     rows = "\n".join(_row(table, row) for row in table.rows)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption, quote=True)}"><table>'
@@ -85,4 +84,4 @@ def _row(table: Table, row: Sequence[str]) -> str:
 def _kind(table: Table, column: int, text: str = "") -> str:
     if column in table.numbers:
         return ' class="number"'
-    return ' class="hash"' if len(text) >= 40 and " " not in text else ""
+    return ' class="hash"' if is_hash(text) else ""

@@ -9,7 +9,16 @@ from gamma.history.figures import Figure
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 NONE: Final = "-"
-_UNITS: Final = {"usd": "usd", "frac": "%", "prob": "%", "min": "min", "s": "s", "r": "R", "annual": "a year"}
+_UNITS: Final = {
+    "usd": "usd",
+    "frac": "%",
+    "prob": "%",
+    "min": "min",
+    "s": "s",
+    "days": "days",
+    "r": "R",
+    "annual": "a year",
+}
 _WHOLE: Final = {"pnl": "P&L", "net": "net", "cvar": "CVaR", "var": "VaR", "sharpe": "Sharpe", "dsr": "DSR"}
 
 
@@ -63,6 +72,11 @@ def valued(name: str, value: float) -> str:
 def interval(one: Figure) -> str:
     """Its 95 % interval, or that it has none."""
     return f"{valued(one.name, one.low)} to {valued(one.name, one.high)}" if one.has_interval else NONE
+
+
+def is_hash(text: str) -> bool:
+    """Whether it is one long word, as a hash is."""
+    return len(text) >= 40 and " " not in text
 
 
 def moment(ts_utc_ns: int) -> str:
