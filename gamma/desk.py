@@ -9,7 +9,7 @@ each strategy of the market looks, once for this slot; a signal becomes a decisi
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 from gamma.bars import Bar, Session
@@ -28,6 +28,12 @@ class Seat:
 
     strategy: str
     source: SignalSource | ManagingSource
+    managing: ManagingSource | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked once: to look whether an object has all that a port asks for takes as long as a bar.
+        managing = self.source if isinstance(self.source, ManagingSource) else None
+        object.__setattr__(self, "managing", managing)
 
 
 @final
@@ -72,15 +78,14 @@ class Desk:
         await self._catch_up()
         self.bars += 1
         self._worked[bar.market] = bar.ts_close_utc_ns
-        await self._open_session(bar.market, bar.ts_close_utc_ns)
+        current = self._sessions.get(bar.market)
+        if current is None or bar.ts_close_utc_ns > current.ts_close_utc_ns:
+            await self._open_session(bar.market, bar.ts_close_utc_ns, current)
         await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
         for seat in self.seats.get(bar.market, ()):
             await self._look(seat, bar)
 
-    async def _open_session(self, market: str, ts_utc_ns: int) -> None:
-        current = self._sessions.get(market)
-        if current is not None and ts_utc_ns <= current.ts_close_utc_ns:
-            return
+    async def _open_session(self, market: str, ts_utc_ns: int, current: Session | None) -> None:
         session = self.hours.session(market, ts_utc_ns - 1)
         if session is not None and session != current:
             self._sessions[market] = session
@@ -98,14 +103,13 @@ class Desk:
 
     async def _look(self, seat: Seat, bar: Bar) -> None:
         """A slot that the ledger has a decision on is seen, and not decided on again."""
-        found = _ask(seat, bar, self.shell.book)
+        found, managing = _ask(seat, bar, self.shell.book), seat.managing
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
         now = self.shell.now()
         late = now - bar.ts_close_utc_ns > self._late_max_ns
-        warming = isinstance(seat.source, ManagingSource) and not seat.source.warm
-        outcome = "warming_up" if warming else "no_signal"
+        outcome = "warming_up" if managing is not None and not managing.warm else "no_signal"
         if isinstance(found, SignalMade | ManageWanted):
             if not late:
                 # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
@@ -127,12 +131,12 @@ class Desk:
 
 def _ask(seat: Seat, bar: Bar, book: Book) -> SignalMade | ManageWanted | ModelFailed | None:
     """The strategy's answer on a bar; one that raises is switched off, and the others trade on."""
-    source = seat.source
     try:
-        if isinstance(source, ManagingSource):
-            found = source.decide(bar, situation_of(book, seat.strategy, bar.market))
+        found: SignalMade | ManageWanted | ModelFailed | None
+        if seat.managing is not None:
+            found = seat.managing.decide(bar, situation_of(book, seat.strategy, bar.market))
         else:
-            found = source.on_bar(bar)
+            found = seat.source.on_bar(bar)  # type: ignore[union-attr]  # the one kind or the other
     except Exception as error:  # a strategy's fault must not take the daemon down
         text = f"{type(error).__name__}: {error}"
     else:

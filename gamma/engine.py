@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gamma import answers, entries, managing, notices, operator
 from gamma.bars import Bar
-from gamma.book import Book, fold
+from gamma.book import Book, Breach, Key, fold
 from gamma.effects import Effect
 from gamma.events import (
     ArmRequested,
@@ -44,6 +44,7 @@ from gamma.events import (
     SignalMade,
     TimeAdvanced,
 )
+from gamma.guards import Action
 from gamma.outlook import equity_microusd
 from gamma.rules import Rules
 from gamma.turn import Turn
@@ -101,8 +102,20 @@ def _on_quote(turn: Turn, event: QuoteSeen) -> None:
 
 
 def _at_rest(book: Book) -> bool:
-    """Nothing is held, works or is suspected: there is nothing that a price could change, and no guard need look."""
-    return not book.positions and not book.breaches and all(o.ended for o in book.orders.values())
+    """Nothing is held or works, and a halt stands for whatever is suspected: no guard need look at a price."""
+    if book.positions or not all(o.ended for o in book.orders.values()):
+        return False
+    return not book.breaches or all(_latched(book, key, breach) for key, breach in book.breaches.items())
+
+
+def _latched(book: Book, key: Key, breach: Breach) -> bool:
+    """The guard's halt bars what its breach bars, until it lifts and the guard counts anew; a market's lock lifts by
+    the guard's own look.
+    """
+    if breach.action == Action.LOCK_MARKET:
+        return False
+    latched = (f"guard:{key[1]}", breach.scope, breach.target, breach.action)
+    return any((h.actor, h.scope, h.target, h.evidence.get("action")) == latched for h in book.halts.values())
 
 
 def _on_time(turn: Turn, _: TimeAdvanced) -> None:
@@ -138,7 +151,7 @@ def _on_health(turn: Turn, event: HealthSeen) -> None:
 def _mark_equity(turn: Turn, bar: Bar) -> None:
     """Equity at the bar's favourable and adverse extreme and at its close; recorded where it can have changed."""
     book = turn.book
-    held = [p for (_, symbol), p in book.positions.items() if symbol == bar.market and p.lots]
+    held = [p for (_, symbol), p in book.positions.items() if symbol == bar.market and p.lots] if book.positions else []
     close = equity_microusd(book)
     if not held and close == book.money.equity_microusd:
         return

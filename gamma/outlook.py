@@ -49,6 +49,8 @@ def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade |
 
 def equity_microusd(book: Book) -> int:
     """Balance plus open P&L at the last prices; as it was last recorded while one is not known [micro-dollars]."""
+    if not book.positions:
+        return book.balance_microusd
     if not _priced(book):
         return book.money.equity_microusd
     return book.balance_microusd + sum(_open_microusd(book, p) for p in book.positions.values())

@@ -183,6 +183,13 @@ class BarDriven(Protocol):
 
 
 @runtime_checkable
+class Prompt(Protocol):
+    """A broker that can tell at once, without a request, that it has no fill after a marker; in doubt it has."""
+
+    def quiet_since(self, marker: str) -> bool: ...
+
+
+@runtime_checkable
 class Storable(Protocol):
     """A broker that was held in memory, and can leave its whole account in a file as if it had been kept there."""
 

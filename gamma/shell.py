@@ -33,7 +33,7 @@ from gamma.events import (
     Recorded,
 )
 from gamma.notices import Notice
-from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Rejected
+from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Prompt, Rejected
 from gamma.reconcile import believable, foreign_events, lookup_events, order_events, position_events, unlisted_events
 from gamma.rules import Rules
 
@@ -86,6 +86,7 @@ class Shell:
         self.now = now
         self.stopped = stopped
         self.observers = tuple(observers)
+        self._prompt = broker if isinstance(broker, Prompt) else None
         self._elapsed_s = elapsed_s
         self._sent_s: dict[str, float] = {}
         self._account = ""
@@ -110,6 +111,9 @@ class Shell:
         queue = deque(events)
         while queue:
             book, effects = step(self.book, queue.popleft(), self.rules)
+            if not effects:
+                self.book = book
+                continue
             sends = [e for e in effects if isinstance(e, Send | Ask)]
             self._keep(effects, durable=bool(sends))
             self.book = book
@@ -122,10 +126,9 @@ class Shell:
         self.book = fold(self.book, event)
 
     def _keep(self, effects: Sequence[Effect], *, durable: bool) -> None:
-        if effects:
-            facts = [e.fact for e in effects if isinstance(e, Record)]
-            notices = [e.notice for e in effects if isinstance(e, Tell)]
-            self.store.append(facts, notices, [e for e in effects if isinstance(e, Tick)])
+        facts = [e.fact for e in effects if isinstance(e, Record)]
+        notices = [e.notice for e in effects if isinstance(e, Tell)]
+        self.store.append(facts, notices, [e for e in effects if isinstance(e, Tick)])
         if durable:
             self.store.commit()
 
@@ -143,8 +146,13 @@ class Shell:
 
     async def poll(self) -> None:
         """Ask for new fills, and where there were some, what became of the orders around them."""
-        if await self._take_fills():
+        if not self.quiet and await self._take_fills():
             await self._ask_live()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the broker can tell at once that there is no new fill."""
+        return self._prompt is not None and self._prompt.quiet_since(self._marker)
 
     async def reconcile(self) -> None:
         """Ask the broker for everything, and take the differences through the engine.

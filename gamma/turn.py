@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, final
 
 from gamma.absence import looks_of, unlisted
-from gamma.book import Book, Key, fold
+from gamma.book import Book, Key, fold, revised
 from gamma.decision import ApprovedOrder
 from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
 from gamma.events import (
@@ -38,7 +38,7 @@ class Turn:
 
     def __init__(self, book: Book, rules: Rules, now_utc_ns: int, *, reads: bool = False) -> None:
         self.now = max(now_utc_ns, book.ts_event_utc_ns)
-        self.book = replace(book, ts_event_utc_ns=self.now) if self.now > book.ts_event_utc_ns else book
+        self.book = revised(book, ts_event_utc_ns=self.now) if self.now > book.ts_event_utc_ns else book
         self.rules = rules
         self.reads = reads
         self.effects: list[Effect] = []

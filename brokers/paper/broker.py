@@ -224,6 +224,14 @@ class PaperBroker:
         page = fills[start : start + _PAGE]
         return FillPage(fills=page, marker=f"{start + len(page)} {page[-1].execution_id}" if page else marker)
 
+    def quiet_since(self, marker: str) -> bool:
+        """Whether there is no execution after the marker; of a file, which others may write to, it is asked."""
+        return self._store is None and marker == self._marker()
+
+    def _marker(self) -> str:
+        fills = self._exchange.fills
+        return f"{len(fills)} {fills[-1].execution_id}" if fills else ""
+
     async def positions(self) -> Mapping[str, int]:
         """Net positions of the markets that are not flat [signed lots]."""
         return self._current().account.positions()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gamma import floor
-from gamma.book.pages import HOUR_NS, Book, with_item, without
+from gamma.book.pages import HOUR_NS, Book, revised, with_item, without
 from gamma.book.trading import kept_orders
 from gamma.events import (
     Armed,
@@ -155,7 +155,7 @@ def _bar(book: Book, event: BarClosed) -> Book:
     mark = mark_bar(before, event.bar)
     if mark is before or symbol not in book.setup.markets:
         return book
-    return replace(book, marks=with_item(book.marks, symbol, mark))
+    return revised(book, marks=with_item(book.marks, symbol, mark))
 
 
 def _quote(book: Book, event: QuoteSeen) -> Book:

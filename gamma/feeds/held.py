@@ -40,4 +40,5 @@ class HeldFeed:
         return list(series.bars(max(0, last - bars), last))
 
     def bars(self, after_utc_ns: int) -> Iterator[Bar]:
-        return merged(one.bars(one.closed_by(after_utc_ns)) for one in self._series.values())
+        streams = [one.bars(one.closed_by(after_utc_ns)) for one in self._series.values()]
+        return streams[0] if len(streams) == 1 else merged(streams)

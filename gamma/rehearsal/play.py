@@ -284,16 +284,22 @@ class _Stage:
         return found
 
     def _count(self, bar: Bar) -> None:
-        self.acts.update(act for act, _ in self._answers)
-        chosen = [act for act, had_choice in self._answers if had_choice]
-        self._answers.clear()
         session = self._session(bar.market, bar.ts_close_utc_ns)
-        if session is None:
-            return
-        if any(p.lots for (_, market), p in self._shell.book.positions.items() if market == bar.market):
-            self.acts_held.update(chosen)
-        elif session.ts_cash_open_utc_ns < bar.ts_close_utc_ns <= session.ts_cash_close_utc_ns:
-            self.acts_flat.update(chosen)
+        where: Counter[str] | None = None
+        positions = self._shell.book.positions
+        if (
+            session is not None
+            and positions
+            and any(p.lots for (_, held), p in positions.items() if held == bar.market)
+        ):
+            where = self.acts_held
+        elif session is not None and session.ts_cash_open_utc_ns < bar.ts_close_utc_ns <= session.ts_cash_close_utc_ns:
+            where = self.acts_flat
+        for act, had_choice in self._answers:
+            self.acts[act] += 1
+            if had_choice and where is not None:
+                where[act] += 1
+        self._answers.clear()
 
     async def _start(self, desk: Desk) -> None:
         connected = await self._assembly.broker.connect()

@@ -225,6 +225,34 @@ def test_an_account_at_rest_asks_none_of_its_guards_on_a_bar() -> None:
     assert asked != []
 
 
+def test_while_its_halt_stands_a_guard_need_not_look_at_bars_of_a_flat_account() -> None:
+    asked: list[View] = []
+    halting = Wire(when=lambda view: not asked.append(view), action=Action.HALT, realised=True)  # type: ignore[func-returns-value]
+    case = Case(strategy_rules(guards=[("wire", halting)]))
+    case.wait(1)
+    assert list(case.book.breaches) == [("alpha", "wire")]
+    looks = len(asked)
+    case.bar()
+    quote(case, 20_000, 20_001)
+    assert len(asked) == looks
+    case.wait(1)
+    assert len(asked) > looks
+
+
+@pytest.mark.parametrize(("action", "realised"), [(Action.LOCK_MARKET, True), (Action.HALT, False)])
+def test_a_lock_that_lifts_by_itself_and_what_is_not_latched_yet_is_looked_at_on_every_bar(
+    action: Action, realised: bool
+) -> None:
+    wrong = [True]
+    wire = Wire(when=lambda _: wrong[0], action=action, realised=realised)
+    case = Case(strategy_rules(guards=[("wire", wire)]))
+    case.wait(1)
+    assert len(case.book.breaches) == 1
+    wrong[0] = False
+    case.bar()
+    assert (case.book.breaches, case.book.halts) == ({}, {})
+
+
 def test_a_bar_that_was_seen_before_is_no_news() -> None:
     case = Case()
     case.enter()
