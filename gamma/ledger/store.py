@@ -13,6 +13,7 @@ from gamma.effects import Tick
 from gamma.errors import ConfigInvalid, Corrupt, InvariantBroken
 from gamma.events import Recorded
 from gamma.ledger import chain, schema, tables
+from gamma.ledger.bulk import Bulk
 from gamma.ledger.faults import reading, typed
 from gamma.ledger.indexes import Context, Row, check_types, columns, index_rows
 from gamma.ledger.lease import Lease, Unshared, hold
@@ -44,6 +45,7 @@ class Ledger:
         self._clock_ns = clock_ns
         self._context = context
         self._lease: Lease = Unshared()
+        self._bulk: Bulk | None = None
         self._open = False
         self._lost = ""
         self._faults = (db.dialect.loaded_dbapi.Error, OverflowError)
@@ -65,8 +67,12 @@ class Ledger:
         mode: str,
         clock_ns: Callable[[], int] = time.time_ns,
         between: Callable[[Any], Any] = lambda raw: raw,
+        bulk: bool = False,
     ) -> Self:
         """Open the ledger of an account for writing, and make it where there is none.
+
+        In `bulk` rows wait in memory until there are many, or until `commit`: for what can be made again, and
+        nobody reads back meanwhile. What fails then loses all that was not committed.
 
         `between` may put something between the ledger and the database's own connection: there the crash
         simulation lets a process die, or a disk fail.
@@ -84,6 +90,7 @@ class Ledger:
             ledger = cls(db, Context(account=account, epoch=epoch), mode, clock_ns)
             ledger._lease = lease
             ledger._raw = between(ledger._raw)
+            ledger._bulk = Bulk(ledger._inserts) if bulk else None
             ledger._check_end()
             undo.pop_all()
         return ledger
@@ -123,6 +130,8 @@ class Ledger:
             return
         try:
             self._lease.check()
+            if self._bulk is not None:
+                self._bulk.write(self._raw)
             self._raw.execute(self._update_head, (self._seq, self._sha256))
             self._raw.execute("COMMIT")
         except self._faults as error:
@@ -239,6 +248,9 @@ class Ledger:
         return rows, (seq, digest)
 
     def _insert(self, rows: Sequence[tuple[str, Row]]) -> None:
+        if self._bulk is not None:
+            self._keep_for_later(self._bulk, rows)
+            return
         run = self._raw.execute
         try:
             self._begin()
@@ -251,6 +263,17 @@ class Ledger:
             raise typed(error) from error
         except BaseException as error:  # a signal in the middle: half a step must not wait for the next commit
             self._undo(error)
+            raise
+
+    def _keep_for_later(self, bulk: Bulk, rows: Sequence[tuple[str, Row]]) -> None:
+        try:
+            self._begin()
+            if bulk.add(rows):
+                bulk.write(self._raw)
+        except BaseException as error:
+            self._lose(error)
+            if isinstance(error, self._faults):
+                raise typed(error) from error
             raise
 
     def _change(self, statement: str, parameters: tuple[object, ...]) -> None:

@@ -117,6 +117,7 @@ def _ledger(config: Config, time: "_Time", run: Run) -> Ledger:
         account=config.account.name,
         mode=config.gamma.mode,
         clock_ns=lambda: max(time.utc_ns, run.ts_event_utc_ns),
+        bulk=True,
     )
     try:
         ledger.register(run)
