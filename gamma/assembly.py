@@ -31,6 +31,7 @@ from gamma.ports import (
 )
 from gamma.profiles import Profile, load_profile
 from gamma.rules import ProfilePolicy, Rules, StrategyRules
+from gamma.views import ValidatedView
 
 PRETENDED: Final = frozenset({"paper", "chaos"})  # brokers that take no real order
 SQLITE: Final = "sqlite:///"
@@ -203,7 +204,15 @@ def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
         adds=strategy.adds,
         config_hash=strategy_hash(config, name),
         model=model,
+        validated=_validated(config, name, model),
     )
+
+
+def _validated(config: Config, name: str, model: Model | None) -> ValidatedView:
+    """What the strategy was found to be: by the configuration, or else by its checkpoint's card."""
+    told = config.validated.get(name)
+    figures = told.figures if told is not None else model.validated if model is not None else {}
+    return ValidatedView(**{key: figures[key] for key in ("win_rate_frac", "r_mean", "r_std") if key in figures})
 
 
 def _check_flat(config: Config, strategy: str, guards: Sequence[tuple[str, Guard]], model: Model) -> None:

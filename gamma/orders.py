@@ -120,10 +120,11 @@ def fill_order(order: Order, fill: Fill, ts_utc_ns: int = 0) -> Order:
 class Position:
     """One strategy's position in one market; lots are signed, `lots_open` holds (lots, price) first in first out.
 
-    `entry_ids` are the orders that opened it, `risk_ticks` is the initial stop distance, `best_ticks` the most
-    favourable price since the entry, `ts_bar_utc_ns` the close of the last bar that it was held through,
-    `exit_reason` why it is to be closed, once it is. `at_break_even` tells that its stop belongs at the entry or
-    better, `trail_atr` how many average true ranges behind the best price, 0 where it does not trail.
+    `ts_grown_utc_ns` is when it was last heard to have grown. `entry_ids` are the orders that opened it, `risk_ticks`
+    is the initial stop distance, `best_ticks` the most favourable price since the entry, `ts_bar_utc_ns` the close of
+    the last bar that it was held through, `exit_reason` why it is to be closed, once it is. `at_break_even` tells
+    that its stop belongs at the entry or better, `trail_atr` how many average true ranges behind the best price, 0
+    where it does not trail.
     """
 
     strategy: str
@@ -132,6 +133,7 @@ class Position:
     lots_open: tuple[tuple[int, int], ...] = ()
     lots_max: int = 0
     ts_open_utc_ns: int = 0
+    ts_grown_utc_ns: int = 0
     entry_ticks_lots: int = 0
     entry_lots: int = 0
     exit_ticks_lots: int = 0

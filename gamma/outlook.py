@@ -44,6 +44,7 @@ def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade |
         clock=_clock(book, market.symbol),
         activity=_activity(book, strategy),
         control=_control(book, rules, strategy),
+        validated=strategy.validated,
     )
 
 
@@ -242,6 +243,7 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
             long_minis += max(0, intent.side) * lots * market.mini_equivalent
             short_minis += max(0, -intent.side) * lots * market.mini_equivalent
     lots_held = book.lots(symbol)
+    bare_lots, bare_since_utc_ns = _bare(book, book.positions.get((strategy.name, symbol)))
     others = [p.lots for (name, held), p in book.positions.items() if held == symbol and name != strategy.name]
     return PositionView(
         lots=lots_held,
@@ -256,7 +258,26 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
         family_net_minis=long_minis - short_minis,
         family_long_minis=long_minis,
         family_short_minis=short_minis,
+        bare_lots=bare_lots,
+        bare_s=(book.ts_event_utc_ns - bare_since_utc_ns) / 1e9 if bare_lots else 0.0,
     )
+
+
+def _bare(book: Book, position: Position | None) -> tuple[int, int]:
+    """How much of a position has neither a live stop nor a defined largest loss, and since when [ns].
+
+    What is being closed already needs none.
+    """
+    if position is None or not position.lots or position.exit_reason:
+        return 0, 0
+    if position.risk_microusd_per_lot and not position.risk_ticks:
+        return 0, 0
+    stops = [
+        o for o in book.orders.values() if o.intent.kind is OrderKind.STOP and o.intent.parent in position.entry_ids
+    ]
+    bare = abs(position.lots) - sum(o.left_lots for o in stops if o.live)
+    since = max(position.ts_grown_utc_ns, *(o.ts_end_utc_ns for o in stops), 0)
+    return max(0, bare), since
 
 
 def _clock(book: Book, symbol: str) -> ClockView:

@@ -277,13 +277,15 @@ class Model:
     """What a strategy trades from: the hash of what runs, the one that is pinned, and when it was made.
 
     `flat` is how it was made to be flat in time, as its card tells it: `cancel_before_s` and `flat_before_s` before
-    the moment to be flat by [s], and where it is known that moment, `flat_by_new_york`.
+    the moment to be flat by [s], and where it is known that moment, `flat_by_new_york`. `validated` are the figures of
+    the last evaluation out of sample on its card, by name.
     """
 
     sha256: str
     pinned_sha256: str
     ts_created_utc_ns: int
     flat: Mapping[str, float | str] = field(default_factory=dict)
+    validated: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from gamma.exits import ExitRule
 from gamma.guards import Watch
 from gamma.markets import Market
 from gamma.ports import Capabilities, Model
+from gamma.views import ValidatedView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class StrategyRules:
     `adds`: a signal may add to an open position, or trade against it; else it waits until the position is flat.
     `config_hash` is of all that its decisions depend on.
     `watchers` are those of the guards that look between orders too. `model` is None where it follows a rule.
+    `validated` is what it was found to be out of sample.
     """
 
     name: str
@@ -27,6 +29,7 @@ class StrategyRules:
     adds: bool = False
     config_hash: str = ""
     model: Model | None = None
+    validated: ValidatedView = field(default_factory=ValidatedView)
     watchers: Sequence[tuple[str, Watch]] = field(init=False)
 
     def __post_init__(self) -> None:

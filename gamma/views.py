@@ -112,6 +112,18 @@ class TrackView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValidatedView:
+    """What the strategy was found to be out of sample, by its checkpoint's card or the configuration.
+
+    Its win rate, and the mean and standard deviation of its R-multiples; NaN where nobody says.
+    """
+
+    win_rate_frac: Num = NAN
+    r_mean: Num = NAN
+    r_std: Num = NAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiquidityView:
     """What the market can take.
 
@@ -135,7 +147,8 @@ class PositionView:
     each side by itself and never below 0: theirs may end before this strategy's does.
     `value_usd`, `market_value_usd` and `family_value_usd` are what positions tie up, in this market and in
     its family. `family_long_minis` and `family_short_minis` are lots of the family in e-minis, held and
-    working, each side by itself and never below 0.
+    working, each side by itself and never below 0. `bare_lots` of what this strategy holds, and is not closing, have
+    had neither a live stop nor a defined largest loss for `bare_s`.
     """
 
     lots: Num = 0
@@ -150,6 +163,8 @@ class PositionView:
     family_net_minis: Num = 0.0
     family_long_minis: Num = 0.0
     family_short_minis: Num = 0.0
+    bare_lots: Num = 0
+    bare_s: Num = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,3 +314,4 @@ class View:
     clock: ClockView = field(default_factory=ClockView)
     activity: ActivityView = field(default_factory=ActivityView)
     control: ControlView = field(default_factory=ControlView)
+    validated: ValidatedView = field(default_factory=ValidatedView)

@@ -207,7 +207,10 @@ def _filled(book: Book, event: OrderFilled) -> Book:
         return book
     strategy, order = owner(book, fill), book.orders.get(fill.client_order_id)
     market = book.market(fill.market)
-    position, realised = fill_position(book.position(strategy, fill.market), fill, market.tick_value_microusd)
+    before = book.position(strategy, fill.market)
+    position, realised = fill_position(before, fill, market.tick_value_microusd)
+    if abs(position.lots) > abs(before.lots) or position.side == -before.side:
+        position = replace(position, ts_grown_utc_ns=event.ts_event_utc_ns)
     orders = book.orders
     if order is not None:
         orders = with_item(orders, fill.client_order_id, fill_order(order, fill, event.ts_event_utc_ns))

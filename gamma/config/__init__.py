@@ -78,7 +78,8 @@ _DECIDES: Final = ("account", "brokers", "strategies", "sizers", "guards", "mark
 
 def config_hash(config: Config) -> str:
     """SHA-256 of all that trading depends on, but for secrets, in canonical JSON: what `gamma arm` signs off."""
-    return _hash({"mode": config.gamma.mode} | {name: getattr(config, name) for name in _DECIDES})
+    told = {"validated": config.validated} if config.validated else {}
+    return _hash({"mode": config.gamma.mode} | {name: getattr(config, name) for name in _DECIDES} | told)
 
 
 def strategy_hash(config: Config, name: str) -> str:
@@ -92,6 +93,7 @@ def strategy_hash(config: Config, name: str) -> str:
             "guards": {n: config.guards.get(n, {}) for n in strategy.guards},
             "market": config.markets.get(strategy.market),
         }
+        | ({"validated": config.validated[name]} if name in config.validated else {})
     )
 
 

@@ -167,6 +167,27 @@ class Strategy(Section):
 
 
 @final
+class Validated(Section):
+    """What an evaluation out of sample found of a strategy; of one that trades from a checkpoint its card says it."""
+
+    trades: Annotated[int, Field(ge=1)] = Field(description="how many trades the figures are of")
+    win_rate_frac: Annotated[float, Field(gt=0, lt=1)]
+    pnl_per_trade_usd: float | None = Field(None, description="expectancy, net of fees")
+    pnl_per_trade_low_usd: float | None = Field(None, description="its 95 % interval")
+    pnl_per_trade_high_usd: float | None = None
+    sharpe_annual: float | None = None
+    sharpe_annual_low: float | None = Field(None, description="its 95 % interval")
+    sharpe_annual_high: float | None = None
+    r_mean: float | None = Field(None, description="mean of the trades' results over their initial risk")
+    r_std: Annotated[float, Field(gt=0)] | None = Field(None, description="and its standard deviation")
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Those that are known, by name."""
+        return {name: float(value) for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
+@final
 class MarketOverride(Section):
     """What differs from the table of markets."""
 
@@ -226,6 +247,7 @@ class Config(Section):
     sizers: dict[str, Params] = Field(default_factory=dict)
     guards: dict[str, Params] = Field(default_factory=dict)
     markets: dict[str, MarketOverride] = Field(default_factory=dict)
+    validated: dict[str, Validated] = Field(default_factory=dict)
     alerts: Alerts = Field(default_factory=Alerts)
     schedule: Schedule = Field(default_factory=Schedule)
     paths: Paths = Field(default_factory=Paths)
@@ -273,6 +295,9 @@ class Config(Section):
                     f"[[strategies]] {strategy.name}: no section [brokers.{strategy.broker}]; "
                     f"known: {', '.join(self.brokers)}"
                 )
+        for name in self.validated:
+            if name not in names:
+                raise ValueError(f"[validated.{name}]: no such strategy; known: {', '.join(names)}")
         for symbol in self.markets:
             _market_exists(symbol, f"[markets.{symbol}]")
         for file in self.feed.files:

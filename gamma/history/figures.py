@@ -144,6 +144,16 @@ def _sizes(trades: Sequence[Trade]) -> list[Figure]:
         Figure(name="lots_mean", value=stats.mean([t.lots_max for t in trades])),
         Figure(name="lots_max", value=max((t.lots_max for t in trades), default=math.nan)),
         Figure(name="held_mean_min", value=stats.mean(held_min)),
+        *_r_multiples(trades),
+    ]
+
+
+def _r_multiples(trades: Sequence[Trade]) -> list[Figure]:
+    """Results over the initial risk, of the trades whose risk is known: what drift is later held against."""
+    r = np.array([t.pnl_microusd / t.risk_microusd for t in trades if t.risk_microusd], dtype=np.float64)
+    return [
+        Figure(name="r_mean", value=stats.mean(r)),
+        Figure(name="r_std", value=float(r.std(ddof=1)) if len(r) > 1 else math.nan),
     ]
 
 

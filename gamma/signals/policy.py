@@ -93,6 +93,7 @@ class PolicySource:
             pinned_sha256=self._pinned_sha256,
             ts_created_utc_ns=trained.ts_created_utc_ns,
             flat={key: told[key] for key in _FLAT if told.get(key) is not None},
+            validated=_validated(trained.card),
         )
 
     @property
@@ -178,3 +179,9 @@ def _wrong(act: Act, actions: int) -> str:
         legal = ", ".join(str(n) for n, may in enumerate(act.legal) if may)
         return f"action {act.action} is illegal; legal are {legal}"
     return "" if math.isfinite(act.novelty) else "what it sees is no number"
+
+
+def _validated(card: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of the last evaluation out of sample, by name."""
+    found = [one for one in card.get("evaluations", ()) if one["out_of_sample"]]
+    return {figure["name"]: float(figure["value"]) for figure in found[-1]["figures"]} if found else {}

@@ -27,7 +27,9 @@ GUARDS: dict[str, Guard] = {name: found.model_validate(dict(found.example)) for 
 def _known_view() -> View:
     """A view with everything that any guard needs."""
     return example_view(
-        control={"model_hash": "m", "model_pinned_hash": "m", "model_age_days": 1.0}, signal={"action": 1}
+        control={"model_hash": "m", "model_pinned_hash": "m", "model_age_days": 1.0},
+        signal={"action": 1},
+        validated={"win_rate_frac": 0.5, "r_mean": 0.1, "r_std": 1.0},
     )
 
 
@@ -38,7 +40,7 @@ def _unknown(view: View, path: str) -> View:
     return replace(view, **{part: replace(getattr(view, part), **{field: value})})
 
 
-PARTS = ("account", "market", "signal", "liquidity", "position", "clock", "control")
+PARTS = ("account", "market", "signal", "liquidity", "position", "clock", "control", "validated")
 
 
 @st.composite
