@@ -14,6 +14,7 @@ def overfitting(
     *,
     blocks: Annotated[int, typer.Option(help="Blocks of sessions, half of which choose.", min=2, max=24)] = 16,
     trials: Annotated[int, typer.Option(help="Tries in all, where the file has not every one.", min=0)] = 0,
+    picture: Annotated[Path | None, typer.Option(help="Draw it.", metavar="FILE.png")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell how likely the best of many tries is only the best of many tries.
@@ -27,6 +28,10 @@ def overfitting(
 
     read = sweep.read(file)
     best, found = sweep.judged(read, trials, blocks)
+    if picture is not None:
+        from gamma.rehearsal.sweep_pictures import overfitting_png
+
+        picture.write_bytes(overfitting_png(read, best, blocks))
     figures = [evaluated.figure(one) for one in found]
     if as_json:
         print_json({"best": best, "blocks": blocks, "figures": figures})

@@ -52,40 +52,43 @@ def strategy(  # noqa: PLR0913 - each option is a parameter
     Example: gamma evaluate strategy mnq --bars NQ_5m.parquet --span 2025-01-02..2025-03-31 --for select
     """
     config = configured(path)
-    subjects = [_subject(config, name) for name in names]
+    subjects = [subject(config, name) for name in names]
     files = _files(subjects, bars, bar_s)
     found = []
-    for subject in subjects:
-        days = span_of(span, subject.market)
-        _record(config, subject, days, purpose, again=again)
-        with working(f"rehearsing {subject.name}"):
-            found.append(_judged(config, subject, files[subject.market], (days, train)))
+    for one in subjects:
+        days = span_of(span, one.market)
+        _record(config, one, days, purpose, again=again)
+        with working(f"rehearsing {one.name}"):
+            found.append(_judged(config, one, files[one.market], (days, train)))
     drawn = [str(file) for file in _draw(found, picture)] if picture else []
     if as_json:
         print_json({"evaluations": [evaluation_view.shape(one) for one in found], "pictures": drawn})
         return
-    for one in found:
-        evaluation_view.show(one)
+    for each in found:
+        evaluation_view.show(each)
     if len(found) > 1:
         evaluation_view.show_together(found)
     for file in drawn:
         evaluated.told_of(file)
 
 
-def _subject(config: "Config", name: str) -> "Subject":
-    """A strategy, counted for its rule, or for the family of its policy."""
+def subject(config: "Config", name: str) -> "Subject":
+    """A strategy, counted for its rule, or for the family of its policy.
+
+    Raises: ConfigInvalid when there is none of this name, or its checkpoint is refused.
+    """
     from dataclasses import replace
 
     from gamma import checkpoints
     from gamma.rehearsal.evaluation import subject_of
 
-    subject = subject_of(config, name)
-    named = subject.chosen.signal.get("checkpoint")
+    found = subject_of(config, name)
+    named = found.chosen.signal.get("checkpoint")
     if named is None:
-        return subject
+        return found
     shelf, folder = checkpoints.named(str(named), checkpoints.folders(config.paths.models))
     told = shelf.told(folder)
-    return replace(subject, family=family_of(told), sha256=told.sha256)
+    return replace(found, family=family_of(told), sha256=told.sha256)
 
 
 def _files(subjects: "Sequence[Subject]", bars: Sequence[str], bar_s: int | None) -> "dict[str, list[BarFile]]":
@@ -99,9 +102,9 @@ def _files(subjects: "Sequence[Subject]", bars: Sequence[str], bar_s: int | None
     for text in bars:
         market, named, file = text.rpartition("=")
         paths.setdefault(market if named else subjects[0].market, []).append(Path(file))
-    for subject in subjects:
-        if subject.market not in paths:
-            raise InputInvalid(f"{subject.name} trades {subject.market}: give --bars {subject.market}=FILE")
+    for one in subjects:
+        if one.market not in paths:
+            raise InputInvalid(f"{one.name} trades {one.market}: give --bars {one.market}=FILE")
     return {market: promotion.load(each, market, bar_s) for market, each in paths.items()}
 
 
@@ -128,7 +131,7 @@ def _judged(
 
 
 def _draw(found: "Sequence[Evaluation]", picture: Path) -> list[Path]:
-    from gamma.rehearsal.pictures import evaluation_png
+    from gamma.rehearsal.evaluation_picture import evaluation_png
 
     files = []
     for one in found:

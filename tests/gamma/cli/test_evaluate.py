@@ -153,3 +153,29 @@ def test_the_shape_in_the_docs_is_the_one_that_is_printed() -> None:
     for name in ("figures", "baselines", "regimes", "windows", "degradation"):
         assert list(shown[name][0]) == list(one[name][0])
     assert list(shown["sides"]) == list(one["sides"])
+
+
+def test_settings_are_walked_forward_and_what_all_of_them_made_is_kept() -> None:
+    arguments = ("walk-forward", "rule", "-b", "MNQ.parquet", "--span", "2026-03-02..2026-03-13", "--folds", "2")
+    more = ("--train-sessions", "4", "--vary", "signal.entry_bars=20,40", "--returns", "all.csv", "--picture", "w.png")
+    found = told(*arguments, *more, "--jobs", "1")
+    assert found["candidates"] == ["signal.entry_bars=20", "signal.entry_bars=40"]
+    assert (found["plan"]["purge"], found["plan"]["embargo"], len(found["folds"])) == (1, 1, 2)
+    figures = {each["name"]: each["value"] for each in found["figures"]}
+    assert (figures["sessions"], figures["trials"]) == (4, 2)
+    assert len(kept("runs")) == 1
+    assert Path("w.png").read_bytes().startswith(b"\x89PNG")
+    assert Path("all.csv").read_text().splitlines()[0] == "session,signal.entry_bars=20,signal.entry_bars=40"
+    section = DOCS.split("\n## gamma evaluate walk-forward")[1].split("\n## ")[0]
+    documented = json.loads(re.findall(r"```json\n(.*?)```", section, flags=re.DOTALL)[0])
+    assert list(documented) == list(found)
+    assert list(documented["folds"][0]) == list(found["folds"][0])
+    assert list(documented["plan"]) == list(found["plan"])
+    table = CliRunner().invoke(app, ["evaluate", *arguments, "--train-sessions", "4", "--jobs", "1"])
+    assert "1 candidates in MNQ, tests put in a row" in table.stdout
+
+
+def test_settings_that_lead_nowhere_are_refused_before_anything_is_counted() -> None:
+    refused = told("walk-forward", "rule", "-b", "MNQ.parquet", "--span", LATE, "--vary", "sizers.half.x=1", code=1)
+    assert "no setting of strategy rule" in refused
+    assert not Path("gamma.db").exists()

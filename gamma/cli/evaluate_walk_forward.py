@@ -1,0 +1,143 @@
+"""`gamma evaluate walk-forward`: choose on some sessions, look at the next ones, and go on."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gamma.cli import evaluated, looks
+from gamma.cli.evaluate import BarFiles, BarLength, configured, span_of
+from gamma.cli.evaluate_strategy import Days, subject
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
+from gamma.errors import InputInvalid
+
+if TYPE_CHECKING:
+    from gamma.config import Config
+    from gamma.rehearsal.evaluation import Subject
+    from gamma.rehearsal.promotion import Held
+    from gamma.rehearsal.walk import Walk
+
+
+def walk_forward(  # noqa: PLR0913 - each option is a parameter
+    names: Annotated[list[str], typer.Argument(help="Strategies of the configuration.", metavar="NAME...")],
+    bars: BarFiles,
+    span: Days,
+    *,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", help="A setting and its values; may be given again.", metavar="KEY=V,V"),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Tests, one after another.", min=1, max=1_000)] = 6,
+    train: Annotated[int, typer.Option("--train-sessions", help="Sessions that each choice is made on.", min=2)] = 60,
+    purge: Annotated[
+        int | None, typer.Option(help="Sessions dropped after them; what the strategies look back by default.", min=0)
+    ] = None,
+    embargo: Annotated[int, typer.Option(help="Sessions more before each test.", min=0)] = 1,
+    anchored: Annotated[bool, typer.Option("--anchored", help="Choose on all sessions so far.")] = False,
+    bar_s: BarLength = None,
+    returns: Annotated[
+        Path | None, typer.Option(help="Keep every candidate's session returns.", metavar="FILE")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw it.", metavar="FILE.png")] = None,
+    jobs: Annotated[int, typer.Option(help="Rehearsals at once; 0 for one a core.", min=0, max=1_024)] = 0,
+    path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Choose among strategies and settings on some sessions, look at the next ones, and go on.
+
+    Each candidate is rehearsed once over the span; each fold chooses the best Sharpe ratio of its training, and only
+    what that one made on the test counts. Each candidate is a trial. --returns keeps all for `gamma evaluate
+    overfitting`.
+
+    Example: gamma evaluate walk-forward mnq -b NQ.csv --span 2022-01-03..2022-12-30 --vary signal.entry_bars=20,55
+    """
+    from gamma.rehearsal import promotion, walk
+    from gamma.rehearsal.folds import Plan
+    from gamma.rehearsal.sweep import write
+
+    config = configured(path)
+    candidates = _candidates(config, names, vary or [])
+    market = next(iter(candidates.values())).market
+    days = promotion.held(promotion.load(bars, market, bar_s), span_of(span, market))
+    needed = max(walk.sessions_needed(one.config, days.series) for one in candidates.values())
+    plan = walk.plan_of(needed, purge, Plan(folds=folds, train=train, purge=0, embargo=embargo, anchored=anchored))
+    trials = _record(config, candidates)
+    sweep, start_usd = _swept(candidates, days, jobs)
+    walked = walk.walk(sweep, start_usd, plan)
+    if returns is not None:
+        write(sweep, returns)
+    if picture is not None:
+        from gamma.rehearsal.sweep_pictures import walk_png
+
+        picture.write_bytes(walk_png(walked))
+    _tell(walked, market, trials, as_json=as_json)
+
+
+def _candidates(config: "Config", names: Sequence[str], vary: Sequence[str]) -> "dict[str, Subject]":
+    """Every named strategy with every combination of settings.
+
+    Raises: InputInvalid when they trade different markets, or there is none.
+    """
+    from gamma.rehearsal import variants
+
+    found = {}
+    for settings in variants.grid([variants.axis(text) for text in vary]):
+        for name in names:
+            label = " ".join(
+                part for part in (name if len(names) > 1 or not settings else "", variants.named(settings)) if part
+            )
+            found[label] = subject(variants.varied(config, name, settings), name)
+    markets = sorted({one.market for one in found.values()})
+    if len(markets) > 1:
+        raise InputInvalid(f"the strategies trade {', '.join(markets)}; walk one market forward at a time")
+    return found
+
+
+def _record(config: "Config", candidates: "Mapping[str, Subject]") -> int:
+    """Count every candidate as a trial of its family; gives how many all their families ever had."""
+    families: dict[str, list[str]] = {}
+    for one in candidates.values():
+        families.setdefault(one.family, []).append(one.sha256)
+    for family, hashes in families.items():
+        looks.note_trials(config, family, hashes)
+    return sum(looks.trials(config, family) for family in families)
+
+
+def _swept(candidates: "Mapping[str, Subject]", days: "Held", jobs: int) -> Any:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from gamma.rehearsal.walk import sweep_of
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("rehearsing", total=len(candidates))
+        configs = {name: one.config for name, one in candidates.items()}
+        return sweep_of(configs, days, jobs or os.cpu_count() or 1, lambda: progress.advance(task))
+
+
+def _tell(walked: "Walk", market: str, trials: int, *, as_json: bool) -> None:
+    from gamma.cli.tables import table
+    from gamma.rehearsal.walk import figures
+
+    found = [evaluated.figure(one) for one in figures(walked, trials)]
+    if as_json:
+        shape = {"market": market, "candidates": list(walked.sweep.names), "plan": asdict(walked.plan)}
+        print_json(shape | {"folds": [asdict(one) for one in walked.steps], "figures": found})
+        return
+    evaluated.show(f"{len(walked.sweep.names):,} candidates in {market}, tests put in a row", found)
+    rows = [
+        (
+            f"{one.test[0]} to {one.test[1]}",
+            f"{one.train_sharpe_annual:.2f}",
+            f"{one.test_sharpe_annual:.2f}",
+            f"{one.test_pnl_per_session_usd:+,.0f}",
+            one.chosen,
+        )
+        for one in walked.steps
+    ]
+    out = console()
+    titles = ("looked at", ">Sharpe where chosen", ">here", ">usd a session", "chosen")
+    out.print(table(titles, rows, out.width))
