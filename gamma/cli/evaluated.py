@@ -17,6 +17,7 @@ def shape(choice: "Choice") -> dict[str, Any]:
     return {
         "trials": choice.trials,
         "luck_sharpe_annual": choice.luck_sharpe_annual,
+        "overfitting_prob": choice.overfitting_prob,
         "qualified": choice.chosen is not None,
         "candidates": [
             {
@@ -71,8 +72,12 @@ def show_choice(choice: "Choice") -> None:
     out.print(table(titles, rows, out.width))
     out.print(
         f"{choice.trials:,} trials; the best of so many without skill is expected to show a Sharpe ratio of "
-        f"{choice.luck_sharpe_annual:.2f}\n"
+        f"{choice.luck_sharpe_annual:.2f}"
     )
+    if choice.overfitting_prob == choice.overfitting_prob:
+        often = f"{choice.overfitting_prob:.0%} of the time"
+        out.print(f"chosen on half of the days, the best stands in the lower half on the others {often}")
+    out.print()
 
 
 def show(title: str, found: Sequence[Mapping[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from gamma.ports import Checkpoints, Trained
     from gamma.rehearsal.choice import Choice
     from gamma.rehearsal.promotion import Candidate, Held
+    from gamma.rehearsal.sweep import Sweep
 
+Returns = Annotated[Path | None, typer.Option(help="Keep every candidate's session returns.", metavar="FILE.csv")]
 Jobs = Annotated[int, typer.Option(help="Rehearsals at once; 0 for one a core.", min=0, max=1_024)]
 
 
@@ -60,6 +63,7 @@ def promote(  # noqa: PLR0913 - each option is a parameter
     ] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why --anyway or --again; kept in the ledger.")] = "",
     again: Again = False,
+    returns: Returns = None,
     jobs: Jobs = 0,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
@@ -72,6 +76,7 @@ def promote(  # noqa: PLR0913 - each option is a parameter
     Example: gamma models promote runs/1 -b NQ.csv --select 2022-01-03..2022-12-30 --report 2023-01-03..2023-06-30 -o m
     """
     from gamma.rehearsal import promotion
+    from gamma.rehearsal.sweep import write
 
     if (anyway or again) and not reason:
         raise InputInvalid("--anyway and --again need a --reason: it is kept in the ledger")
@@ -88,7 +93,9 @@ def promote(  # noqa: PLR0913 - each option is a parameter
     limit = _drawdown_max(config, drawdown_max_usd)
     candidates = {str(c.folder): c for c in (promotion.Candidate(folder=f, sha256=t.sha256) for f, t in found)}
     looks.refuse(config, family_of(told), last.span, again=again)
-    choice = _choose((config, chosen, market), candidates, spans, (limit, jobs, family_of(told)))
+    choice, sweep = _choose((config, chosen, market), candidates, spans, (limit, jobs, family_of(told)))
+    if returns is not None:
+        write(sweep, returns)
     if choice.chosen is None and not anyway:
         evaluated.tell_none(choice, as_json=as_json)
         raise typer.Exit(1)
@@ -152,7 +159,7 @@ def _choose(
     candidates: "Mapping[str, Candidate]",
     spans: "Sequence[Held]",
     rule: tuple[float, int, str],
-) -> "Choice":
+) -> "tuple[Choice, Sweep]":
     """Rehearse all candidates on the days to choose on, count them as trials, and apply the rule."""
     from rich.console import Console
     from rich.progress import Progress
@@ -160,6 +167,7 @@ def _choose(
     from gamma.rehearsal import promotion
     from gamma.rehearsal.choice import choose
     from gamma.rehearsal.figures import outcome
+    from gamma.rehearsal.sweep import of_histories, overfitting_prob
 
     (config, chosen, market), (limit_usd, jobs, family) = whose, rule
     configs = {name: promotion.as_strategy(config, chosen, market, one.signal) for name, one in candidates.items()}
@@ -168,7 +176,9 @@ def _choose(
         task = progress.add_task("rehearsing", total=len(configs) * len(spans))
         played = promotion.compare(configs, spans, jobs or os.cpu_count() or 1, lambda: progress.advance(task))
     outcomes = {name: outcome(each) for name, each in played.items()}
-    return choose(outcomes, drawdown_max_usd=limit_usd, trials=looks.trials(config, family))
+    choice = choose(outcomes, drawdown_max_usd=limit_usd, trials=looks.trials(config, family))
+    sweep = of_histories({name: [one.history for one in each] for name, each in played.items()})
+    return replace(choice, overfitting_prob=overfitting_prob(sweep)), sweep
 
 
 def _evaluations(

@@ -31,12 +31,15 @@ class Choice:
 
     `trials` is the N, `sharpe_std` the standard deviation of the trials' Sharpe ratios (per session) by which
     they were deflated; `luck_sharpe_annual` is what the best of N without skill is expected to show.
+    `overfitting_prob` is how likely the best of one half of the days stands in the lower half on the other; NaN for
+    one candidate, or fewer than 32 sessions.
     """
 
     ranked: tuple[Judged, ...]
     trials: int
     sharpe_std: float
     luck_sharpe_annual: float
+    overfitting_prob: float = math.nan
 
     @property
     def best(self) -> Judged:

@@ -12,7 +12,7 @@ from gamma.history.regimes import DIMENSIONS
 from gamma.pictures import BLACK, BLUE, GREY, ORANGE, RED, png, styled
 from gamma.rehearsal.evaluation import Evaluation
 
-DOLLARS: Final = FuncFormatter(lambda value, _: f"{value:,.0f}")
+THOUSANDS: Final = FuncFormatter(lambda value, _: f"{value:,.0f}")
 SIZE_IN: Final = (10.0, 7.6)
 DOTS_PER_INCH: Final = 130
 BASELINES: Final = {
@@ -61,7 +61,7 @@ def _baselines(axes: Axes, one: Evaluation) -> None:
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.axvline(0.0, color=BLACK, linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(DOLLARS)
+    axes.xaxis.set_major_formatter(THOUSANDS)
     axes.set_xlabel("net P&L [usd]; a line is a 95 % interval")
     axes.set_title("Against baselines on the same bars")
 
@@ -76,7 +76,7 @@ def _regimes(axes: Axes, one: Evaluation) -> None:
     axes.invert_yaxis()
     axes.axvline(0.0, color=BLACK, linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(DOLLARS)
+    axes.xaxis.set_major_formatter(THOUSANDS)
     axes.set_xlabel("net P&L [usd]; losses are hatched")
     axes.set_title("By regime when opened (trades)")
 
@@ -91,7 +91,7 @@ def _windows(axes: Axes, one: Evaluation) -> None:
     axes.set_title(f"Seven sessions on end; worst {worst.pnl_usd:+,.0f} usd, to {worst.last}")
     at = np.unique(np.linspace(0, len(made) - 1, min(5, len(made))).astype(int))
     axes.set_xticks(at, [one.windows[n].last for n in at])
-    axes.yaxis.set_major_formatter(DOLLARS)
+    axes.yaxis.set_major_formatter(THOUSANDS)
     axes.set_xlabel("last of the seven sessions")
     axes.set_ylabel("P&L [usd]")
 

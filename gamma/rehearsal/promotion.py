@@ -185,6 +185,7 @@ def chosen_by(choice: Choice) -> list[Figure]:
         Figure(name="selection_trials", value=choice.trials),
         Figure(name="selection_sharpe_annual", value=best.outcome.sharpe_annual),
         Figure(name="selection_luck_sharpe_annual", value=choice.luck_sharpe_annual),
+        Figure(name="selection_overfitting_prob", value=choice.overfitting_prob),
         Figure(name="selection_dsr_prob", value=best.dsr),
         Figure(name="selection_trades", value=best.outcome.trades),
         Figure(name="selection_net_pnl_usd", value=best.outcome.net_pnl_usd),

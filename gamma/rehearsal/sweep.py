@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -11,7 +11,8 @@ import numpy as np
 
 from gamma import stats
 from gamma.errors import InputInvalid
-from gamma.history.figures import SESSIONS_A_YEAR, Figure, known
+from gamma.history import History
+from gamma.history.figures import SESSIONS_A_YEAR, Figure, known, session_returns
 from gamma.stats import Floats
 
 SESSION: Final = "session"
@@ -25,6 +26,16 @@ class Sweep:
     names: tuple[str, ...]
     sessions: tuple[str, ...]
     returns: Floats
+
+
+def of_histories(told: Mapping[str, Sequence[History]]) -> Sweep:
+    """What each try made over the same spans, which stand one after another."""
+    first = next(iter(told.values()))
+    return Sweep(
+        names=tuple(told),
+        sessions=tuple(day for one in first for day in one.sessions),
+        returns=np.column_stack([session_returns(each) for each in told.values()]),
+    )
 
 
 def read(path: Path) -> Sweep:
@@ -58,6 +69,13 @@ def write(sweep: Sweep, path: Path) -> None:
         table = csv.writer(file)
         table.writerow([SESSION, *sweep.names])
         table.writerows([day, *map(repr, row)] for day, row in zip(sweep.sessions, sweep.returns.tolist(), strict=True))
+
+
+def overfitting_prob(sweep: Sweep) -> float:
+    """PBO of the sweep in 16 blocks; NaN for one try, or fewer than 32 sessions."""
+    if len(sweep.returns) < 2 * stats.BLOCKS:
+        return math.nan
+    return stats.overfitting(sweep.returns).probability
 
 
 def judged(sweep: Sweep, trials: int, blocks: int = stats.BLOCKS) -> tuple[str, list[Figure]]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Drawing
 
 from gamma import stats
 from gamma.pictures import BLACK, BLUE, GREY, ORANGE, png, styled
-from gamma.rehearsal.evaluation_picture import DOLLARS, DOTS_PER_INCH
+from gamma.rehearsal.evaluation_picture import DOTS_PER_INCH, THOUSANDS
 from gamma.rehearsal.sweep import Sweep
 from gamma.rehearsal.walk import Walk
 
@@ -35,7 +35,8 @@ def overfitting_png(sweep: Sweep, best: str, blocks: int) -> bytes:
     found = stats.overfitting(sweep.returns, blocks)
     with styled():
         drawing = Drawing()
-        drawing.suptitle(f"{len(sweep.names):,} tries over {len(sweep.returns):,} sessions", x=0.01, ha="left")
+        title = f"{len(sweep.names):,} tries over {len(sweep.returns):,} sessions; the best is {best}"
+        drawing.suptitle(title, x=0.01, ha="left", fontsize=10)
         left, right = drawing.subplots(1, 2)
         edges = np.linspace(min(-0.5, found.logits.min()), max(0.5, found.logits.max()), 41)
         below, above = found.logits[found.logits <= 0], found.logits[found.logits > 0]
@@ -44,6 +45,7 @@ def overfitting_png(sweep: Sweep, best: str, blocks: int) -> bytes:
         left.axvline(0.0, color=BLACK, linewidth=0.8)
         left.set_xlabel("logit of its rank on the sessions that did not choose")
         left.set_ylabel("ways to halve the sessions")
+        left.yaxis.set_major_formatter(THOUSANDS)
         left.set_title(f"In {found.probability:.0%} of halves the choice disappointed")
         left.legend(loc="best")
         for name, column in zip(sweep.names, sweep.returns.T, strict=True):
@@ -55,7 +57,7 @@ def overfitting_png(sweep: Sweep, best: str, blocks: int) -> bytes:
         right.axhline(0.0, color=BLACK, linewidth=0.8)
         right.set_xlabel("sessions")
         right.set_ylabel("sum of session returns [%]")
-        right.set_title(f"Every try; thick: {best}, the best Sharpe ratio")
+        right.set_title("Every try; thick: the best Sharpe ratio")
     return png(drawing, SIZE_IN, DOTS_PER_INCH)
 
 
@@ -68,7 +70,7 @@ def _tests(axes: Axes, walked: Walk) -> None:
     for at in starts[1:]:
         axes.axvline(at, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_xticks(starts, [step.test[0] for step in walked.steps], rotation=30, ha="right")
-    axes.yaxis.set_major_formatter(DOLLARS)
+    axes.yaxis.set_major_formatter(THOUSANDS)
     axes.set_ylabel("P&L of the tests [usd]")
     axes.set_title("The tests in a row; a new choice at each line")
 

@@ -17,7 +17,7 @@ from gamma.feeds.series import Series
 from gamma.history.figures import SESSIONS_A_YEAR, Figure, known
 from gamma.rehearsal.folds import Fold, Plan, folds
 from gamma.rehearsal.promotion import Held, compare
-from gamma.rehearsal.sweep import Sweep
+from gamma.rehearsal.sweep import Sweep, of_histories
 from gamma.stats import Floats
 
 
@@ -61,10 +61,8 @@ def sweep_of(
 ) -> tuple[Sweep, float]:
     """Each candidate rehearsed once over the span, in an account of its own; and the capital that it began with."""
     played = compare(configs, [days], jobs, told)
-    histories = {name: each[0].history for name, each in played.items()}
-    first = next(iter(histories.values()))
-    returns = np.column_stack([one.session_returns for one in histories.values()])
-    return Sweep(names=tuple(histories), sessions=first.sessions, returns=returns), first.start_usd
+    histories = {name: [one.history for one in each] for name, each in played.items()}
+    return of_histories(histories), next(iter(histories.values()))[0].start_usd
 
 
 def walk(sweep: Sweep, start_usd: float, plan: Plan) -> Walk:

@@ -94,7 +94,10 @@ def test_where_none_qualifies_none_is_promoted_and_the_report_days_stay_unseen()
     assert (len(kept("runs")), kept("looks")) == (1, [])
     result = CliRunner().invoke(app, ["models", "promote", "run", "-b", "MNQ.parquet", *SPANS, "-o", "made"])
     assert "none qualifies, and none is promoted" in result.stdout
-    assert promoted(code=1)["trials"] == 3, "the same checkpoints are no new trials"
+    again = promoted("--returns", "all.csv", code=1)
+    assert again["trials"] == 3, "the same checkpoints are no new trials"
+    assert again["overfitting_prob"] is None, "five sessions have no halves to speak of"
+    assert len(Path("all.csv").read_text().splitlines()) == 1 + 5
 
 
 def test_one_that_did_not_qualify_may_be_written_for_paper_with_a_card_that_says_so() -> None:

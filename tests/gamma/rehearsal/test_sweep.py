@@ -1,5 +1,6 @@
 """A sweep as a file, and what its best is worth."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from typer.testing import CliRunner
 from gamma import stats
 from gamma.cli import app
 from gamma.errors import InputInvalid
-from gamma.rehearsal.sweep import Sweep, judged, read, write
+from gamma.rehearsal.sweep import Sweep, judged, of_histories, overfitting_prob, read, write
+from tests.gamma.rehearsal.test_figures import played
 
 NOISE = Sweep(
     names=("a", "b", "c"),
@@ -54,6 +56,15 @@ def test_the_best_is_deflated_by_all_that_was_tried() -> None:
     assert found["overfitting_prob"] == stats.overfitting(NOISE.returns).probability
     assert (found["tries"], found["trials"], found["sessions"]) == (3, 500, 64)
     assert found["best_dsr_prob"] < {one.name: one.value for one in judged(NOISE, trials=0)[1]}["best_dsr_prob"]
+
+
+def test_histories_stand_side_by_side_span_after_span() -> None:
+    spans = [played(50_500.0, 50_000.0).history, played(51_000.0).history]
+    found = of_histories({"a": spans, "b": spans})
+    assert (found.names, found.sessions) == (("a", "b"), ("0", "1", "0"))
+    assert found.returns == pytest.approx(np.array([[0.01, 0.01], [-0.01, -0.01], [0.02, 0.02]]))
+    assert math.isnan(overfitting_prob(found)), "three sessions have no halves to speak of"
+    assert overfitting_prob(NOISE) == stats.overfitting(NOISE.returns).probability
 
 
 def test_tries_that_never_traded_have_no_best() -> None:
