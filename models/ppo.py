@@ -15,7 +15,7 @@ Shapes: E environments, T steps, O numbers seen, A actions.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -261,7 +261,7 @@ def _learn(
     blocks = envs // size
     share = blocks // config.minibatches
     data = jax.tree.map(lambda x: x.reshape(config.steps, blocks, size, *x.shape[2:]), (batch, advantage, target))
-    counted = data[0].counted.sum(axis=(0, 2))
+    counted = _all(config, data[0].counted.sum(axis=(0, 2)))
     rule = optimiser(config)
     small = jax.default_backend() == "cpu"
 
@@ -270,7 +270,7 @@ def _learn(
         epoch, part = n // config.minibatches, n % config.minibatches
         order = _order(blocks, salt + epoch.astype(jnp.uint32))
         chosen = jax.lax.dynamic_slice(order, (part * share,), (share,))
-        whole = jnp.maximum(_all(config, counted[chosen].sum()), 1.0)
+        whole = jnp.maximum(counted[chosen].sum(), 1.0)
 
         def block(total: Any, number: Array) -> tuple[Any, None]:
             taken = jax.tree.map(lambda x: x[:, number].reshape(-1, *x.shape[3:]), data)
@@ -332,9 +332,22 @@ def _mean(config: Config, value: Array, counted: Array) -> Array:
 
 def _all(config: Config, part: Any) -> Any:
     """The sum over all devices."""
-    return jax.lax.psum(part, LANES) if config.devices > 1 else part  # type: ignore[no-untyped-call]
+    return _met(part, jax.lax.psum) if config.devices > 1 else part
 
 
 def _most(config: Config, part: Any) -> Any:
     """The largest of all devices."""
-    return jax.lax.pmax(part, LANES) if config.devices > 1 else part  # type: ignore[no-untyped-call]
+    return _met(part, jax.lax.pmax) if config.devices > 1 else part
+
+
+def _met(part: Any, reduce: Callable[[Array, str], Any]) -> Any:
+    """A tree reduced over all devices, which meet once for each kind of number in it, and not once for each array."""
+    leaves, tree = jax.tree.flatten(part)
+    met = list(leaves)
+    for kind in dict.fromkeys(leaf.dtype for leaf in leaves):
+        alike = [n for n, leaf in enumerate(leaves) if leaf.dtype == kind]
+        ends = [*accumulate(leaves[n].size for n in alike)]
+        parts = jnp.split(reduce(jnp.concatenate([leaves[n].ravel() for n in alike]), LANES), ends[:-1])
+        for n, found in zip(alike, parts, strict=True):
+            met[n] = found.reshape(leaves[n].shape)
+    return jax.tree.unflatten(tree, met)
