@@ -11,10 +11,11 @@ from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config
-    from gamma.report import Subject
+    from gamma.report import Section, Subject
 
 OUT: Final = Path("report")
 PAGE: Final = "report.html"
+PICTURE_DPI: Final = 130
 DOCUMENT: Final = "report.pdf"
 
 
@@ -41,6 +42,7 @@ def report(  # noqa: PLR0913 - each option is a parameter
     ] = None,
     bar_s: Annotated[int | None, typer.Option(help="Merge finer bars up to this length.", metavar="SECONDS")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows of bars out.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Write each picture as a PNG too.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -65,10 +67,11 @@ def report(  # noqa: PLR0913 - each option is a parameter
             "page": _write(out / PAGE, page(subject, told).encode()),
             "document": _write(out / DOCUMENT, document(subject, told)),
         }
+        drawn = _drawn(told, out) if pictures else []
     if as_json:
-        print_json({**files, **_shape(subject)})
+        print_json({**files, "pictures": drawn, **_shape(subject)})
         return
-    for name in files.values():
+    for name in (*files.values(), *drawn):
         console().print(f"[green]✓[/] {name}")
 
 
@@ -106,6 +109,16 @@ def _shape(subject: "Subject") -> dict[str, Any]:
         "baselines": [asdict(one) for one in subject.baselines or ()],
         "hashes": subject.hashes,
     }
+
+
+def _drawn(told: "Sequence[Section]", out: Path) -> list[str]:
+    from gamma.pictures import png
+
+    return [
+        _write(out / f"{one.name}.png", png(one.figure, one.wide_in, PICTURE_DPI))
+        for section in told
+        for one in section.pictures
+    ]
 
 
 def _write(path: Path, content: bytes) -> str:

@@ -91,15 +91,17 @@ def with_bars(subject: "Subject", config: "Config | None", files: "Mapping[str, 
         raise InputInvalid(
             f"--bars gives bars of {', '.join(unknown)}, in which nothing was traded; traded: {', '.join(traded)}"
         )
-    found, baselines, hashes = {}, [], dict(subject.hashes)
+    found, baselines, hashes, uncovered = {}, [], dict(subject.hashes), 0
     for market, read in files.items():
         hashes |= {f"bars of {market}, {one.name}": one.sha256 for one in read}
         days = held(read, Span(market=market, first=told.sessions[0], last=told.sessions[-1]))
         closes = days.series.ts_close_utc_ns
+        inside = told.within(int(days.series.ts_open_utc_ns[0]), int(closes[-1]))
+        uncovered += sum(t.market == market for t in told.trades) - sum(t.market == market for t in inside.trades)
         seen = regimes(chained([one.series for one in read])).between(int(closes[0]), int(closes[-1]))
-        found[market] = by_regime(told, seen, market)
-        baselines += _baselines(told, config, days)
-    return replace(subject, regimes=found, baselines=baselines, hashes=hashes)
+        found[market] = by_regime(inside, seen, market)
+        baselines += _baselines(inside, config, days)
+    return replace(subject, regimes=found, baselines=baselines, trades_uncovered=uncovered, hashes=hashes)
 
 
 def bars_of(

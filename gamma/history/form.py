@@ -1,6 +1,6 @@
 """`History`: trades, equity and sessions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -52,5 +52,33 @@ class History:
         """Changes of equity from one session's end to the next's, over the starting capital: [S]."""
         return np.diff(self.session_close_usd, prepend=self.start_usd) / self.start_usd
 
+    def within(self, ts_first_utc_ns: int, ts_last_utc_ns: int) -> "History":
+        """What was opened and closed between these times, both with them; sessions are those that end there."""
+        marks = _rows(self.ts_mark_utc_ns, ts_first_utc_ns, ts_last_utc_ns)
+        ends = _rows(self.ts_session_close_utc_ns, ts_first_utc_ns, ts_last_utc_ns)
+        trades = tuple(
+            t for t in self.trades if ts_first_utc_ns <= t.ts_open_utc_ns and t.ts_close_utc_ns <= ts_last_utc_ns
+        )
+        return replace(
+            self,
+            start_usd=float(self.close_usd[marks.start - 1]) if marks.start else self.start_usd,
+            trades=trades,
+            ts_mark_utc_ns=self.ts_mark_utc_ns[marks],
+            high_usd=self.high_usd[marks],
+            low_usd=self.low_usd[marks],
+            close_usd=self.close_usd[marks],
+            sessions=self.sessions[ends],
+            ts_session_close_utc_ns=self.ts_session_close_utc_ns[ends],
+            session_close_usd=self.session_close_usd[ends],
+        )
+
     def _path(self, first: Floats, second: Floats) -> Floats:
         return np.concatenate(([self.start_usd], np.stack((first, second, self.close_usd), axis=1).ravel()))
+
+
+def _rows(ts_utc_ns: Ints, first_utc_ns: int, last_utc_ns: int) -> slice:
+    start, end = (
+        np.searchsorted(ts_utc_ns, first_utc_ns, side="left"),
+        np.searchsorted(ts_utc_ns, last_utc_ns, side="right"),
+    )
+    return slice(int(start), int(end))

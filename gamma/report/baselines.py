@@ -9,6 +9,7 @@ from gamma import stats
 from gamma.history.figures import SESSIONS_A_YEAR, deepest
 from gamma.markets import MICRO
 from gamma.report.form import Section, Table
+from gamma.report.regimes import uncovered
 from gamma.report.subject import Baseline, Subject
 from gamma.report.wording import NONE, number, signed_usd, usd
 
@@ -29,7 +30,7 @@ def section(subject: Subject) -> Section:
     rows = [_row(one) for one in (*_own(subject), *subject.baselines)]
     columns = ("who", "market", "P&L [usd]", "95 % interval [usd]", "Sharpe [a year]", "drawdown [usd]")
     table = Table(caption="The account beside baselines", columns=columns, rows=rows, numbers=(2, 3, 4, 5))
-    return Section(name="baselines", title=title, words=WORDS, tables=[table])
+    return Section(name="baselines", title=title, words=[*WORDS, *uncovered(subject)], tables=[table])
 
 
 def _own(subject: Subject) -> list[Baseline]:

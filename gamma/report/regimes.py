@@ -26,9 +26,16 @@ def section(subject: Subject) -> Section:
     if subject.regimes is None:
         words = ["Not told: regimes come from the market's bars. Give them with --bars FILE."]
         return Section(name="regimes", title=title, words=words)
-    drawn = [_picture(market, found) for market, found in subject.regimes.items()]
+    words = [*WORDS, *uncovered(subject)]
+    drawn = [_picture(market, found) for market, found in subject.regimes.items() if any(one.trades for one in found)]
     tables = [_table(market, found) for market, found in subject.regimes.items()]
-    return Section(name="regimes", title=title, words=WORDS, pictures=drawn, tables=tables)
+    return Section(name="regimes", title=title, words=words, pictures=drawn, tables=tables)
+
+
+def uncovered(subject: Subject) -> list[str]:
+    """What of the history lies outside the bars."""
+    beyond = subject.trades_uncovered
+    return [f"{beyond:,} trades lie outside the span of the bars, and are left out here."] if beyond else []
 
 
 def _picture(market: str, found: Sequence[Stretch]) -> Picture:

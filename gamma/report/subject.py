@@ -66,7 +66,7 @@ class Subject:
     """A history, where it is from, and what is known beside it; what is None is not known.
 
     `kinds` says of a step's name whether it is a sizer or a guard, `hashes` are of data, configuration and code,
-    `regimes` are by market.
+    `regimes` are by market; `trades_uncovered` lie outside the bars that regimes and baselines are from.
     """
 
     title: str
@@ -78,4 +78,5 @@ class Subject:
     stops: Sequence[Stop] | None = None
     regimes: Mapping[str, Sequence[Stretch]] | None = None
     baselines: Sequence[Baseline] | None = None
+    trades_uncovered: int = 0
     hashes: Mapping[str, str] = field(default_factory=dict)

@@ -12,12 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from gamma.pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY
 from models import runs
 
-# Okabe and Ito's colours, which people with any kind of colour blindness tell apart.
-BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999",
-)  # fmt: skip
 ACTIONS: Final = {
     "hold": GREY, "buy": BLUE, "sell": ORANGE, "sl_to_be": GREEN, "trail_on": PINK, "trail_off": SKY,
 }  # fmt: skip

@@ -76,6 +76,17 @@ def test_bars_give_regimes_and_baselines(folder: Path, tmp_path: Path) -> None:
     assert 'id="regimes"' in text
 
 
+def test_trades_outside_the_bars_are_left_out_of_their_figures_and_counted(folder: Path, tmp_path: Path) -> None:
+    write_bars(simulated("MNQ", "2026-03-02", "2026-03-02"), tmp_path / "first.parquet")
+    result = reported(folder, tmp_path, "--bars", f"MNQ={tmp_path}/first.parquet", "--json")
+    assert result.exit_code == 0, result.stderr
+    shape = json.loads(result.stdout)
+    own = {one["name"]: one["value"] for one in shape["figures"]}
+    covered = sum(one["trades"] for one in shape["regimes"] if one["dimension"] == "hours")
+    assert 0 < covered < own["trades"]
+    assert f"{own['trades'] - covered:,} trades lie outside the span" in (tmp_path / "report.html").read_text()
+
+
 def test_bars_of_a_market_that_was_not_traded_are_refused(folder: Path, tmp_path: Path) -> None:
     result = reported(folder, tmp_path, "--bars", f"MES={folder}/MNQ.parquet")
     assert result.exit_code == 1

@@ -79,6 +79,16 @@ def test_a_file_of_trades_becomes_two_files_and_its_figures(folder: Path) -> Non
     assert sorted(path.name for path in Path("report").iterdir()) == ["report.html", "report.pdf"]
 
 
+def test_its_pictures_are_written_too_where_that_is_asked(folder: Path) -> None:
+    trade_file(folder, months=1)
+    of = ["--trades", "trades.csv", "--start-usd", "50000", "--pictures", "--json"]
+    result = CliRunner().invoke(app, ["report", *of])
+    assert result.exit_code == 0, result.stderr
+    drawn = json.loads(result.stdout)["pictures"]
+    assert [Path(name).stem for name in drawn] == ["equity", "held", "excursions", "hours", "sides"]
+    assert all(Path(name).read_bytes().startswith(b"\x89PNG") for name in drawn)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
