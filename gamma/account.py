@@ -21,6 +21,7 @@ from gamma.markets import MICRO
 from gamma.outlook import look
 from gamma.reasons import Fact, Reason
 from gamma.rules import Rules
+from gamma.validation import against_validated
 from gamma.views import View
 
 _PAGE: Final = 10_000
@@ -128,6 +129,7 @@ def summary(config: Config, reader: Reader) -> dict[str, Any]:
             "alerts": [{"id": a["id"], "key": a["key"], "title": a["title"]} for a in reader.standing_alerts()],
             "acted": acted(reader, now.rules),
             "guards": guards(now),
+            "validated": against_validated(config, reader),
         }
 
 

@@ -63,6 +63,9 @@ def show_status(config: "Config", told: Row) -> None:
         out.print(f"[yellow]{row['state']}[/]: order {row['id']} in {row['market']}; its market waits for it")
     out.print()
     _show_halts(out, told)
+    for row in told["validated"]:
+        out.print()
+        _show_validated(out, row)
     for shown in (_acted(told["acted"], out.width), _near(told["guards"], out.width)):
         if shown is not None:
             out.print()
@@ -127,6 +130,35 @@ def _why(halt: Row) -> str:
 def _since(halt: Row) -> str:
     until = halt["until_utc_ns"]
     return f"until {clock(until)}" if until else clock(halt["ts_event_utc_ns"])
+
+
+def _show_validated(out: "Console", row: Row) -> None:
+    """Print live figures of one strategy beside those that it was validated with."""
+    from rich.text import Text
+
+    from gamma.cli.tables import table
+
+    if row["error"]:
+        out.print(Text(f"{row['strategy']}: nothing to hold its record against: {row['error']}", style="yellow"))
+        return
+    few = ", too few to say much" if row["few_trades"] else ""
+    lines = [(words(one["name"]), *_beside(one)) for one in row["figures"]]
+    titles = (f"{row['strategy']}, {row['trades']:,} trades{few}", ">live", ">validated", "")
+    out.print(table(titles, lines, out.width))
+    p = row["drift_p"]
+    chance = "" if p != p else f"; as bad a record of an unchanged strategy has a chance of {p:.2g}"
+    out.print(Text(f"validated by {row['source']}, {row['validated_trades']:,} trades{chance}", style="dim"))
+
+
+def _beside(one: Row) -> tuple[str, str, str]:
+    inside = {True: "inside", False: "outside", None: ""}[one["inside"]]
+    pairs = [[one[f"{of}{end}"] for end in ("", "_low", "_high")] for of in ("live", "validated")]
+    live, told = (_interval(*each) for each in pairs)
+    return live, told, inside
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return _number(value) + (f" ({_number(low)} to {_number(high)})" if low == low else "")
 
 
 def _acted(rows: Sequence[Row], width: int) -> "RenderableType | None":
@@ -195,4 +227,6 @@ def _dial(row: Row) -> tuple[str, str, str]:
 def _number(value: float | str | None) -> str:
     if isinstance(value, str) or value is None:
         return value or "-"
+    if 0 < abs(value) < 0.005:
+        return f"{value:.2g}"
     return f"{round(value, 2) + 0.0:,.10g}" if value == value else "-"

@@ -80,7 +80,7 @@ class Drift(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     def leeway(self, view: View) -> float:
         """From a p of 1 down to that of half size, by orders of magnitude."""
         p = self._p(view)
-        return float(1 - np.log(p) / np.log(self.half_p)) if p > 0 else 0.0
+        return 0.0 if p <= 0 else float(1 - np.log(p) / np.log(self.half_p))
 
     def _p(self, view: View) -> float:
         """1 while there are too few trades to say."""
