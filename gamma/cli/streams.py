@@ -93,7 +93,7 @@ def _of_file(wanted: Wanted, file: Path, config: Config | None) -> Case:
 def _of_ledger(wanted: Wanted, config: Config | None) -> Case:
     if config is None:
         raise InputInvalid(NO_CONFIG)
-    with closing(_reader(config, wanted.ledger)) as reader, reader.at_once():
+    with closing(_reader(config, wanted.ledger)) as reader:
         history = of_ledger(reader, config.strategies[0].market)
         name = wanted.strategy or _only({t.strategy for t in history.trades}, "strategy", "--strategy")
         strategy = config.strategy(name)
