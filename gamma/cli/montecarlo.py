@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Paths = Annotated[int, typer.Option(help="How many paths.", min=1)]
 Horizon = Annotated[int, typer.Option(help="Trades of a path; as many as there are, by default.", min=0)]
-Block = Annotated[float, typer.Option(help="Mean length of a block; trades^(1/3) by default.", min=0, metavar="TRADES")]
-Seed = Annotated[int, typer.Option(help="The same seed, the same paths.", min=0)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,12 +38,12 @@ def montecarlo(  # noqa: PLR0913 - each option is a parameter
     risk: options.RiskUsd = None,
     paths: Paths = 10_000,
     horizon: Horizon = 0,
-    block: Block = 0.0,
+    block: options.Block = 0.0,
     uncertain: Annotated[
         bool, typer.Option("--uncertain", help="Draw each path's win rate from its posterior.")
     ] = False,
     slippage_ticks: options.SlippageTicks = 0.0,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     picture: Annotated[Path | None, typer.Option(help="Draw the distributions.", metavar="FILE.png")] = None,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,

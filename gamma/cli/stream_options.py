@@ -20,6 +20,8 @@ Sizers = Annotated[
     list[str] | None,
     typer.Option("--sizer", help="Use this sizer in place of the configured chain; repeatable.", metavar="NAME"),
 ]
+Block = Annotated[float, typer.Option(help="Mean length of a block; trades^(1/3) by default.", min=0, metavar="TRADES")]
+Seed = Annotated[int, typer.Option(help="The same seed, the same paths.", min=0)]
 
 
 def named(context: typer.Context) -> bool:

@@ -26,7 +26,7 @@ NO_CONFIG: Final = "name a configuration with --config, or sizers with --sizer a
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the options name."""
+    """What the options name; without `chain_wanted` a file of trades needs no chain."""
 
     path: Path
     path_named: bool
@@ -38,12 +38,13 @@ class Wanted:
     risk_usd: float | None = None
     slippage_ticks: float = 0.0
     sizers: Sequence[str] = ()
+    chain_wanted: bool = True
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
-    """What is simulated; `config` is None for a case by hand."""
+    """What is simulated; `config` is None for a case by hand, which may have no chain either."""
 
     stream: Stream
     account: Account
@@ -62,7 +63,7 @@ def case_of(wanted: Wanted) -> Case:
     """
     if wanted.trades and wanted.ledger:
         raise InputInvalid("--trades and --ledger were both given; trades come from one of them")
-    alone = bool(wanted.trades and wanted.sizers) and not wanted.path_named
+    alone = bool(wanted.trades and (wanted.sizers or not wanted.chain_wanted)) and not wanted.path_named
     config = None if alone else load(wanted.path, os.environ)
     made = _of_file(wanted, wanted.trades, config) if wanted.trades else _of_ledger(wanted, config)
     if wanted.slippage_ticks:
@@ -111,8 +112,10 @@ def _case(wanted: Wanted, config: Config | None, strategy: Strategy | None, foun
         chain = tuple((name, plugins.section(plugins.SIZERS, sections, name, config)) for name in wanted.sizers)
     elif config and strategy:
         chain = plugins.sizers(config, strategy)
-    else:
+    elif wanted.chain_wanted:
         raise InputInvalid(NO_CONFIG)
+    else:
+        chain = ()
     return Case(stream=stream, account=account, chain=chain, title=title, config=config, strategy=strategy)
 
 
@@ -127,7 +130,7 @@ def _strategy(config: Config, wanted: Wanted, symbol: str) -> Strategy:
     if wanted.strategy:
         return config.strategy(wanted.strategy)
     own = [one for one in config.strategies if one.market == symbol]
-    if not own and not wanted.sizers:
+    if not own and not wanted.sizers and wanted.chain_wanted:
         known = ", ".join(f"{one.name} ({one.market})" for one in config.strategies)
         raise InputInvalid(f"no strategy trades {symbol}; name one with --strategy: {known}")
     return (own or list(config.strategies))[0]

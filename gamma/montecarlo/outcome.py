@@ -84,8 +84,8 @@ def outcome_of(name: str, block: float, found: Simulated, happened: Simulated) -
         final_usd={p: float(usd) for p, usd in zip(PERCENTILES, np.percentile(final, PERCENTILES), strict=True)},
         final_mean_usd=float(final.mean()),
         chances={what: chance(seen) for what, seen in came_about.items()},
-        drawdown_usd=_falls(found.drawdown_usd),
-        drawdown_frac=_falls(found.drawdown_frac),
+        drawdown_usd=falls(found.drawdown_usd),
+        drawdown_frac=falls(found.drawdown_frac),
         trades_mean=float(found.trades.mean()),
         lots_mean=lots_mean(found),
         realised=Realised(
@@ -112,7 +112,8 @@ def chance(seen: NDArray[np.bool_]) -> Chance:
     return Chance(prob=hits / len(seen), low=low, high=high)
 
 
-def _falls(values: Floats) -> Falls:
+def falls(values: Floats) -> Falls:
+    """The deepest drawdowns of all paths."""
     return Falls(
         mean=float(values.mean()),
         median=float(np.median(values)),

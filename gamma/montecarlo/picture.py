@@ -6,33 +6,43 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
+from gamma.errors import InputInvalid
 from gamma.montecarlo.simulation import Simulated
+from gamma.pictures import BLUE, RED, png, styled
 from gamma.stats import Floats
 
-# Okabe and Ito's colours, which people with any kind of colour blindness tell apart.
-BLUE, ORANGE, GREEN, PINK, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#777777"
 BINS: Final = 60
 BANDS: Final = ((5, 95, 0.18), (25, 75, 0.35))
 
 
 def draw(title: str, runs: Sequence[tuple[str, Simulated]], happened: Simulated, path: Path) -> None:
     """Draw runs whose every step was kept; the bands are those of the last."""
-    figure = Figure(figsize=(11, 8.5), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    top, bottom = figure.subplots(2, 1, height_ratios=(1.25, 1))
-    below = bottom.get_subplotspec().subgridspec(1, 2)
-    bottom.remove()
-    _bands(top, *runs[-1], happened)
-    _ends(figure.add_subplot(below[0]), runs, happened)
-    _falls(figure.add_subplot(below[1]), runs, happened)
-    figure.suptitle(title, fontsize=13)
-    beside = path.with_name(f".{path.name}.new")
+    with styled():
+        figure = Figure(figsize=(11, 8.5), layout="constrained")
+        top, bottom = figure.subplots(2, 1, height_ratios=(1.25, 1))
+        below = bottom.get_subplotspec().subgridspec(1, 2)
+        bottom.remove()
+        _bands(top, *runs[-1], happened)
+        _ends(figure.add_subplot(below[0]), runs, happened)
+        _falls(figure.add_subplot(below[1]), runs, happened)
+        figure.suptitle(title, fontsize=12)
+        write(figure, path)
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write a picture whole or not at all.
+
+    Raises: InputInvalid when the file's name does not end in .png.
+    """
+    if path.suffix != ".png":
+        raise InputInvalid(f"picture {str(path)!r}: pictures are PNG; give a name that ends in .png")
+    width, height = figure.get_size_inches()
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.print_figure(str(beside), format=path.suffix.removeprefix(".") or "png", dpi=120)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(png(figure, (width, height), 120))
     beside.replace(path)
 
 
@@ -50,7 +60,7 @@ def _bands(ax: Axes, name: str, found: Simulated, happened: Simulated) -> None:
     ax.set_ylabel("balance [usd]")
     ax.set_xlim(0, len(steps) - 1)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.legend(frameon=False, loc="upper left", fontsize=9)
+    ax.legend(loc="upper left")
 
 
 def _ends(ax: Axes, runs: Sequence[tuple[str, Simulated]], happened: Simulated) -> None:
@@ -59,7 +69,7 @@ def _ends(ax: Axes, runs: Sequence[tuple[str, Simulated]], happened: Simulated) 
     ax.axvline(runs[0][1].start_usd, color="black", linewidth=0.8, linestyle="--", label="start")
     ax.set_title("Where paths ended")
     ax.set_xlabel("final balance [usd]")
-    ax.legend(frameon=False, fontsize=9)
+    ax.legend()
 
 
 def _falls(ax: Axes, runs: Sequence[tuple[str, Simulated]], happened: Simulated) -> None:
@@ -67,7 +77,7 @@ def _falls(ax: Axes, runs: Sequence[tuple[str, Simulated]], happened: Simulated)
     ax.axvline(float(happened.drawdown_usd[0]), color=RED, linewidth=1.6, label="as it came")
     ax.set_title("How deep they fell")
     ax.set_xlabel("deepest drawdown [usd]")
-    ax.legend(frameon=False, fontsize=9)
+    ax.legend()
 
 
 def _histograms(ax: Axes, columns: Sequence[tuple[str, Floats]]) -> None:

@@ -14,11 +14,12 @@ from gamma.events import Trade
 from gamma.guards.safety_halt import SafetyHalt
 from gamma.history import History
 from gamma.ledger import Reader, Wanted
-from gamma.markets import Market
+from gamma.markets import MICRO, Kind, Market
 from gamma.montecarlo.chains import Chain
 from gamma.montecarlo.rules import Account
 from gamma.montecarlo.stream import Excursions, Seen, Stream, at, stream_of
 from gamma.numeric import NAN
+from gamma.reasons import Reason
 from gamma.sizing import size
 from gamma.views import AccountView, TrackView, View
 
@@ -32,14 +33,12 @@ SEEN: Final = (
     "signal.target_points",
     "signal.credit_points",
     "signal.width_points",
-    "signal.action",
     "signal.novelty",
     "liquidity.volume_10min_lots",
     "liquidity.volume_10min_usd",
     "liquidity.depth_top5_lots",
-    "liquidity.mid_points",
 )
-"""What of a decision's view is taken over into a simulation: all that sizers look at but the account and the record."""
+"""What of a decision's view is taken over into a simulation: what sizers look at, but the account, record and book."""
 
 
 def of_history(
@@ -87,7 +86,9 @@ def seen_in(reader: Reader, trades: Sequence[Trade]) -> list[Seen]:
 
 
 def _seen(view: View) -> Seen:
-    return {path: float(_number(view, path)) for path in SEEN}
+    # Only an event contract's policy puts a size into its action.
+    names = (*SEEN, "signal.action") if view.market.kind == Kind.EVENT else SEEN
+    return {path: _number(view, path) for path in names}
 
 
 def _number(view: View, path: str) -> float:
@@ -109,9 +110,10 @@ def account_of(config: Config, strategy: Strategy, start_usd: float = NAN) -> Ac
     )
 
 
-def unsizable(stream: Stream, account: Account, chain: Chain) -> str:
-    """Why the chain cannot size this stream, by its first trade; empty where it can."""
-    first = at(
+def first_view(stream: Stream, account: Account) -> View:
+    """What a sizer would have seen of the first trade: an account that has just begun, and no record."""
+    room_usd = account.floor.drawdown_microusd / MICRO if account.floor else NAN
+    return at(
         stream.scene,
         {path: float(values[0]) for path, values in stream.seen.items()},
         AccountView(
@@ -119,21 +121,27 @@ def unsizable(stream: Stream, account: Account, chain: Chain) -> str:
             equity_usd=account.start_usd,
             starting_capital_usd=account.capital_usd,
             peak_equity_usd=account.start_usd,
-            floor_usd=NAN if account.floor is None else account.start_usd - account.floor.drawdown_microusd / 1e6,
-            floor_room_start_usd=NAN if account.floor is None else account.floor.drawdown_microusd / 1e6,
+            floor_usd=account.start_usd - room_usd,
+            floor_room_start_usd=room_usd,
             cash_usd=account.start_usd,
         ),
         TrackView(),
     )
-    found = size(chain, first)
-    if not (found.invalid or found.fault):
-        return ""
-    return f"{found.steps[-1].name}: {found.invalid or found.fault}"
+
+
+def unsizable(stream: Stream, account: Account, chain: Chain) -> str:
+    """Why the chain cannot size this stream, by its first trade; empty where it can."""
+    found = size(chain, first_view(stream, account))
+    last = found.steps[-1]
+    if found.invalid or found.fault:
+        return f"{last.name}: {found.invalid or found.fault}"
+    missing = next((step for step in found.steps if step.reason == Reason.INPUT_MISSING), None)
+    return f"{missing.name}: it needs a number that these trades do not have" if missing else ""
 
 
 def _excursions(history: History) -> Excursions | None:
     """How far open P&L of each trade went: of a file's trades each is a mark; of an account's, marks lie within."""
-    pnl = np.array([trade.pnl_microusd / 1e6 for trade in history.trades])
+    pnl = np.array([trade.pnl_microusd / MICRO for trade in history.trades])
     closes = np.array([trade.ts_close_utc_ns for trade in history.trades], dtype=np.int64)
     if np.array_equal(history.ts_mark_utc_ns, closes):
         before = history.close_usd - pnl

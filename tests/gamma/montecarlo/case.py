@@ -8,7 +8,7 @@ from gamma.events import Trade
 from gamma.floor import FloorRule, TrailsOn
 from gamma.markets import MICRO, market
 from gamma.montecarlo.rules import Account
-from gamma.montecarlo.stream import Stream, stream_of
+from gamma.montecarlo.stream import Excursions, Stream, stream_of
 
 MNQ = market("MNQ")
 DAY_NS = 86_400_000_000_000
@@ -50,6 +50,15 @@ def chance_trades(count: int = 60, *, win_prob: float = 0.5, seed: int = 3, risk
 def chance_stream(count: int = 60, **how: Any) -> Stream:
     """The stream of such trades."""
     return stream_of(chance_trades(count, **how), MNQ)
+
+
+def open_stream(count: int = 60) -> Stream:
+    """The stream of such trades, whose open P&L went further than they closed."""
+    trades = chance_trades(count, win_prob=0.6)
+    pnl = np.array([one.pnl_microusd / MICRO for one in trades])
+    rng = np.random.default_rng(9)
+    went = Excursions(best_usd=pnl + rng.integers(0, 300, count), worst_usd=pnl - rng.integers(0, 300, count))
+    return stream_of(trades, MNQ, excursions=went)
 
 
 def account(trails: str = "none", drawdown_usd: float = 2_500, start_usd: float = 20_000, **rules: Any) -> Account:
