@@ -76,7 +76,7 @@ def halted_spans(subject: Subject) -> list[tuple[int, int]]:
 
 def picture(told: History, line: Floor | None = None, halted: Sequence[tuple[int, int]] = ()) -> Figure:
     """Equity [usd] over drawdown [usd], by days in New York; spans in which the account was halted are grey."""
-    path = thinned(path_of(told, line))
+    path = thinned(carried(path_of(told, line)))
     with styled():
         figure = Figure()
         upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.2, 1.0]})
@@ -131,6 +131,23 @@ def _floor(told: History, line: Floor) -> Floats:
         state = move(line.rule, state, round(value * MICRO))
         found.append(state.floor_microusd)
     return np.array(found, dtype=np.float64) / MICRO
+
+
+def carried(path: Path, points: int = POINTS) -> Path:
+    """The same with equity standing still until just before the next mark, where there is none for long."""
+    ts = path.ts_utc_ns
+    step_ns = max(1, int(ts[-1] - ts[0]) // max(1, points - 1))
+    before = np.flatnonzero(np.diff(ts) > 3 * step_ns)
+    twice, last = np.repeat(before + 1, 2), np.repeat(before, 2)
+    close = path.close_usd[last]
+    return Path(
+        ts_utc_ns=np.insert(ts, twice, np.stack((ts[before] + step_ns, ts[before + 1] - step_ns), axis=1).ravel()),
+        high_usd=np.insert(path.high_usd, twice, close),
+        low_usd=np.insert(path.low_usd, twice, close),
+        close_usd=np.insert(path.close_usd, twice, close),
+        fall_usd=np.insert(path.fall_usd, twice, path.fall_usd[last] + path.low_usd[last] - close),
+        floor_usd=np.insert(path.floor_usd, twice, path.floor_usd[last]),
+    )
 
 
 def thinned(path: Path, points: int = POINTS) -> Path:

@@ -31,6 +31,18 @@ def test_a_thinned_path_keeps_its_extremes_and_its_end(tmp_path: Path) -> None:
     assert few.close_usd[-1] == path.close_usd[-1]
 
 
+def test_equity_stands_still_where_nothing_was_held(tmp_path: Path) -> None:
+    path = equity.path_of(subject(tmp_path).history)
+    still = equity.carried(path, 200)
+    added = np.flatnonzero(~np.isin(still.ts_utc_ns, path.ts_utc_ns))
+    assert len(added) > 10
+    assert np.array_equal(still.close_usd[added], still.close_usd[added - 1])
+    assert np.array_equal(added[1::2], added[::2] + 1)
+    assert np.array_equal(still.high_usd[added], still.low_usd[added])
+    assert np.all(np.diff(still.ts_utc_ns) >= 0)
+    assert still.fall_usd.max() == path.fall_usd.max()
+
+
 def test_the_floor_follows_the_highest_equity_and_never_falls(tmp_path: Path) -> None:
     told = subject(tmp_path).history
     rule = FloorRule(drawdown_microusd=2_000_000_000, trails_on=TrailsOn.INTRADAY)
