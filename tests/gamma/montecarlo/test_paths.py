@@ -114,7 +114,7 @@ def test_a_path_of_a_costly_sizer_is_what_the_daemons_parts_make_of_it(name: str
 def test_halts_and_ruin_come_about_where_they_are_tried() -> None:
     halts = plain(setting_of(*CASES["halts"]), ask())
     assert 0 < halts.halted.sum() < len(halts.halted)
-    floors = plain(setting_of(*CASES["end of day floor"]), ask())
+    floors = plain(setting_of(*CASES["fixed floor"]), ask())
     assert 0 < floors.ruined.sum() < len(floors.ruined)
 
 
