@@ -1,8 +1,8 @@
 """`gamma evaluate strategy`: strategies of the configuration, or a policy, on days that they have not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -88,7 +88,13 @@ def subject(config: "Config", name: str) -> "Subject":
         return found
     shelf, folder = checkpoints.named(str(named), checkpoints.folders(config.paths.models))
     told = shelf.told(folder)
-    return replace(found, family=family_of(told), sha256=told.sha256)
+    return replace(found, family=family_of(told), sha256=told.sha256, trials=_trials(told.card))
+
+
+def _trials(card: Mapping[str, Any]) -> int:
+    """Among how many checkpoints it was chosen, as its card tells."""
+    figures = [one for evaluation in card["evaluations"] for one in evaluation["figures"]]
+    return max((int(one["value"]) for one in figures if one["name"] == "selection_trials"), default=0)
 
 
 def _files(subjects: "Sequence[Subject]", bars: Sequence[str], bar_s: int | None) -> "dict[str, list[BarFile]]":
@@ -126,7 +132,7 @@ def _judged(
     learned = promotion.held(files, span_of(train, subject.market)) if train else None
     if learned is not None and learned.span.overlaps(days):
         raise InputInvalid(f"--train {learned.span} and --span {days} have days in common; keep them apart")
-    trials = looks.trials(config, subject.family)
+    trials = max(subject.trials, looks.trials(config, subject.family))
     return judge(subject, promotion.held(files, days), files, learned=learned, trials=trials)
 
 

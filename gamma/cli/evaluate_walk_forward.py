@@ -103,7 +103,8 @@ def _record(config: "Config", candidates: "Mapping[str, Subject]") -> int:
         families.setdefault(one.family, []).append(one.sha256)
     for family, hashes in families.items():
         looks.note_trials(config, family, hashes)
-    return sum(looks.trials(config, family) for family in families)
+    told = {family: max(one.trials for one in candidates.values() if one.family == family) for family in families}
+    return sum(max(told[family], looks.trials(config, family)) for family in families)
 
 
 def _swept(candidates: "Mapping[str, Subject]", days: "Held", jobs: int) -> Any:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gamma.history.windows import Window
     from gamma.rehearsal.evaluation import Evaluation
 
+HOLE_TOLD_MIN: Final = 60
 TOGETHER: Final = ("trades", "net_pnl_usd", "sharpe_annual", "dsr_prob", "profit_factor", "drawdown_max_usd")
 
 
@@ -105,6 +106,12 @@ def _show_words(one: "Evaluation", least: "Window | None") -> None:
     if least is not None:
         console().print(f"worst seven sessions: {least.first} to {least.last}, {least.pnl_usd:+,.0f} usd")
     both = f"{one.sides.long_trades:,} long and {one.sides.short_trades:,} short trades"
+    hole_min = next(each.value for each in one.figures if each.name == "hole_longest_min")
+    if hole_min >= HOLE_TOLD_MIN:
+        console().print(
+            f"[yellow]bars are missing, {hole_min:,.0f} minutes on end at the worst: what is held over a hole leaves "
+            "at its far end, stop or not; see `gamma bars check`[/]"
+        )
     console().print(f"[yellow]one-sided, ten to one or more: {both}[/]" if one.sides.one_sided else both)
     console().print()
 

@@ -9,6 +9,8 @@ from gamma import stats
 from gamma.config import Config, strategy_hash
 from gamma.config.schema import Strategy
 from gamma.feeds.contracts import chained
+from gamma.feeds.inspection import inspect
+from gamma.feeds.series import NS, Series
 from gamma.history.by_regime import Stretch, by_regime
 from gamma.history.degradation import Change, degradation
 from gamma.history.figures import SESSIONS_A_YEAR, Figure, known, session_returns
@@ -23,13 +25,17 @@ from gamma.rehearsal.registry import family_of_rule
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is judged: a strategy of the configuration, alone; `family` is what its trials and looks count for."""
+    """What is judged: a strategy of the configuration, alone; `family` is what its trials and looks count for.
+
+    `trials` is how many its card tells of, where it trades a policy: it may have been chosen on another machine.
+    """
 
     name: str
     config: Config
     chosen: Strategy
     family: str
     sha256: str
+    trials: int = 0
 
     @property
     def market(self) -> str:
@@ -79,13 +85,23 @@ def judge(subject: Subject, days: Held, files: Sequence[BarFile], *, learned: He
     return Evaluation(
         subject=subject,
         own=own,
-        figures=(*figures([own]), *luck(own, trials)),
+        figures=(*figures([own]), *luck(own, trials), *missing(days.series)),
         baselines=tuple(against_others(subject.config, subject.chosen, days, own)),
         stretches=tuple(by_regime(own.history, seen, subject.market)),
         windows=tuple(windows(own.history)),
         sides=sides(own.history.trades),
         changes=tuple(degradation([one.history for one in before], [own.history])) if before else (),
     )
+
+
+def missing(series: Series) -> list[Figure]:
+    """Bars that are missing inside sessions: a position that is held over a hole leaves at its far end, stop or not."""
+    holes = inspect(series).holes
+    longest_ns = max((hole.ts_to_utc_ns - hole.ts_from_utc_ns for hole in holes), default=0)
+    return [
+        Figure(name="bars_missing", value=sum(hole.bars for hole in holes)),
+        Figure(name="hole_longest_min", value=longest_ns / (60 * NS)),
+    ]
 
 
 def luck(own: Rehearsal, trials: int) -> list[Figure]:

@@ -3,35 +3,44 @@
 import json
 import re
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from gamma.cli import app
 from gamma.feeds.importer import write_bars
+from gamma.feeds.series import NS, concatenated
 from gamma.ledger.reader import Reader
+from models.cards import Figure
 from models.checkpoints import save
 from tests.gamma.feeds.series_case import simulated
-from tests.models.checkpoint_case import card, tensors
+from tests.models.checkpoint_case import CONDITIONS, REPORT, card, tensors
 
 pytestmark = pytest.mark.slow
 
 DOCS = (Path(__file__).parents[3] / "docs/cli.md").read_text(encoding="utf-8")
-SERIES = simulated("MNQ", "2026-03-02", "2026-03-13")
+SERIES = simulated("MNQ", "2026-03-02", "2026-03-13", 900)
+# Tuesday, noon in New York.
+NOON = int(datetime(2026, 3, 10, 16, tzinfo=UTC).timestamp()) * NS
 EARLY, LATE = "2026-03-02..2026-03-06", "2026-03-09..2026-03-13"
 CHAIN = """
 [account]
 starting_capital_usd = 50_000
 profile = "own_50k"
 
+[feed]
+bar_s = 900
+
 [sizers.fixed]
 lots = 1
 
 [guards.flat_by]
-cancel_before_s = 600
-flat_before_s = 300
+cancel_before_s = 1_800
+flat_before_s = 900
 verify_before_s = 60
 
 [guards.model_sanity]
@@ -58,7 +67,9 @@ guards = ["flat_by", "model_sanity"]
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A configuration with a rule and a policy of chance, and two weeks of bars."""
     monkeypatch.chdir(tmp_path)
-    sha256 = save(tmp_path / "made", tensors(card(), 1), card())
+    chosen = REPORT.model_copy(update={"figures": (Figure(name="selection_trials", value=14.0),)})
+    leaves = CONDITIONS.model_copy(update={"cancel_before_s": 1_800, "flat_before_s": 900})
+    sha256 = save(tmp_path / "made", tensors(card(), 1), card(evaluations=(chosen,), conditions=leaves))
     text = CHAIN.format(folder=tmp_path / "made", sha256=sha256)
     (tmp_path / "config.toml").write_text(text)
     write_bars(SERIES, tmp_path / "MNQ.parquet")
@@ -100,6 +111,15 @@ def test_report_days_are_looked_at_once_and_days_to_choose_on_as_often_as_one_li
     assert len(kept("looks")) == 2
 
 
+def test_bars_that_are_missing_are_told_of() -> None:
+    first, last = (int(np.searchsorted(SERIES.ts_open_utc_ns, ts)) for ts in (NOON, NOON + 3 * 3_600 * NS))
+    write_bars(concatenated([SERIES.rows(slice(0, first)), SERIES.rows(slice(last, None))]), Path("holed.parquet"))
+    result = CliRunner().invoke(app, ["evaluate", "strategy", "rule", "-b", "holed.parquet", "--span", LATE])
+    assert "bars are missing, 180 minutes on end" in result.stdout
+    (one,) = told("strategy", "rule", "-b", "MNQ.parquet", "--span", EARLY)["evaluations"]
+    assert {each["name"]: each["value"] for each in one["figures"]}["bars_missing"] == 0
+
+
 def test_settings_that_were_tried_count_as_trials_each_once() -> None:
     command = ("strategy", "rule", "-b", "MNQ.parquet", "--span", EARLY, "--for", "select")
     for entry_bars in (20, 30, 40):
@@ -115,6 +135,8 @@ def test_settings_that_were_tried_count_as_trials_each_once() -> None:
 def test_a_policy_with_its_own_guard_is_held_against_a_rule_that_has_no_model() -> None:
     (one,) = told("strategy", "learned", "-b", "MNQ.parquet", "--span", LATE)["evaluations"]
     assert one["family"].startswith("futures phase 2")
+    trials = next(each["value"] for each in one["figures"] if each["name"] == "trials")
+    assert trials == 14, "it was chosen among so many, as its card tells, whatever this ledger knows"
     assert "breakout_net_pnl_usd" in {each["name"] for each in one["baselines"]}
 
 
@@ -160,9 +182,9 @@ def test_settings_are_walked_forward_and_what_all_of_them_made_is_kept() -> None
     more = ("--train-sessions", "4", "--vary", "signal.entry_bars=20,40", "--returns", "all.csv", "--picture", "w.png")
     found = told(*arguments, *more, "--jobs", "1")
     assert found["candidates"] == ["signal.entry_bars=20", "signal.entry_bars=40"]
-    assert (found["plan"]["purge"], found["plan"]["embargo"], len(found["folds"])) == (1, 1, 2)
+    assert (found["plan"]["purge"], found["plan"]["embargo"], len(found["folds"])) == (2, 1, 2)
     figures = {each["name"]: each["value"] for each in found["figures"]}
-    assert (figures["sessions"], figures["trials"]) == (4, 2)
+    assert (figures["sessions"], figures["trials"]) == (3, 2)
     assert len(kept("runs")) == 1
     assert Path("w.png").read_bytes().startswith(b"\x89PNG")
     assert Path("all.csv").read_text().splitlines()[0] == "session,signal.entry_bars=20,signal.entry_bars=40"
