@@ -28,6 +28,7 @@ from gamma.cli import (
     size,
     status,
     train,
+    tune,
 )
 from gamma.cli.output import group
 
@@ -54,6 +55,7 @@ def _gamma(
 init.add_to(app)
 run.add_to(app)
 backtest.add_to(app)
+tune.add_to(app)
 size.add_to(app)
 status.add_to(app)
 account.add_to(app)
