@@ -11,6 +11,7 @@ from gamma.cli import (
     bench,
     brokers,
     chaos,
+    compare,
     compliance,
     config,
     database,
@@ -63,6 +64,7 @@ operate.add_to(app)
 replay.add_to(app)
 report.add_to(app)
 compliance.add_to(app)
+compare.add_to(app)
 montecarlo.add_to(app)
 doctor.add_to(app)
 chaos.add_to(app)
