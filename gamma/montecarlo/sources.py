@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -46,14 +47,14 @@ def of_history(
 ) -> Stream:
     """The stream of a history's trades in one market, of one strategy where it is named.
 
-    Open P&L is known where the history is of this strategy alone.
+    Open P&L is known where the history is of this strategy alone, which held one trade at a time.
 
     Raises: InputInvalid as `stream_of` does.
     """
     trades = chosen(history, market, strategy)
     places = np.searchsorted(history.ts_session_close_utc_ns, [trade.ts_close_utc_ns for trade in trades])
     days = [history.sessions[min(int(place), len(history.sessions) - 1)] for place in places]
-    alone = len(trades) == len(history.trades) and history.open_pnl_known
+    alone = len(trades) == len(history.trades) and history.open_pnl_known and not _overlap(trades)
     return stream_of(
         trades,
         market,
@@ -136,7 +137,12 @@ def unsizable(stream: Stream, account: Account, chain: Chain) -> str:
     if found.invalid or found.fault:
         return f"{last.name}: {found.invalid or found.fault}"
     missing = next((step for step in found.steps if step.reason == Reason.INPUT_MISSING), None)
-    return f"{missing.name}: it needs a number that these trades do not have" if missing else ""
+    return f"{missing.name}: it proposes no size, or needs a number that these trades do not have" if missing else ""
+
+
+def _overlap(trades: Sequence[Trade]) -> bool:
+    ordered = sorted(trades, key=lambda trade: trade.ts_open_utc_ns)
+    return any(a.ts_close_utc_ns > b.ts_open_utc_ns for a, b in pairwise(ordered))
 
 
 def _excursions(history: History) -> Excursions | None:

@@ -12,6 +12,7 @@ from scipy.stats import beta as beta_distribution
 from gamma.kelly import (
     Bootstrap,
     Odds,
+    Rolling,
     beta_quantile,
     binary_kelly,
     bounded_kelly,
@@ -247,3 +248,11 @@ def test_the_bounded_fraction_is_between_nothing_and_half_of_the_full_one() -> N
     assert bounded_kelly(weak, 40, draws(5), 0.0).full_frac > 0
     noisy = np.random.default_rng(5).normal(0.05, 1.0, 40)
     assert bounded_kelly(np.clip(noisy, -1, 3), 40, draws(5), 0.01).fraction == 0.0
+
+
+def test_a_record_that_is_kept_as_sums_is_taken_as_it_is() -> None:
+    kept = record(np.array([10.0, -5.0, 10.0]), 3, 2)
+    rolling = Rolling(records={2: kept})
+    assert record(rolling, 3, 2) is kept
+    with pytest.raises(KeyError):
+        record(rolling, 3, 50)
