@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from gamma.errors import InputInvalid
 from gamma.stats.drawdowns import drawdown_of_returns
-from gamma.stats.observations import LEVEL, Floats, equal, observed
+from gamma.stats.observations import CRUMB, LEVEL, Floats, equal, observed
 
 RUINED: Final = -1.0
 _CRUMB: Final = 1e-9
@@ -96,7 +96,8 @@ def information_ratio_annual(returns: ArrayLike, benchmark_returns: ArrayLike, p
     if len(own) != len(other):
         raise InputInvalid(f"{len(own)} returns and {len(other)} of the benchmark; give both of the same periods")
     over = own - other
-    if len(over) < 2 or equal(over):
+    # A difference is no more exact than what it is made of.
+    if len(over) < 2 or np.ptp(over) <= CRUMB * max(np.max(np.abs(own)), np.max(np.abs(other))):
         return math.nan
     return float(over.mean() / over.std(ddof=1)) * math.sqrt(periods_per_year)
 

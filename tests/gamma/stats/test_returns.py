@@ -138,3 +138,14 @@ def test_a_sharpe_ratio_has_los_interval() -> None:
     half = 1.959964 * math.sqrt((1 + sharpe**2 / 252 / 2) / 500 * 252)
     assert (low, high) == pytest.approx((sharpe - half, sharpe + half))
     assert all(map(math.isnan, stats.sharpe_interval_annual([0.1], 252)))
+
+
+def test_crumbs_of_binary_arithmetic_are_no_spread() -> None:
+    equity = 50_000.0 + np.cumsum(np.full(50, 0.1))
+    steady = np.diff(equity) / 50_000.0
+    assert np.ptp(steady) > 0, "they are not one number to the last bit"
+    assert math.isnan(stats.sharpe_annual(steady, 252))
+    assert stats.volatility_annual(steady, 252) == 0.0
+    assert math.isnan(stats.autocorrelation(steady))
+    own = np.array([0.03, 0.07, 0.11])
+    assert math.isnan(stats.information_ratio_annual(own, own - 0.02, 252))
