@@ -52,6 +52,7 @@ class Desk:
         self.bars = 0
         self._late_max_ns = math.inf if late_max_s is None else late_max_s * NS
         self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
+        self._day_market = shell.rules.day_market
         self._sessions: dict[str, Session] = {}
         self._worked: dict[str, int] = {}
         self._decided = {
@@ -78,9 +79,11 @@ class Desk:
         await self._catch_up()
         self.bars += 1
         self._worked[bar.market] = bar.ts_close_utc_ns
-        current = self._sessions.get(bar.market)
-        if current is None or bar.ts_close_utc_ns > current.ts_close_utc_ns:
-            await self._open_session(bar.market, bar.ts_close_utc_ns, current)
+        # The account's day begins before a guard looks at the first bar of any market: it would judge by yesterday's.
+        for market in (self._day_market, bar.market):
+            current = self._sessions.get(market)
+            if current is None or bar.ts_close_utc_ns > current.ts_close_utc_ns:
+                await self._open_session(market, bar.ts_close_utc_ns, current)
         await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
         for seat in self.seats.get(bar.market, ()):
             await self._look(seat, bar)
@@ -91,7 +94,7 @@ class Desk:
             self._sessions[market] = session
             agrees = self.hours.agrees(market, session.date)
             await self.shell.feed(SessionOpened(session=session, agrees=agrees, ts_event_utc_ns=ts_utc_ns))
-            if market == self.shell.rules.day_market:
+            if market == self._day_market:
                 await self.shell.compare_balance()
 
     async def _catch_up(self) -> None:

@@ -163,6 +163,15 @@ def test_a_new_session_of_the_day_market_is_a_new_day_once(stand: Stand) -> None
     assert [d.date for d in stand.facts(DayStarted)] == ["2026-03-02", "2026-03-03"]
 
 
+def test_the_day_begins_with_the_first_bar_of_any_market_before_a_guard_looks_at_it(stand: Stand) -> None:
+    stand.bar()
+    stand.now += 24 * 60 * MINUTE
+    stand.give(bar_of(symbol="MES", at=stand.now))
+    assert [d.date for d in stand.facts(DayStarted)] == ["2026-03-02", "2026-03-03"]
+    stand.bar()
+    assert len(stand.facts(DayStarted)) == 2
+
+
 def test_while_the_broker_is_silent_nothing_is_decided_and_the_bar_may_come_again(make_stand: Make) -> None:
     silent: list[bool] = []
 
