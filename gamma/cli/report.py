@@ -55,6 +55,8 @@ def report(  # noqa: PLR0913 - each option is a parameter
     from gamma.cli import reported
     from gamma.report import document, page, sections
 
+    if out.exists() and not out.is_dir():
+        raise InputInvalid(f"--out {out} is a file; name a folder, which is made where there is none")
     with working("reading ..."):
         subject, config = _read(ledger, trades, start_usd, path)
     if bars:

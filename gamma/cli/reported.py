@@ -27,12 +27,13 @@ def of_trades(file: Path, start_usd: float, path: Path) -> "tuple[Subject, Confi
     from gamma.config import load
     from gamma.history import of_trade_file
     from gamma.report import Subject
+    from gamma.report.wording import counted
 
     told = of_trade_file(file, start_usd)
     config = load(path, os.environ) if path != DEFAULT_CONFIG else None
     subject = Subject(
         title=f"{file.name}, {_span(told)}",
-        source=f"{len(told.trades):,} round trips of {file.name}, from {start_usd:,.2f} usd",
+        source=f"{counted(len(told.trades), 'round trip')} of {file.name}, from {start_usd:,.2f} usd",
         history=told,
         floor=_floor(config, start_usd) if config else None,
         hashes={file.name: hashlib.sha256(file.read_bytes()).hexdigest(), **_made_by(told)},
@@ -50,6 +51,7 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
     from gamma.ledger.reader import Reader
     from gamma.report import Subject
     from gamma.report.ledgers import hashes_of, sized_of, stops_of
+    from gamma.report.wording import counted
 
     config = load(path, os.environ)
     with Reader.open(url or config.gamma.database) as reader:
@@ -59,15 +61,16 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
         account, mode, events = reader.account, reader.mode, reader.head[0]
     kinds = {name: "sizer" for one in config.strategies for name in one.sizers}
     kinds |= {name: "guard" for one in config.strategies for name in one.guards}
+    trips = counted(len(told.trades), "round trip")
     subject = Subject(
         title=f"Account {account}, {_span(told)}",
-        source=f"The ledger of the {mode} account {account}: {events:,} events, {len(told.trades):,} round trips",
+        source=f"The ledger of the {mode} account {account}: {events:,} events, {trips}",
         history=told,
         floor=_floor(config, config.account.starting_capital_usd),
         sized=sized,
         kinds=kinds,
         stops=stops,
-        hashes={**hashes, **_made_by(told)},
+        hashes={**hashes, **_policies(config), **_made_by(told)},
     )
     return subject, config
 
@@ -170,6 +173,14 @@ def _baseline(name: str, market: str, values: "Sequence[Figure]", prefix: str) -
         sharpe_annual=found.get(f"{prefix}sharpe_annual", unknown).value,
         drawdown_usd=found.get(f"{prefix}drawdown_max_usd", unknown).value,
     )
+
+
+def _policies(config: "Config") -> dict[str, str]:
+    """The checkpoints that strategies trade from, as the configuration pins them."""
+    signals = [one.signal for one in config.strategies]
+    return {
+        f"policy {one['checkpoint']}": str(one["sha256"]) for one in signals if "checkpoint" in one and "sha256" in one
+    }
 
 
 def _made_by(told: "History") -> dict[str, str]:

@@ -43,7 +43,6 @@ class _Pages(FPDF):
 def document(subject: Subject, told: Sequence[Section]) -> bytes:
     """The whole PDF; its date is the last moment of the history, so that the same report is the same bytes."""
     pdf = _Pages(format="A4")
-    pdf.foot = subject.title
     pdf.set_title(subject.title)
     pdf.set_lang("en")
     pdf.set_creator("gamma")
@@ -53,9 +52,10 @@ def document(subject: Subject, told: Sequence[Section]) -> bytes:
     fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
     pdf.add_font(FAMILY, "", fonts / "DejaVuSans.ttf")
     pdf.add_font(FAMILY, "B", fonts / "DejaVuSans-Bold.ttf")
+    pdf.foot = _known(pdf, subject.title)
     pdf.add_page()
     pdf.set_font(FAMILY, "B", 16)
-    pdf.multi_cell(0, 8, subject.title, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 8, pdf.foot, new_x="LMARGIN", new_y="NEXT")
     _words(pdf, subject.source)
     for one in told:
         _section(pdf, one)
@@ -83,10 +83,16 @@ def _section(pdf: FPDF, one: Section) -> None:
         _table(pdf, table)
 
 
+def _known(pdf: FPDF, text: str) -> str:
+    """The text with a question mark for each letter that the font does not have."""
+    letters = pdf.fonts[FAMILY.lower()].cmap  # type: ignore[union-attr]
+    return "".join(letter if ord(letter) in letters else "?" for letter in text)
+
+
 def _words(pdf: FPDF, text: str, grey: int = 0) -> None:
     pdf.set_font(FAMILY, size=8.5)
     pdf.set_text_color(grey)
-    pdf.multi_cell(0, 4.6, text, align="L", new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 4.6, _known(pdf, text), align="L", new_x="LMARGIN", new_y="NEXT")
     pdf.set_text_color(0)
 
 
@@ -122,7 +128,7 @@ def _table(pdf: FPDF, table: Table) -> None:
         for cells in (table.columns, *table.rows):
             row = grid.row()
             for text in cells:
-                row.cell(text, style=FontFace(size_pt=_HASH_PT) if is_hash(text) else None)
+                row.cell(_known(pdf, text), style=FontFace(size_pt=_HASH_PT) if is_hash(text) else None)
 
 
 def _width(pdf: FPDF, text: str) -> float:

@@ -16,7 +16,7 @@ from gamma.report.wording import NEW_YORK
 from gamma.stats import Ints
 
 DAY_NS: Final = 86_400e9
-DOLLARS: Final = FuncFormatter(lambda value, _: f"{value:,.0f}")
+DOLLARS: Final = FuncFormatter(lambda value, _: f"{value:,.0f}" if value == round(value) else f"{value:,.2f}")
 # So many marks and more are drawn as one image: a page of some megabytes helps nobody.
 MANY: Final = 1_500
 
@@ -40,6 +40,9 @@ def bars(groups: Sequence[Group], below: str) -> Figure:
         _reach(axes, places, groups, lying=False)
         axes.axhline(0, color=BLACK, linewidth=0.8)
         axes.set_xticks(places, [one.label for one in groups])
+        # A single bar is not to fill the picture.
+        spare = max(0.0, (6 - len(groups)) / 2)
+        axes.set_xlim(-0.6 - spare, len(groups) - 0.4 + spare)
         axes.tick_params(axis="x", labelsize=8 if len(groups) <= 12 else 6.5, length=0)
         axes.grid(visible=False, axis="x")
         axes.set_xlabel(below)

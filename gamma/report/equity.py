@@ -16,7 +16,7 @@ from gamma.report.drawing import DAY_NS, DOLLARS, by_date
 from gamma.report.form import Picture, Section, Table
 from gamma.report.halts import ACCOUNT
 from gamma.report.subject import Floor, Subject
-from gamma.report.wording import NONE, day, percent, signed_usd, usd
+from gamma.report.wording import NONE, counted, day, percent, signed_usd, usd
 from gamma.stats import Floats, Ints
 
 POINTS: Final = 500
@@ -51,8 +51,8 @@ def section(subject: Subject) -> Section:
         name="equity",
         figure=picture(told, subject.floor, halted),
         caption=f"Equity, and below it how far it lies under its highest value before{grey}.",
-        alt=f"Equity goes from {usd(told.start_usd)} to {usd(told.end_usd)} usd over {len(told.sessions)} sessions; "
-        f"its deepest drawdown is {usd(fallen.depth_usd)} usd.",
+        alt=f"Equity goes from {usd(told.start_usd)} to {usd(told.end_usd)} usd over "
+        f"{counted(len(told.sessions), 'session')}; its deepest drawdown is {usd(fallen.depth_usd)} usd.",
         height_in=4.2,
     )
     return Section(
@@ -92,6 +92,7 @@ def picture(told: History, line: Floor | None = None, halted: Sequence[tuple[int
         upper.set_ylabel("equity [usd]")
         step = None if told.open_pnl_known else "post"
         lower.fill_between(days, -path.fall_usd, 0, color=RED, alpha=0.6, linewidth=0, step=step)
+        lower.set_ylim(bottom=-1.05 * max(1.0, float(path.fall_usd.max())), top=0)
         lower.set_ylabel("drawdown [usd]")
         for axes in (upper, lower):
             for first, last in halted:

@@ -6,7 +6,7 @@ from typing import Final
 
 from gamma.report.form import Section, Table
 from gamma.report.subject import Stop, Subject
-from gamma.report.wording import moment, said
+from gamma.report.wording import counted, moment, said
 
 SHOWN: Final = 25
 ACCOUNT: Final = "account"
@@ -19,7 +19,7 @@ def section(subject: Subject) -> Section:
         return Section(name="halts", title=title, words=["A file of trades does not tell of halts."])
     if not subject.stops:
         return Section(name="halts", title=title, words=["Nothing was halted."])
-    words = [f"{len(subject.stops):,} halts; times are New York's."]
+    words = [f"{counted(len(subject.stops), 'halt')}; times are New York's."]
     tables = []
     if len(subject.stops) > SHOWN:
         words.append(f"Listed are the last {SHOWN} of those of the whole account, or still standing.")

@@ -9,7 +9,7 @@ from gamma.report.drawing import lying
 from gamma.report.form import Picture, Section, Table
 from gamma.report.groups import Group
 from gamma.report.subject import Subject
-from gamma.report.wording import NONE, number, percent, signed_usd, usd
+from gamma.report.wording import NONE, counted, number, percent, signed_usd, usd
 
 WORDS: Final = (
     "Trend is by ADX over 14 bars: trending above 25, ranging below 20.",
@@ -35,7 +35,7 @@ def section(subject: Subject) -> Section:
 def uncovered(subject: Subject) -> list[str]:
     """What of the history lies outside the bars."""
     beyond = subject.trades_uncovered
-    return [f"{beyond:,} trades lie outside the span of the bars, and are left out here."] if beyond else []
+    return [f"Outside the span of the bars: {counted(beyond, 'trade')}, left out here."] if beyond else []
 
 
 def _picture(market: str, found: Sequence[Stretch]) -> Picture:

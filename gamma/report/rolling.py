@@ -11,6 +11,7 @@ from gamma.pictures import BLACK, BLUE, SKY, styled
 from gamma.report.drawing import DAY_NS, by_date
 from gamma.report.form import Picture, Section
 from gamma.report.subject import Subject
+from gamma.report.wording import counted
 from gamma.stats import Floats
 
 # The longest window that fits twice.
@@ -24,7 +25,7 @@ def section(subject: Subject) -> Section:
     title = "Rolling Sharpe ratio"
     if not window:
         least = 2 * WINDOWS_SESSIONS[-1]
-        few = f"{len(told.sessions)} sessions are too few; it takes {least}, two windows."
+        few = f"{counted(len(told.sessions), 'session')}: too few; it takes {least}, two windows."
         return Section(name="rolling", title=title, words=[few])
     found = rolling(told, window)
     known = found[np.isfinite(found)]

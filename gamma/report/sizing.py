@@ -11,7 +11,7 @@ from gamma.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, sty
 from gamma.report.drawing import DAY_NS, MANY, by_date
 from gamma.report.form import Picture, Section, Table
 from gamma.report.subject import Sized, Subject
-from gamma.report.wording import percent, said
+from gamma.report.wording import counted, percent, said
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK)
 MARKS = ("o", "^", "s", "v", "D", "P", "X")
@@ -28,7 +28,7 @@ def section(subject: Subject) -> Section:
         return Section(name="sizing", title=title, words=["No signal was sized."])
     refused = sum(one.lots == 0 for one in subject.sized)
     words = [
-        f"There were {len(subject.sized):,} signals; {refused:,} came to 0 lots.",
+        f"{counted(len(subject.sized), 'signal')}; {refused:,} came to 0 lots.",
         "The step that bound is the last that made the number of whole lots smaller, or the one that proposed it.",
         "Standing is what let no order out at all, such as a position or a halt; it is not drawn.",
     ]

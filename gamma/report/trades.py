@@ -16,7 +16,7 @@ from gamma.pictures import BLACK, BLUE, ORANGE, styled
 from gamma.report.drawing import DOLLARS, MANY
 from gamma.report.form import Picture, Section
 from gamma.report.subject import Subject
-from gamma.report.wording import number, usd
+from gamma.report.wording import counted, number, usd
 from gamma.stats import Floats, Ints
 
 
@@ -38,8 +38,8 @@ def section(subject: Subject) -> Section:
             name="held",
             figure=held_picture(trades),
             caption="P&L of each trade, net of fees, against how long it was held.",
-            alt=f"{len(trades):,} trades, held {number(float(held.min()))} to {number(float(held.max()))} minutes, "
-            f"made from {usd(float(pnl.min()))} to {usd(float(pnl.max()))} usd.",
+            alt=f"{counted(len(trades), 'trade')}, held {number(float(held.min()))} to {number(float(held.max()))} "
+            f"minutes, made from {usd(float(pnl.min()))} to {usd(float(pnl.max()))} usd.",
         )
     ]
     words = []
@@ -54,8 +54,8 @@ def section(subject: Subject) -> Section:
                 name="excursions",
                 figure=excursion_picture(subject.history),
                 caption="How far each trade went against its holder, and how far in favour.",
-                alt=f"{len(found.rows):,} trades; they went up to {usd(float(found.against_usd.max()))} usd against "
-                f"and {usd(float(found.in_favour_usd.max()))} usd in favour.",
+                alt=f"{counted(len(found.rows), 'trade')}; they went up to {usd(float(found.against_usd.max()))} usd "
+                f"against and {usd(float(found.in_favour_usd.max()))} usd in favour.",
             )
         )
     return Section(name="trades", title="Trades", words=words, pictures=drawn)

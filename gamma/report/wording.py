@@ -47,6 +47,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,.2f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of something, in the singular for one."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def titled(name: str) -> str:
     """A figure's name as people say it, without its unit: `net_pnl_usd` is net P&L."""
     words = name.split("_")

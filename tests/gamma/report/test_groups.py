@@ -9,7 +9,7 @@ import pytest
 
 from gamma import stats
 from gamma.history import History
-from gamma.report import groups, months, rolling, trades
+from gamma.report import Subject, groups, months, rolling, trades
 from gamma.report.wording import NEW_YORK
 from tests.gamma.history.case import MINUTE_NS, traded
 from tests.gamma.report.case import subject
@@ -66,6 +66,16 @@ def test_months_return_on_the_equity_that_they_began_with() -> None:
     (year,) = months.years(told(100.0, 100.0, -60.0))
     assert year.pnl_usd == 140.0
     assert year.return_frac == pytest.approx(0.14)
+
+
+def test_many_months_are_a_grid_of_years() -> None:
+    days = [f"{year}-{month:02d}-03" for year in (2022, 2023, 2024) for month in range(1, 13)][:-1]
+    history = told(*([10.0] * len(days)), sessions=tuple(days))
+    returns, pnl = months.section(Subject(title="x", source="x", history=history)).tables
+    assert returns.columns[:3] == ("year", "Jan", "Feb")
+    assert pnl.rows[0] == ("2022", *["10"] * 12, "120")
+    assert pnl.rows[2] == ("2024", *["10"] * 11, "", "110")
+    assert returns.rows[0][1] == "1.0"
 
 
 def test_the_window_is_the_longest_that_fits_twice(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_same_data_makes_the_same_bytes(tmp_path: Path, told: tuple[str, bytes]) -> None:
     about = subject(tmp_path)
     found = sections(about)
@@ -67,6 +69,18 @@ def test_the_pdf_says_what_the_page_says(told: tuple[str, bytes]) -> None:
     assert sum(len(one.images) for one in pdf.pages) == told[0].count("<figure>")
 
 
+@pytest.mark.slow
+def test_letters_that_mean_something_to_a_browser_or_nothing_to_a_font_do_no_harm(tmp_path: Path) -> None:
+    about = replace(subject(tmp_path, months=1), title='<b>"日本" & co</b>', source="</main><script>")
+    found = sections(about)
+    text = page(about, found)
+    assert "<b>" not in text
+    assert "<script" not in text
+    pdf = PdfReader(io.BytesIO(document(about, found)))
+    assert '<b>"??" & co</b>' in pdf.pages[0].extract_text()
+
+
+@pytest.mark.slow
 def test_a_file_of_trades_becomes_two_files_and_its_figures(folder: Path) -> None:
     trade_file(folder)
     result = CliRunner().invoke(app, ["report", "--trades", "trades.csv", "--start-usd", "50000", "--json"])
@@ -79,6 +93,7 @@ def test_a_file_of_trades_becomes_two_files_and_its_figures(folder: Path) -> Non
     assert sorted(path.name for path in Path("report").iterdir()) == ["report.html", "report.pdf"]
 
 
+@pytest.mark.slow
 def test_its_pictures_are_written_too_where_that_is_asked(folder: Path) -> None:
     trade_file(folder, months=1)
     of = ["--trades", "trades.csv", "--start-usd", "50000", "--pictures", "--json"]
@@ -95,6 +110,7 @@ def test_its_pictures_are_written_too_where_that_is_asked(folder: Path) -> None:
         (["--trades", "trades.csv"], "--start-usd"),
         (["--trades", "gone.csv", "--start-usd", "50000"], "gone.csv"),
         (["--start-usd", "50000"], "goes with --trades"),
+        (["--trades", "trades.csv", "--start-usd", "50000", "--out", "trades.csv"], "is a file"),
         (["--trades", "trades.csv", "--start-usd", "50000", "--ledger", "sqlite:///x.db"], "one of them"),
     ],
 )
