@@ -22,7 +22,7 @@ MONO: Final = "DejaVuMono"
 NOTE: Final = (
     "Within one bar the order of high and low is unknown. This certificate stands on the pessimistic path: of each bar "
     "the highest equity first, which pulls a trailing floor up, and then the lowest. It says that the record named "
-    "above kept the rules as they are written below. What the firm decides, and what the market does next, it cannot "
+    "kept the rules as they are written here. What the firm decides, and what the market does next, it cannot "
     "say."
 )
 
@@ -55,7 +55,7 @@ def certificate(report: Report, subject: Subject) -> bytes:
     pdf.ln(3)
     pdf.set_font(FONT, size=7.5)
     pdf.set_text_color(*GREY)
-    pdf.multi_cell(0, 4, NOTE, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 4, NOTE, align="L", new_x="LMARGIN", new_y="NEXT")
     return bytes(pdf.output())
 
 
@@ -158,6 +158,8 @@ def _source(name: str, rule: object) -> tuple[str, str, str, str, str]:
             f"{one['minis']:g} e-minis from {one['from_usd']:,.0f}" if isinstance(one, dict) else str(one)
             for one in value
         )
+    elif isinstance(value, bool):
+        shown = "yes" if value else "no"
     else:
         shown = f"{value:,.10g}" if isinstance(value, float) else str(value)
     return name, shown or "any", str(told["source"]), str(told["verified_on"]), str(told["effective_from"])
