@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from gamma.errors import InputInvalid
 if TYPE_CHECKING:
     from gamma.config import Config
     from gamma.rehearsal.evaluation import Subject
+    from gamma.rehearsal.folds import Plan
     from gamma.rehearsal.promotion import Held
     from gamma.rehearsal.walk import Walk
 
@@ -48,15 +49,14 @@ def walk_forward(  # noqa: PLR0913 - each option is a parameter
 ) -> None:
     """Choose among strategies and settings on some sessions, look at the next ones, and go on.
 
-    Each candidate is rehearsed once over the span; each fold chooses the best Sharpe ratio of its training, and only
-    what that one made on the test counts. Each candidate is a trial. --returns keeps all for `gamma evaluate
-    overfitting`.
+    Each fold chooses the best Sharpe ratio of its training, and only what that one made on the test counts; every
+    training and every test begins with a new account. Each candidate is a trial. --returns rehearses each candidate
+    over the whole span too, and keeps that for `gamma evaluate overfitting`.
 
     Example: gamma evaluate walk-forward mnq -b NQ.csv --span 2022-01-03..2022-12-30 --vary signal.entry_bars=20,55
     """
     from gamma.rehearsal import promotion, walk
     from gamma.rehearsal.folds import Plan
-    from gamma.rehearsal.sweep import write
 
     config = configured(path)
     candidates = _candidates(config, names, vary or [])
@@ -65,10 +65,7 @@ def walk_forward(  # noqa: PLR0913 - each option is a parameter
     needed = max(walk.sessions_needed(one.config, days.series) for one in candidates.values())
     plan = walk.plan_of(needed, purge, Plan(folds=folds, train=train, purge=0, embargo=embargo, anchored=anchored))
     trials = _record(config, candidates)
-    sweep, start_usd = _swept(candidates, days, jobs)
-    walked = walk.walk(sweep, start_usd, plan)
-    if returns is not None:
-        write(sweep, returns)
+    walked = _walked(candidates, days, plan, jobs, returns)
     if picture is not None:
         from gamma.rehearsal.sweep_pictures import walk_png
 
@@ -107,16 +104,25 @@ def _record(config: "Config", candidates: "Mapping[str, Subject]") -> int:
     return sum(max(told[family], looks.trials(config, family)) for family in families)
 
 
-def _swept(candidates: "Mapping[str, Subject]", days: "Held", jobs: int) -> Any:
+def _walked(candidates: "Mapping[str, Subject]", days: "Held", plan: "Plan", jobs: int, returns: Path | None) -> "Walk":
+    """Rehearse all of it, and where it is wanted each candidate over the whole span too."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from gamma.rehearsal.walk import sweep_of
+    from gamma.rehearsal.promotion import compare
+    from gamma.rehearsal.sweep import of_histories, write
+    from gamma.rehearsal.walk import rehearsed
 
+    configs = {name: one.config for name, one in candidates.items()}
+    at_once = jobs or os.cpu_count() or 1
+    total = len(configs) * (plan.folds + (returns is not None)) + plan.folds
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rehearsing", total=len(candidates))
-        configs = {name: one.config for name, one in candidates.items()}
-        return sweep_of(configs, days, jobs or os.cpu_count() or 1, lambda: progress.advance(task))
+        task = progress.add_task("rehearsing", total=total)
+        walked = rehearsed(configs, days, plan, at_once, lambda: progress.advance(task))
+        if returns is not None:
+            played = compare(configs, [days], at_once, lambda: progress.advance(task))
+            write(of_histories({name: [each[0].history] for name, each in played.items()}), returns)
+    return walked
 
 
 def _tell(walked: "Walk", market: str, trials: int, *, as_json: bool) -> None:
@@ -125,10 +131,10 @@ def _tell(walked: "Walk", market: str, trials: int, *, as_json: bool) -> None:
 
     found = [evaluated.figure(one) for one in figures(walked, trials)]
     if as_json:
-        shape = {"market": market, "candidates": list(walked.sweep.names), "plan": asdict(walked.plan)}
+        shape = {"market": market, "candidates": list(walked.names), "plan": asdict(walked.plan)}
         print_json(shape | {"folds": [asdict(one) for one in walked.steps], "figures": found})
         return
-    evaluated.show(f"{len(walked.sweep.names):,} candidates in {market}, tests put in a row", found)
+    evaluated.show(f"{len(walked.names):,} candidates in {market}, tests put in a row", found)
     rows = [
         (
             f"{one.test[0]} to {one.test[1]}",

@@ -110,7 +110,7 @@ def _changes(axes: Axes, one: Evaluation) -> None:
     axes.set_yticks(range(len(rows)), [each.name for each in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.2)
     axes.axvline(0.0, color=BLACK, linewidth=0.8)
-    axes.set_xlabel("difference in half widths of its 95 % interval; □: not 0")
+    axes.set_xlabel("difference in half widths of its 95 % interval; ■: not 0")
     axes.set_title("What is left of earlier days")
 
 

@@ -20,7 +20,7 @@ def walk_png(walked: Walk) -> bytes:
     with styled():
         drawing = Drawing()
         drawing.suptitle(
-            f"Walked forward: {len(walked.sweep.names):,} candidates, {len(walked.steps)} tests, after costs",
+            f"Walked forward: {len(walked.names):,} candidates, {len(walked.steps)} tests, after costs",
             x=0.01,
             ha="left",
         )
@@ -64,9 +64,7 @@ def overfitting_png(sweep: Sweep, best: str, blocks: int) -> bytes:
 def _tests(axes: Axes, walked: Walk) -> None:
     axes.plot(np.concatenate(([0.0], np.cumsum(walked.made))) * walked.start_usd, color=BLUE)
     axes.axhline(0.0, color=BLACK, linewidth=0.8)
-    sessions = walked.sweep.sessions
-    first = sessions.index(walked.steps[0].test[0])
-    starts = [sessions.index(step.test[0]) - first for step in walked.steps]
+    starts = [walked.sessions.index(step.test[0]) for step in walked.steps]
     for at in starts[1:]:
         axes.axvline(at, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_xticks(starts, [step.test[0] for step in walked.steps], rotation=30, ha="right")

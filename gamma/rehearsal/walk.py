@@ -2,22 +2,23 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from gamma import stats
+from gamma import calendar, stats
 from gamma.assembly import assemble
 from gamma.config import Config
 from gamma.errors import InputInvalid
+from gamma.feeds.contracts import cut as cut_bars
 from gamma.feeds.held import HeldFeed
 from gamma.feeds.inspection import sessions_of
 from gamma.feeds.series import Series
 from gamma.history.figures import SESSIONS_A_YEAR, Figure, known
-from gamma.rehearsal.folds import Fold, Plan, folds
+from gamma.rehearsal.folds import Plan, folds
 from gamma.rehearsal.promotion import Held, compare
-from gamma.rehearsal.sweep import Sweep, of_histories
+from gamma.rehearsal.registry import Span
 from gamma.stats import Floats
 
 
@@ -38,12 +39,13 @@ class Step:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Walk:
-    """All candidates over all sessions, the folds, and what was made on the tests put in a row. Shapes: `made` [T]."""
+    """The candidates, the folds, and what was made on the tests put in a row. Shapes: `sessions`, `made` [T]."""
 
-    sweep: Sweep
+    names: tuple[str, ...]
     plan: Plan
     steps: tuple[Step, ...]
     start_usd: float
+    sessions: tuple[str, ...]
     made: Floats
 
 
@@ -56,34 +58,84 @@ def sessions_needed(config: Config, series: Series) -> int:
     return max(1, math.ceil(bars / float(np.median(counts)))) if len(counts) else 1
 
 
-def sweep_of(
-    configs: Mapping[str, Config], days: Held, jobs: int, told: Callable[[], None] = lambda: None
-) -> tuple[Sweep, float]:
-    """Each candidate rehearsed once over the span, in an account of its own; and the capital that it began with."""
-    played = compare(configs, [days], jobs, told)
-    histories = {name: [one.history for one in each] for name, each in played.items()}
-    return of_histories(histories), next(iter(histories.values()))[0].start_usd
+def sessions_of_bars(days: Held) -> list[str]:
+    """The trading days of the span that have bars."""
+    opened = np.unique(sessions_of(days.series))
+    opens, _ = calendar.bounds(days.series.market)
+    found = [calendar.session_at(days.series.market, int(opens[n])) for n in opened if n >= 0]
+    return [one.date for one in found if one is not None]
 
 
-def walk(sweep: Sweep, start_usd: float, plan: Plan) -> Walk:
-    """Choose the best Sharpe ratio on the training of each fold; one without spread counts as 0 there.
+def rehearsed(
+    configs: Mapping[str, Config], days: Held, plan: Plan, jobs: int, told: Callable[[], None] = lambda: None
+) -> Walk:
+    """Walk the candidates forward over the bars of a span.
 
+    Every training and every test is rehearsed by itself, in an account that begins anew. The sessions between are
+    traded before a test, so that its strategy is warm, and do not count.
     Raises: InputInvalid when there are too few sessions.
     """
-    cut = folds(len(sweep.sessions), plan)
+    sessions = sessions_of_bars(days)
+    cut = folds(len(sessions), plan)
+    trains = [_part(days, sessions[fold.train[0]], sessions[fold.train[1] - 1]) for fold in cut]
+    played = compare(configs, trains, jobs, told)
+    trained = [{name: each[n].history.session_returns for name, each in played.items()} for n in range(len(cut))]
+    start_usd = next(iter(played.values()))[0].history.start_usd
+
+    def test(n: int, name: str) -> Floats:
+        first, last = cut[n].test
+        part = _part(days, sessions[cut[n].train[1]], sessions[last - 1])
+        history = compare({name: configs[name]}, [part], 1, told)[name][0].history
+        return history.session_returns[[day >= sessions[first] for day in history.sessions]]
+
+    return walk(sessions, plan, start_usd, trained, test)
+
+
+def walk(
+    sessions: Sequence[str],
+    plan: Plan,
+    start_usd: float,
+    trained: Sequence[Mapping[str, Floats]],
+    test: Callable[[int, str], Floats],
+) -> Walk:
+    """Choose the best Sharpe ratio of each training, and look at that candidate's test alone.
+
+    `trained` are the session returns of every candidate on each training, `test` gives those of one on a test. One
+    without spread counts as 0: to do nothing is better than to lose.
+    """
     steps, made = [], []
-    for fold in cut:
-        step, returns = _step(sweep, start_usd, fold)
-        steps.append(step)
-        made.append(returns)
-    return Walk(sweep=sweep, plan=plan, steps=tuple(steps), start_usd=start_usd, made=np.concatenate(made))
+    cut = folds(len(sessions), plan)
+    for n, fold in enumerate(cut):
+        sharpes = {name: _sharpe(returns) for name, returns in trained[n].items()}
+        chosen = max(sharpes, key=lambda name: sharpes[name])
+        own = test(n, chosen)
+        steps.append(
+            Step(
+                chosen=chosen,
+                train=_days(sessions, fold.train),
+                test=_days(sessions, fold.test),
+                train_sharpe_annual=sharpes[chosen],
+                test_sharpe_annual=stats.sharpe_annual(own, SESSIONS_A_YEAR),
+                train_pnl_per_session_usd=stats.mean(trained[n][chosen]) * start_usd,
+                test_pnl_per_session_usd=stats.mean(own) * start_usd,
+            )
+        )
+        made.append(own)
+    return Walk(
+        names=tuple(trained[0]),
+        plan=plan,
+        steps=tuple(steps),
+        start_usd=start_usd,
+        sessions=tuple(sessions[cut[0].test[0] :]),
+        made=np.concatenate(made),
+    )
 
 
 def figures(walked: Walk, trials: int) -> list[Figure]:
     """What the tests came to, put in a row, and how much of the training was left."""
     made, steps = walked.made, walked.steps
     seen = stats.moments(made)
-    counted = max(trials, len(walked.sweep.names))
+    counted = max(trials, len(walked.names))
     low, high = stats.bootstrap(made, lambda x: stats.sharpe_annual(x, SESSIONS_A_YEAR))
     mean = stats.bootstrap(made * walked.start_usd, stats.mean)
     before = stats.mean([one.train_pnl_per_session_usd for one in steps])
@@ -104,25 +156,16 @@ def figures(walked: Walk, trials: int) -> list[Figure]:
     )
 
 
-def _step(sweep: Sweep, start_usd: float, fold: Fold) -> tuple[Step, Floats]:
-    train, test = sweep.returns[slice(*fold.train)], sweep.returns[slice(*fold.test)]
-    sharpes = np.nan_to_num(_sharpes(train))
-    best = int(np.argmax(sharpes))
-    own = test[:, best]
-    step = Step(
-        chosen=sweep.names[best],
-        train=_days(sweep.sessions, fold.train),
-        test=_days(sweep.sessions, fold.test),
-        train_sharpe_annual=float(sharpes[best]),
-        test_sharpe_annual=stats.sharpe_annual(own, SESSIONS_A_YEAR),
-        train_pnl_per_session_usd=float(train[:, best].mean()) * start_usd,
-        test_pnl_per_session_usd=float(own.mean()) * start_usd,
-    )
-    return step, own
+def _sharpe(returns: Floats) -> float:
+    found = stats.sharpe_annual(returns, SESSIONS_A_YEAR)
+    return found if math.isfinite(found) else 0.0
 
 
-def _sharpes(returns: Floats) -> Floats:
-    return np.array([stats.sharpe_annual(column, SESSIONS_A_YEAR) for column in returns.T])
+def _part(days: Held, first: str, last: str) -> Held:
+    market = days.series.market
+    edges = calendar.sessions(market, first, last)
+    series = cut_bars(days.series, edges[0].ts_open_utc_ns, edges[-1].ts_close_utc_ns)
+    return replace(days, span=Span(market=market, first=first, last=last), series=series)
 
 
 def _days(sessions: Sequence[str], rows: tuple[int, int]) -> tuple[str, str]:

@@ -5,14 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gamma import stats
+from gamma import calendar, stats
 from gamma.config import load
 from gamma.errors import InputInvalid
+from gamma.feeds.contracts import cut
 from gamma.rehearsal.folds import Fold, Plan, folds
+from gamma.rehearsal.play import rehearse
+from gamma.rehearsal.promotion import NAME, BarFile, whole
 from gamma.rehearsal.sweep import Sweep
 from gamma.rehearsal.variants import axis, grid, named, varied
-from gamma.rehearsal.walk import figures, plan_of, sessions_needed, walk
-from tests.gamma.feeds.series_case import made
+from gamma.rehearsal.walk import Walk, figures, plan_of, rehearsed, sessions_needed, sessions_of_bars, walk
+from tests.daemon_case import config_in, write_config
+from tests.gamma.feeds.series_case import made, simulated
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 PLAN = Plan(folds=3, train=10, purge=2, embargo=1)
@@ -63,12 +67,21 @@ SWEEP = Sweep(
 )
 
 
+def by_hand(sweep: Sweep) -> Walk:
+    """Walked forward on returns that are the same whatever came before."""
+    cut = folds(24, PLAN)
+    columns = dict(zip(sweep.names, sweep.returns.T, strict=True))
+    trained = [{name: own[slice(*fold.train)] for name, own in columns.items()} for fold in cut]
+    return walk(sweep.sessions, PLAN, 1_000.0, trained, lambda n, name: columns[name][slice(*cut[n].test)])
+
+
 def test_each_fold_counts_only_what_its_choice_made_on_the_test() -> None:
-    found = walk(SWEEP, 1_000.0, PLAN)
+    found = by_hand(SWEEP)
     assert [one.chosen for one in found.steps] == ["early", "early", "late"]
     assert [one.test for one in found.steps] == [("day 13", "day 16"), ("day 17", "day 20"), ("day 21", "day 23")]
     expected = [*SWEEP.returns[13:21, 0], *SWEEP.returns[21:24, 1]]
     assert found.made.tolist() == expected
+    assert found.sessions == SWEEP.sessions[13:]
     assert found.steps[0].train_pnl_per_session_usd == pytest.approx(15.0)
     told = {one.name: one.value for one in figures(found, trials=7)}
     assert told["net_pnl_usd"] == pytest.approx(1_000 * sum(expected))
@@ -80,8 +93,31 @@ def test_a_choice_does_not_change_with_what_comes_after_its_training() -> None:
     later = SWEEP.returns.copy()
     later[14:] *= -3
     other = Sweep(names=SWEEP.names, sessions=SWEEP.sessions, returns=later)
-    assert walk(other, 1_000.0, PLAN).steps[0].chosen == walk(SWEEP, 1_000.0, PLAN).steps[0].chosen
-    assert walk(other, 1_000.0, PLAN).steps[1].chosen == walk(SWEEP, 1_000.0, PLAN).steps[1].chosen
+    assert [one.chosen for one in by_hand(other).steps][:2] == [one.chosen for one in by_hand(SWEEP).steps][:2]
+
+
+def test_to_do_nothing_is_better_than_to_lose() -> None:
+    idle = Sweep(
+        names=("loses", "idle"),
+        sessions=SWEEP.sessions,
+        returns=np.column_stack([np.tile([-0.02, -0.01], 12), np.zeros(24)]),
+    )
+    assert {one.chosen for one in by_hand(idle).steps} == {"idle"}
+
+
+def test_every_test_begins_anew_and_is_warm(tmp_path: Path) -> None:
+    series = simulated("MNQ", "2026-03-02", "2026-03-13", 900)
+    write_config(tmp_path, strategies={"mnq": "MNQ"})
+    config = config_in(tmp_path)
+    config = config.model_copy(update={"strategies": (config.strategy("mnq").model_copy(update={"name": NAME}),)})
+    days = whole([BarFile(series=series, name="x", sha256="")])
+    found = rehearsed({"only": config}, days, Plan(folds=2, train=4, purge=1, embargo=1), 1)
+    days_of = sessions_of_bars(days)
+    assert (len(days_of), found.sessions) == (10, tuple(days_of[6:]))
+    edges = calendar.sessions("MNQ", days_of[4], days_of[7])
+    alone = rehearse(config, NAME, cut(series, edges[0].ts_open_utc_ns, edges[-1].ts_close_utc_ns))
+    assert found.made[:2].tolist() == alone.history.session_returns[2:].tolist()
+    assert len(alone.history.trades) > 0
 
 
 def test_settings_make_every_combination() -> None:
