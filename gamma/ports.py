@@ -435,6 +435,7 @@ class TrainingRival:
 class Trainer(Protocol):
     """Trains policies of one kind; `out` becomes a folder with checkpoints, and the state to go on from.
 
+    What `train` is called with is judged by then, and the folder is there: the run has begun, before its first update.
     Whoever stops listening (closes the iterator) stops the run, and its state is kept first. `compare` plays the
     held-out sessions with a checkpoint of the run, and with what it is held against. `picture` draws what was told of
     a run, or of one seed of it.

@@ -196,7 +196,7 @@ def _run(order: "TrainingOrder", config: "Config", trainer: "Trainer", *, as_jso
 def _registered(
     order: "TrainingOrder", config: "Config", trainer: "Trainer", *, as_json: bool
 ) -> "tuple[dict[int, TrainingTold], bool]":
-    """Train, with a record of it from the first update on, and of how it ended."""
+    """Train, with a record of it from its beginning on, and of how it ended."""
     from gamma.cli import run_registry
 
     begun: list[int] = []
@@ -247,6 +247,8 @@ def _follow(
 
     last: dict[int, TrainingTold] = {}
     told = iter(trainer.train(order))
+    if not order.resume:
+        note(0)
     with _asked_to_stop() as asked, View(order, quiet=as_json) as view:
         for one in told:
             last[one.seed] = one

@@ -38,8 +38,7 @@ class FuturesTrainer:
         else:
             told = {"run_id": order.run_id, "seeds": list(order.seeds), "asked": dict(order.asked), "same": same}
             runs.begin(order.out, told)
-        with runs.held(order.out):
-            yield from _updates(order, program, parent)
+        return _going(order, program, parent)
 
     def compare(self, order: TrainingOrder, checkpoint: Path) -> Sequence[TrainingRival]:
         found = compared(order, checkpoints.load(checkpoint, pinned_sha256=None).tensors)
@@ -49,6 +48,11 @@ class FuturesTrainer:
 
     def picture(self, folder: Path) -> Path:
         return draw(folder)
+
+
+def _going(order: TrainingOrder, program: Program, parent: Checkpoint | None) -> Iterator[TrainingTold]:
+    with runs.held(order.out):
+        yield from _updates(order, program, parent)
 
 
 def _updates(order: TrainingOrder, program: Program, parent: Checkpoint | None) -> Iterator[TrainingTold]:

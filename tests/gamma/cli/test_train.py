@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -100,6 +102,26 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path, monkeypatch:
     row = json.loads(CliRunner().invoke(app, ["train", "runs", "--json"]).stdout)["runs"][0]
     assert row["state"] == "stopped"
     assert row["steps"] == UPDATE * len(metrics.read_text().splitlines())
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_in_its_first_update_is_a_trial_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [str(Path(sys.executable).with_name("gamma")), "train", "futures", "--days", "10", "--out", "run"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as training:
+        while not (rows := _listed() if Path("run").exists() else []):
+            assert training.poll() is None
+            time.sleep(0.05)
+        training.kill()
+    assert [(row["state"], row["steps"]) for row in rows] == [("under way, or killed", 0)]
+    assert _listed() == rows
+
+
+def _listed() -> Any:
+    listed = CliRunner().invoke(app, ["train", "runs", "--json"])
+    return json.loads(listed.stdout)["runs"] if listed.exit_code == 0 else []
 
 
 def _is_registered(one: dict[str, Any]) -> None:
