@@ -79,6 +79,12 @@ def _line(ax: Axes, steps: Curve, curve: Curve, colour: str, label: str) -> None
     ax.plot(steps, _smooth(curve), color=colour, linewidth=1.8, label=label)
 
 
+def _legend(ax: Axes, columns: int) -> None:
+    """What the colours are, under the axes, where it covers nothing."""
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": columns, "columnspacing": 1.2}
+    ax.legend(**place, frameon=False, fontsize=8, handlelength=1.5)
+
+
 def _reward(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
     _line(ax, steps, told["reward"], BLUE, "reward")
     ax.axhline(0, color="black", linewidth=0.6)
@@ -93,7 +99,7 @@ def _returns(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
     ax.set_title("Return and drawdown")
     ax.set_ylabel("an episode [usd]")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.legend(frameon=False)
+    _legend(ax, 2)
 
 
 def _mix(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
@@ -104,7 +110,7 @@ def _mix(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_title("Actions, where there was a choice")
     ax.set_ylabel("share of decisions")
-    ax.legend(loc="lower center", ncols=3, framealpha=0.9, fontsize=8)
+    _legend(ax, 6)
 
 
 def _shares(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
@@ -119,7 +125,7 @@ def _shares(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_title("Habits (dashed 30 %, dotted 50 %)")
     ax.set_ylabel("share")
-    ax.legend(frameon=False, fontsize=9)
+    _legend(ax, 2)
 
 
 def _losses(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
@@ -129,7 +135,7 @@ def _losses(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
     ax.set_yscale("log")
     ax.set_title("Learning")
     ax.set_ylabel("mean of an update, log scale")
-    ax.legend(frameon=False, fontsize=9)
+    _legend(ax, 3)
 
 
 def _drawdown(ax: Axes, steps: Curve, told: Mapping[str, Curve]) -> None:
