@@ -4,7 +4,7 @@ Facts marked `recorded` go to the ledger before anything is sent, and `fold` reb
 them alone. Market data and signs of life are transient: they come again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -531,6 +531,11 @@ class FillsRead:
     markets: tuple[str, ...]
     marker: str
     ts_event_utc_ns: int
+
+    def marker_for(self, account: str, broker: str, markets: Collection[str]) -> str:
+        """Where reading goes on; empty, for the first fill, where this counts for another account, broker or market."""
+        same = (self.account, self.broker) == (account, broker)
+        return self.marker if same and set(markets) <= set(self.markets) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,8 +100,7 @@ class Shell:
         self._account = account
         read = self.book.control.fills_read
         if read is not None:
-            same = (read.account, read.broker) == (account, self.rules.capabilities.name)
-            self._marker = read.marker if same and self.book.setup.markets.keys() <= set(read.markets) else ""
+            self._marker = read.marker_for(account, self.rules.capabilities.name, self.book.setup.markets)
 
     async def feed(self, *events: Event) -> None:
         """Take events through the engine, and all that follows from them; the answer to an order comes first.

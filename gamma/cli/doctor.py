@@ -106,7 +106,7 @@ def _broker(assembly: "Assembly", book: "Book | None") -> list[Finding]:
         text = f"account {account.account}, equity {equity_usd:,.2f} usd, {len(held)} position(s)"
         findings = [Finding(check="broker", ok=True, text=text)]
         if book is not None:
-            findings.append(await agreement(assembly.broker, assembly.config.gamma.database, book))
+            findings.append(await agreement(assembly.broker, assembly.config.gamma.database, book, account.account))
         await assembly.broker.close()
         return findings
 

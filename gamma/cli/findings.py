@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gamma.errors import MarkerUnknown
+
 if TYPE_CHECKING:
     from gamma.book import Book
     from gamma.config import Config
@@ -76,23 +78,38 @@ def _mend(found: "Sequence[Violation]") -> str:
     return DAMAGED if found[0].invariant == "I8" else BROKEN
 
 
-async def agreement(broker: "Broker", database: str, book: "Book") -> Finding:
+async def agreement(broker: "Broker", database: str, book: "Book", account: str) -> Finding:
     """The book against what the broker says; fills that the next start will book are told, and are no fault.
+
+    They are read as that start reads them: on from where the ledger came to, and all of them where the two differ.
 
     Raises: Transient where the broker gives no answer.
     """
     from gamma.ledger.lease import holder
-    from gamma.ledger.reader import Reader
 
     if (pid := holder(database)) not in (None, os.getpid()):
         return Finding(check="agreement", ok=True, text=f"the daemon (process {pid}) compares book and broker itself")
-    seen = await _ask(broker, book)
+    read = book.control.fills_read
+    marker = read.marker_for(account, broker.capabilities.name, book.setup.markets) if read else ""
+    try:
+        found = await _compared(broker, database, book, marker)
+    except MarkerUnknown:
+        found = None
+    if found is not None and (found.ok or not marker):
+        return found
+    return await _compared(broker, database, book, "")
+
+
+async def _compared(broker: "Broker", database: str, book: "Book", marker: str) -> Finding:
+    from gamma.ledger.reader import Reader
+
+    seen = await _ask(broker, book, marker)
     with Reader.open(database) as reader:
         booked = reader.booked([fill.execution_id for fill in seen.fills])
-    return _agreement(book, seen, [fill for fill in seen.fills if fill.execution_id not in booked])
+    return _agreement(book, seen, [fill for fill in seen.fills if fill.execution_id not in booked], marker)
 
 
-def _agreement(book: "Book", seen: "Seen", late: "Sequence[Fill]") -> Finding:
+def _agreement(book: "Book", seen: "Seen", late: "Sequence[Fill]", marker: str) -> Finding:
     from gamma.book import fold
     from gamma.events import OrderFilled
     from gamma.invariants import of_broker
@@ -102,6 +119,7 @@ def _agreement(book: "Book", seen: "Seen", late: "Sequence[Fill]") -> Finding:
     found = of_broker(book, seen, lambda _: True)
     waits = sum(order.unresolved for order in book.orders.values())
     text = f"{len(seen.positions)} position(s), {len(seen.open_orders)} working order(s), {len(seen.fills):,} fill(s)"
+    text += " since the ledger read them last" if marker else ""
     text += f"; the next start books {len(late)} of them" if late else ""
     text += f"; {waits} order(s) wait for an answer, and their markets are passed over" if waits else ""
     if found:
@@ -109,12 +127,11 @@ def _agreement(book: "Book", seen: "Seen", late: "Sequence[Fill]") -> Finding:
     return Finding(check="agreement", ok=not found, text=text, wrong=tuple(map(str, found)))
 
 
-async def _ask(broker: "Broker", book: "Book") -> "Seen":
+async def _ask(broker: "Broker", book: "Book", marker: str) -> "Seen":
     from gamma.events import Fill
     from gamma.ports import Seen
 
     fills: list[Fill] = []
-    marker = ""
     while (page := await broker.fills_since(marker)).fills:
         fills += page.fills
         if page.marker == marker:

@@ -43,6 +43,11 @@ def test_a_sound_account_has_a_line_for_each_invariant(folder: Path) -> None:
     assert checks["agreement"]["text"].startswith("1 position(s), 5 working order(s)")
 
 
+def test_fills_are_read_on_from_where_the_ledger_came_to_as_a_start_reads_them(folder: Path) -> None:
+    assert len(facts(folder, OrderFilled)) > 0
+    assert examined()["agreement"]["text"].endswith("0 fill(s) since the ledger read them last")
+
+
 def test_what_does_not_hold_is_listed_with_its_event_and_what_to_do(folder: Path) -> None:
     break_i6(folder)
     checks = examined(code=1)
