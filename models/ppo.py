@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from models import scaling
 from models.noise import even, mixed
 from models.product import product
 
@@ -31,8 +32,6 @@ LANES: Final = "lanes"
 BLOCKS: Final = 16
 BLOCK_ROWS: Final = 256
 TOLD: Final = ("policy_loss", "value_loss", "entropy", "divergence")
-_VARIANCE_MIN: Final = 1e-6
-_SEEN_CLIP: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +160,9 @@ def forward(weights: dict[str, Array], seen: Array) -> tuple[Array, Array]:
 
 
 def scaled(scale: Scale, seen: Array) -> Array:
-    """What is seen, in standard deviations from its mean, within ten of them."""
-    return jnp.clip((seen - scale.mean) * jax.lax.rsqrt(scale.variance + _VARIANCE_MIN), -_SEEN_CLIP, _SEEN_CLIP)
+    """What is seen, as `models.scaling` scales it."""
+    found: Array = scaling.scaled(seen, scale.mean, scaling.inverse(scale.variance), scaling.varied(scale.variance))
+    return found
 
 
 def update(config: Config, env: Env, train: Train, lesson: Any) -> tuple[Train, dict[str, Any]]:

@@ -16,6 +16,7 @@ from gamma.clock import NS
 from gamma.markets import Market
 from gamma.ports import Act, Trained
 from gamma.views import Situation
+from models import scaling
 from models.checkpoints import Checkpoint, Tensors
 from models.futures import features, stance
 from models.futures.deadlines import Deadlines, may_enter
@@ -24,9 +25,6 @@ from models.futures.stance import Stance
 
 Floats = NDArray[np.float64]
 _NOW: Final = len(MOVES) + len(TIMES)
-_VARIANCE_MIN: Final = 1e-6
-_SEEN_CLIP: Final = 10.0
-_CONSTANT_VARIANCE: Final = 1e-8
 _MICRO_PER_CENT: Final = 10_000
 
 
@@ -42,18 +40,13 @@ class Network:
         self._trunk = [(of(f"trunk{n}.w"), of(f"trunk{n}.b")) for n in range(trunk)]
         self._head = (of("policy.w"), of("policy.b"))
         self._mean = of("scale.mean")
-        self._inverse = 1.0 / np.sqrt(of("scale.variance") + _VARIANCE_MIN)
-        self._constant = of("scale.variance") < _CONSTANT_VARIANCE
+        self._inverse = scaling.inverse(of("scale.variance"))
+        self._varied = scaling.varied(of("scale.variance"))
 
     def scaled(self, seen: Floats) -> Floats:
-        """What is seen, in standard deviations from its mean, within ten of them.
-
-        What never varied in training (a volume, where its bars had none) is shown as it was then, whatever it is now:
-        the weights on it were never learned.
-        """
-        off: Floats = np.clip((seen - self._mean) * self._inverse, -_SEEN_CLIP, _SEEN_CLIP)
-        off[self._constant & (np.abs(off) > 1.0)] = 0.0
-        return off
+        """What is seen, as it was scaled in training."""
+        found: Floats = scaling.scaled(seen, self._mean, self._inverse, self._varied)
+        return found
 
     def logits(self, scaled: Floats) -> Floats:
         """The logits of the actions. Shapes: [O] to [A]."""
