@@ -1,6 +1,7 @@
 """The sections of a report, in the order in which they are read."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gamma.history.figures import Figure, figures
@@ -9,14 +10,15 @@ from gamma.report.drawing import bars, lying
 from gamma.report.form import Picture, Section, Table
 from gamma.report.groups import Group
 from gamma.report.subject import Subject
-from gamma.report.wording import interval, titled, unit, usd, valued
+from gamma.report.wording import counted, interval, signed_usd, titled, unit, usd, valued
 
 _NONE: Final = "No trade was closed."
 
 
 def sections(subject: Subject) -> list[Section]:
     """All that is to be said of the subject."""
-    traded = bool(subject.history.trades)
+    traded, found = bool(subject.history.trades), figures([subject.history])
+    first = equity.section(subject)
     of_trades: list[tuple[str, str, Callable[[Subject], Section]]] = [
         ("trades", "Trades", trades.section),
         ("hours", "By hour", hours),
@@ -24,8 +26,8 @@ def sections(subject: Subject) -> list[Section]:
         ("regimes", "By regime", regimes.section),
     ]
     return [
-        equity.section(subject),
-        all_figures(subject),
+        replace(first, words=[in_short(subject, found), *first.words]),
+        all_figures(found),
         months.section(subject),
         rolling.section(subject),
         *(
@@ -39,14 +41,29 @@ def sections(subject: Subject) -> list[Section]:
     ]
 
 
-def all_figures(subject: Subject) -> Section:
+def in_short(subject: Subject, found: Sequence[Figure]) -> str:
+    """What came of it, and whether its sign is known."""
+    told, by_name = subject.history, {one.name: one for one in found}
+    gained = signed_usd(told.end_usd - told.start_usd)
+    text = f"{gained} usd in {counted(len(told.sessions), 'session')} and {counted(len(told.trades), 'trade')}."
+    mean = by_name.get("pnl_per_session_usd")
+    if mean is None or not mean.has_interval:
+        return text
+    if mean.low <= 0 <= mean.high:
+        said = "with 0 within: it may be luck"
+    else:
+        said = "all above 0" if mean.low > 0 else "all below 0"
+    return f"{text} A session made {usd(mean.value)} usd; the 95 % interval is {interval(mean)}, {said}."
+
+
+def all_figures(found: Sequence[Figure]) -> Section:
     """Every figure with its interval."""
     words = [
         "Intervals are of 95 %: Wilson's for shares, the stationary bootstrap for the others.",
         "One that holds 0 says that nothing is known of the sign.",
         "Sharpe is of changes from session to session over the starting capital.",
     ]
-    table = figure_table("All figures, P&L net of fees", figures([subject.history]))
+    table = figure_table("All figures, P&L net of fees", found)
     return Section(name="figures", title="Figures", words=words, tables=[table])
 
 

@@ -12,7 +12,9 @@ from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from gamma.cli import app
+from gamma.history.figures import Figure, figures
 from gamma.report import document, page, sections
+from gamma.report.sections import in_short
 from tests.gamma.report.case import subject, trade_file
 
 
@@ -43,6 +45,16 @@ def test_the_page_needs_no_script_and_nothing_from_elsewhere(told: tuple[str, by
     assert not re.findall(r'(?:src|href)="(?!#)', text)
     assert "@import" not in text
     assert not re.findall(r"url\((?!#)", text)
+
+
+def test_the_first_sentence_says_what_came_of_it_and_whether_that_may_be_luck(tmp_path: Path) -> None:
+    about = subject(tmp_path)
+    text = in_short(about, figures([about.history]))
+    assert text.startswith("+1,858.47 usd in 78 sessions and 165 trades. A session made 23.83 usd;")
+    assert text.endswith("all above 0.")
+    unsure = [Figure(name="pnl_per_session_usd", value=3.0, low=-1.0, high=7.0)]
+    assert in_short(about, unsure).endswith("the 95 % interval is -1.00 to 7.00, with 0 within: it may be luck.")
+    assert in_short(about, []).endswith("165 trades.")
 
 
 def test_every_id_on_the_page_is_there_once_and_every_reference_leads_to_one(told: tuple[str, bytes]) -> None:
