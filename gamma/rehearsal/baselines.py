@@ -38,20 +38,22 @@ def buy_and_hold(series: Series, market: Market, lots: float, start_usd: float) 
 def random_entries(series: Series, trades: Sequence[Trade], market: Market, seed: int = 0) -> list[Figure]:
     """The same trades begun at random: each keeps its session hours, its side, its lots and how long it was held.
 
-    An entry is at the open of any bar of the cash session from which the trade ends in its session; costs are paid
-    twice. Told are the mean of 1,000 drawings with the interval of a drawing, and which share of them the trades
-    themselves beat.
+    An entry is at the open of any bar of the cash session, or of the night for a trade that was opened there, from
+    which the trade ends in its session; costs are paid twice. Told are the mean of 1,000 drawings with the interval of
+    a drawing, and which share of them the trades themselves beat.
     """
     if not trades:
         return []
-    opens, lasts = _cash_opens(series)
+    inside, lasts, cash = _opens(series)
     bar_ns = series.bar_s * NS
     worth = float(market.multiplier_usd_per_point)
     rng = np.random.default_rng(seed)
     totals = np.zeros(DRAWS)
     for trade in trades:
         held = max(1, round((trade.ts_close_utc_ns - trade.ts_open_utc_ns) / bar_ns))
-        fits = opens[lasts - opens >= held]
+        at = int(np.searchsorted(series.ts_open_utc_ns[inside], trade.ts_open_utc_ns, side="right")) - 1
+        alike = cash == (bool(cash[at]) if at >= 0 else True)
+        fits = inside[alike & (lasts - inside >= held)]
         if not len(fits):
             continue
         begins = rng.choice(fits, size=DRAWS)
@@ -70,8 +72,8 @@ def flat() -> list[Figure]:
     return [Figure(name="always_flat_net_pnl_usd", value=0.0)]
 
 
-def _cash_opens(series: Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The bars that open in a cash session, and the last bar of each one's session. Shapes: two [C]."""
+def _opens(series: Series) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """The bars in sessions, the last bar of each one's session, and whether it opens in the cash session: three [C]."""
     number = sessions_of(series)
     last_of = np.append(np.flatnonzero(np.diff(number)), len(series) - 1)
     last = last_of[np.searchsorted(last_of, np.arange(len(series)))]
@@ -80,8 +82,7 @@ def _cash_opens(series: Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     numbers, which = np.unique(number[inside], return_inverse=True)
     hours = np.array([_cash(series.market, int(opens[n])) for n in numbers], dtype=np.int64).reshape(-1, 2)[which]
     ts = series.ts_open_utc_ns[inside]
-    cash = inside[(hours[:, 0] <= ts) & (ts < hours[:, 1])]
-    return cash, last[cash]
+    return inside, last[inside], (hours[:, 0] <= ts) & (ts < hours[:, 1])
 
 
 def _cash(market: str, ts_utc_ns: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gamma.events import Trade
+from gamma.feeds.series import NS
 from gamma.history import History
 from gamma.history.figures import Figure, session_returns, trades_sha256
 from gamma.markets import market
@@ -199,6 +200,21 @@ def test_random_entries_lose_their_costs_where_prices_go_nowhere() -> None:
     assert found["random_entries_net_pnl_usd"].value == pytest.approx(-2 * 2 * (1.2 + 1.0))
     assert found["beats_random_entries_frac"].value == 1.0
     assert random_entries(still, [], market("MNQ")) == []
+
+
+def test_random_entries_keep_to_the_night_or_to_the_day() -> None:
+    days = made("MNQ", "2024-12-09", "2024-12-13", 300)
+    minute = (days.ts_open_utc_ns // (60 * NS)) % 1_440
+    cash = (minute >= 14 * 60 + 30) & (minute < 21 * 60)  # from 9:30 to 16:00 in New York, in winter
+    price = 20_000.0 + np.cumsum(np.where(cash, 1.0, 0.0))  # it rises by day, and stands still by night
+    columns = {f"{name}_points": price for name in ("open", "high", "low", "close")}
+    by_day = replace(days, **columns)  # type: ignore[arg-type]
+    held = {"lots_max": 1, "pnl_microusd": 0, "side": 1}
+    for rows, gained in ((np.flatnonzero(cash), True), (np.flatnonzero(minute < 13 * 60), False)):
+        opened = int(days.ts_open_utc_ns[rows[5]])
+        trade = replace(traded(0.0), ts_open_utc_ns=opened, ts_close_utc_ns=opened + 300 * NS, **held)  # type: ignore[arg-type]
+        found = named(random_entries(by_day, [trade], market("MNQ")))["random_entries_net_pnl_usd"]
+        assert found.value == pytest.approx((2.0 if gained else 0.0) - (1.2 + 1.0), abs=0.03)
 
 
 def test_random_entries_are_the_same_again() -> None:
