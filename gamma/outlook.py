@@ -162,6 +162,7 @@ def _market(book: Book, market: Market, mark: Mark) -> MarketView:
         tick_points=1 / market.ticks_per_point,
         price_points=mark.price_points,
         cost_usd_per_lot=market.cost_usd_per_lot(_fee_ticks(market, mark)),
+        slippage_ticks=market.slippage_ticks,
         lots_max=market.lots_max,
         mini_equivalent=market.mini_equivalent,
         margin_usd_per_lot=market.margin_usd_per_lot(mark.price_points),
@@ -211,6 +212,7 @@ def _track(track: Track) -> TrackView:
     return TrackView(
         pnl_usd_per_lot=np.asarray(track.pnl_usd_per_lot),
         r_multiples=np.asarray(track.r_multiples),
+        slippage_ticks=np.asarray(track.slippage_ticks, dtype=np.float64),
         trades=track.trades,
     )
 

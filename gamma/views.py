@@ -55,7 +55,10 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketView:
-    """The market as the decision sees it; distances in points, worth per lot in usd."""
+    """The market as the decision sees it; distances in points, worth per lot in usd.
+
+    `slippage_ticks` is what the costs expect of a fill, per side.
+    """
 
     symbol: str
     family: str = ""
@@ -64,6 +67,7 @@ class MarketView:
     tick_points: Num
     price_points: Num
     cost_usd_per_lot: Num = 0.0
+    slippage_ticks: Num = NAN
     lots_max: Num = NAN
     mini_equivalent: Num = 0.0
     margin_usd_per_lot: Num = NAN
@@ -104,11 +108,13 @@ class TrackView:
 
     Shapes: `pnl_usd_per_lot` and `r_multiples` [..., W]; the last `min(trades, W)` entries are
     real, what stands before them is padding. `trades` counts all that ever completed.
+    `slippage_ticks` [V] is how much worse than its own price each fill of a stop was, newest last, without padding.
     """
 
     pnl_usd_per_lot: Num = field(default_factory=lambda: np.zeros(0))
     r_multiples: Num = field(default_factory=lambda: np.zeros(0))
     trades: Num = 0
+    slippage_ticks: Num = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

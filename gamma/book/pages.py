@@ -34,11 +34,15 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """A strategy's completed trades, newest last; at most 100 are kept, `trades` counts all."""
+    """A strategy's completed trades, newest last; at most 100 are kept, `trades` counts all.
+
+    `slippage_ticks` is how much worse than its own price each fill of a stop was, of the last 100.
+    """
 
     trades: int = 0
     pnl_usd_per_lot: tuple[float, ...] = ()
     r_multiples: tuple[float, ...] = ()
+    slippage_ticks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

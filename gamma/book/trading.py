@@ -221,6 +221,9 @@ def _filled(book: Book, event: OrderFilled) -> Book:
         realised_microusd=book.money.realised_microusd + realised,
         fees_microusd=book.money.fees_microusd + fill.fee_microusd,
     )
+    tracks = book.tracks
+    if order is not None and order.intent.kind is OrderKind.STOP:
+        tracks = with_item(tracks, strategy, _slipped(tracks.get(strategy, Track()), order, fill))
     control = book.control
     if fill.market in control.broker_lots:
         moved = control.broker_lots[fill.market] + fill.side * fill.lots
@@ -230,9 +233,15 @@ def _filled(book: Book, event: OrderFilled) -> Book:
         orders=orders,
         positions=with_item(book.positions, (strategy, fill.market), position),
         money=money,
+        tracks=tracks,
         control=control,
         executions=(*book.executions, fill.execution_id)[-EXECUTIONS_KEPT:],
     )
+
+
+def _slipped(track: Track, order: Order, fill: Fill) -> Track:
+    ticks = fill.side * (fill.price_ticks - order.price_ticks)
+    return replace(track, slippage_ticks=(*track.slippage_ticks, ticks)[-TRADES_KEPT:])
 
 
 def _opened(position: Position, order: Order, orders: Mapping[str, Order], market: Market) -> Position:
@@ -270,6 +279,7 @@ def _trade(book: Book, event: TradeClosed) -> Book:
         trades=track.trades + 1,
         pnl_usd_per_lot=(*track.pnl_usd_per_lot, trade.pnl_usd_per_lot)[-TRADES_KEPT:],
         r_multiples=(*track.r_multiples, r_multiple)[-TRADES_KEPT:],
+        slippage_ticks=track.slippage_ticks,
     )
     past = PastTrade(
         ts_event_utc_ns=trade.ts_close_utc_ns,

@@ -347,3 +347,12 @@ def test_looking_changes_nothing() -> None:
     before: Book = case.book
     seen(case)
     assert case.book is before
+
+
+def test_how_much_worse_than_its_price_each_stop_filled_stands_in_the_record() -> None:
+    case = Case()
+    case.stop_out(case.enter(), price=PRICE - 43)
+    case.stop_out(case.enter(-1), price=PRICE + 40)
+    view = seen(case)
+    assert view.track.slippage_ticks.tolist() == [3, 0]
+    assert (view.track.trades, view.market.slippage_ticks) == (2, MNQ.slippage_ticks)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from gamma.reasons import Reason
 from gamma.views import TrackView, ValidatedView, View
 from tests.views_example import example_order, example_view
 
-GUARD = Drift(trades_min=20, half_p=0.01, off_p=0.001)
+GUARD = Drift(trades_min=20, half_p=0.01, off_p=0.001, slippage_over_ticks=1)
 
 
 def _record(wins: int, losses: int, *, win_rate_frac: float = 0.5, r_mean: float = math.nan) -> View:
@@ -61,6 +62,22 @@ def test_r_multiples_tell_of_a_fall_that_wins_do_not() -> None:
     assert GUARD(view, example_order()).lots == 0
 
 
+@pytest.mark.parametrize(
+    ("ticks", "lots"),
+    [
+        ((2.0,) * 20, 4),  # one above the expected one is borne
+        ((9.0,) * 19, 4),  # too few stops to say
+        ((1.0, 4.0) * 10, 4),  # a mean of 2.5 may be chance: p = .07, times two
+        ((2.0, 4.0) * 10, 0),  # a mean of 3 with a deviation of 1.03: 4.36 standard errors above 2
+    ],
+)
+def test_stops_that_slip_more_than_is_borne_are_drift_too(ticks: tuple[float, ...], lots: int) -> None:
+    view = _record(10, 10)
+    slipped = replace(view.track, slippage_ticks=np.array(ticks))
+    market = replace(view.market, slippage_ticks=1)
+    assert GUARD(replace(view, track=slipped, market=market), example_order()).lots == lots
+
+
 def test_of_a_padded_record_only_the_trades_count() -> None:
     view = _record(2, 18)
     padded = TrackView(
@@ -95,4 +112,4 @@ def test_its_way_is_told_by_orders_of_magnitude() -> None:
 
 def test_half_size_comes_before_off() -> None:
     with pytest.raises(ValidationError, match="off_p must be below half_p"):
-        Drift(trades_min=20, half_p=0.01, off_p=0.01)
+        Drift(trades_min=20, half_p=0.01, off_p=0.01, slippage_over_ticks=1)
