@@ -32,7 +32,7 @@ def sizers(  # noqa: PLR0913 - each option is a parameter
     alone: Annotated[bool, typer.Option("--alone", help="Without contract_cap after each.")] = False,
     start_usd: options.StartUsd = None,
     risk: options.RiskUsd = None,
-    paths: Annotated[int, typer.Option(help="How many paths.", min=1)] = 1_000,
+    paths: Annotated[int, typer.Option(help="How many paths.", min=1)] = 500,
     block: options.Block = 0.0,
     slippage_ticks: options.SlippageTicks = 0.0,
     seed: options.Seed = 0,

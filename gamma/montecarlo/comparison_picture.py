@@ -30,7 +30,7 @@ def _drawn(title: str, found: Comparison) -> Figure:
     growth.set_xlabel("a trade [0.01 %]")
     _intervals(ahead, places, [row.ahead for row in rows])
     ahead.set_title(f"Ahead of {found.against}")
-    ahead.set_xlabel("a trade, on the same path [0.01 %]")
+    ahead.set_xlabel("on the same path [0.01 %]")
     fall.barh(places, [row.drawdown_frac.p95 for row in rows], color=GREY, label="95th percentile")
     fall.plot([row.drawdown_frac.median for row in rows], places, "|", color="black", markersize=11, label="median")
     fall.set_title("Deepest drawdown")
@@ -40,7 +40,7 @@ def _drawn(title: str, found: Comparison) -> Figure:
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.set_xlim(left=0)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.11))
     figure.suptitle(title, fontsize=11)
     return figure
 
