@@ -99,4 +99,4 @@ def told_of(file: str) -> None:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return f"{low:,.6g} to {high:,.6g}" if low is not None and high is not None and low == low else "none"
+    return f"{low:,.6g} to {high:,.6g}" if low is not None and high is not None and low == low else ""

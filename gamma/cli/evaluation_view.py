@@ -92,7 +92,7 @@ def _show_changes(one: "Evaluation") -> None:
             _number(each.earlier),
             _number(each.later),
             _number(each.difference),
-            f"{_number(each.low)} to {_number(each.high)}" if each.low == each.low else "none",
+            f"{_number(each.low)} to {_number(each.high)}" if each.low == each.low else "",
             _number(each.p_value),
             "yes" if each.significant else "no",
         )

@@ -191,4 +191,4 @@ def _number(value: float) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "none" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+    return "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
