@@ -1,6 +1,7 @@
 """`gamma models evaluate` and `match`: one policy on bars, and the ledger's trades beside its card."""
 
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -158,11 +159,14 @@ def span_of(text: str, market: str) -> "Span":
 
 def _learned(told: "Trained", days: "Held") -> bool:
     """Whether all of these days lie in time that the policy was trained on."""
+    first, last = int(days.series.ts_close_utc_ns[0]), int(days.series.ts_close_utc_ns[-1])
+    return any(begin <= first and last <= end for begin, end in learned_spans(told))
+
+
+def learned_spans(told: "Trained") -> Iterator[tuple[int, int]]:
+    """The first and last times [ns] of the bars that the policy was trained on, file by file."""
     from datetime import datetime
 
-    first, last = int(days.series.ts_close_utc_ns[0]), int(days.series.ts_close_utc_ns[-1])
-    spans = [
-        [datetime.fromisoformat(bars[key]).timestamp() * 1e9 for key in ("first_utc", "last_utc")]
-        for bars in told.card["training"]["bars"]
-    ]
-    return any(begin <= first and last <= end for begin, end in spans)
+    for bars in told.card["training"]["bars"]:
+        first, last = (int(datetime.fromisoformat(bars[key]).timestamp()) * 10**9 for key in ("first_utc", "last_utc"))
+        yield first, last

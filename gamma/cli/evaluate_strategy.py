@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from gamma.cli import evaluated, evaluation_view, looks
-from gamma.cli.evaluate import Again, BarLength, configured, family_of, span_of
+from gamma.cli.evaluate import Again, BarLength, configured, family_of, learned_spans, span_of
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, working
 from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config
     from gamma.rehearsal.evaluation import Evaluation, Subject
-    from gamma.rehearsal.promotion import BarFile
-    from gamma.rehearsal.registry import Span
+    from gamma.rehearsal.promotion import BarFile, Held
 
 NamedBars = Annotated[
     list[str],
@@ -51,12 +50,14 @@ def strategy(  # noqa: PLR0913 - each option is a parameter
 
     Example: gamma evaluate strategy mnq --bars NQ_5m.parquet --span 2025-01-02..2025-03-31 --for select
     """
+    from gamma.rehearsal import promotion
+
     config = configured(path)
     subjects = [subject(config, name) for name in names]
     files = _files(subjects, bars, bar_s)
     found = []
     for one in subjects:
-        days = span_of(span, one.market)
+        days = promotion.held(files[one.market], span_of(span, one.market))
         _record(config, one, days, purpose, again=again)
         with working(f"rehearsing {one.name}"):
             found.append(_judged(config, one, files[one.market], (days, train)))
@@ -88,7 +89,13 @@ def subject(config: "Config", name: str) -> "Subject":
         return found
     shelf, folder = checkpoints.named(str(named), checkpoints.folders(config.paths.models))
     told = shelf.told(folder)
-    return replace(found, family=family_of(told), sha256=told.sha256, trials=_trials(told.card))
+    return replace(
+        found,
+        family=family_of(told),
+        sha256=told.sha256,
+        trials=_trials(told.card),
+        learned=tuple(learned_spans(told)),
+    )
 
 
 def _trials(card: Mapping[str, Any]) -> int:
@@ -114,26 +121,26 @@ def _files(subjects: "Sequence[Subject]", bars: Sequence[str], bar_s: int | None
     return {market: promotion.load(each, market, bar_s) for market, each in paths.items()}
 
 
-def _record(config: "Config", subject: "Subject", days: "Span", purpose: str, *, again: bool) -> None:
-    """Count the trial, and the look at report days, before it is had."""
-    if purpose == "report":
-        looks.refuse(config, subject.family, days, again=again)
-        looks.note_look(config, subject.family, days, why="evaluate strategy")
+def _record(config: "Config", subject: "Subject", days: "Held", purpose: str, *, again: bool) -> None:
+    """Count the trial, and the look at report days, before it is had; days of training are no report days."""
+    if purpose == "report" and not subject.saw(days):
+        looks.refuse(config, subject.family, days.span, again=again)
+        looks.note_look(config, subject.family, days.span, why="evaluate strategy")
     looks.note_trials(config, subject.family, [subject.sha256])
 
 
 def _judged(
-    config: "Config", subject: "Subject", files: "Sequence[BarFile]", spans: "tuple[Span, str]"
+    config: "Config", subject: "Subject", files: "Sequence[BarFile]", spans: "tuple[Held, str]"
 ) -> "Evaluation":
     from gamma.rehearsal import promotion
     from gamma.rehearsal.evaluation import judge
 
     days, train = spans
     learned = promotion.held(files, span_of(train, subject.market)) if train else None
-    if learned is not None and learned.span.overlaps(days):
-        raise InputInvalid(f"--train {learned.span} and --span {days} have days in common; keep them apart")
+    if learned is not None and learned.span.overlaps(days.span):
+        raise InputInvalid(f"--train {learned.span} and --span {days.span} have days in common; keep them apart")
     trials = max(subject.trials, looks.trials(config, subject.family))
-    return judge(subject, promotion.held(files, days), files, learned=learned, trials=trials)
+    return judge(subject, days, files, learned=learned, trials=trials)
 
 
 def _draw(found: "Sequence[Evaluation]", picture: Path) -> list[Path]:

@@ -25,6 +25,7 @@ def shape(one: "Evaluation") -> dict[str, Any]:
         "strategy": one.subject.name,
         "market": one.subject.market,
         "family": one.subject.family,
+        "in_sample": one.in_sample,
         "sessions": len(told.sessions),
         "first": told.sessions[0],
         "last": told.sessions[-1],
@@ -106,6 +107,8 @@ def _show_words(one: "Evaluation", least: "Window | None") -> None:
     if least is not None:
         console().print(f"worst seven sessions: {least.first} to {least.last}, {least.pnl_usd:+,.0f} usd")
     both = f"{one.sides.long_trades:,} long and {one.sides.short_trades:,} short trades"
+    if one.in_sample:
+        console().print("[yellow]in sample: the policy was trained on some of these days, and nothing here is proof[/]")
     hole_min = next(each.value for each in one.figures if each.name == "hole_longest_min")
     if hole_min >= HOLE_TOLD_MIN:
         console().print(

@@ -28,6 +28,7 @@ class Subject:
     """What is judged: a strategy of the configuration, alone; `family` is what its trials and looks count for.
 
     `trials` is how many its card tells of, where it trades a policy: it may have been chosen on another machine.
+    `learned` are the first and last times [ns] of the bars that the policy was trained on.
     """
 
     name: str
@@ -36,19 +37,29 @@ class Subject:
     family: str
     sha256: str
     trials: int = 0
+    learned: tuple[tuple[int, int], ...] = ()
 
     @property
     def market(self) -> str:
         """Where it trades."""
         return self.chosen.market
 
+    def saw(self, days: Held) -> bool:
+        """Whether any of these days lies in time that its policy was trained on."""
+        first, last = int(days.series.ts_open_utc_ns[0]), int(days.series.ts_close_utc_ns[-1])
+        return any(begin < last and first < end for begin, end in self.learned)
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """All that is said of a subject on the days of a span; `changes` is empty without earlier days to compare."""
+    """All that is said of a subject on the days of a span; `changes` is empty without earlier days to compare.
+
+    `in_sample` where the policy was trained on some of the days: then nothing here tells of days that it has not seen.
+    """
 
     subject: Subject
+    in_sample: bool
     own: Rehearsal
     figures: tuple[Figure, ...]
     baselines: tuple[Figure, ...]
@@ -84,6 +95,7 @@ def judge(subject: Subject, days: Held, files: Sequence[BarFile], *, learned: He
     seen = regimes(chained([one.series for one in files])).between(own.ts_first_utc_ns, own.ts_last_utc_ns)
     return Evaluation(
         subject=subject,
+        in_sample=subject.saw(days),
         own=own,
         figures=(*figures([own]), *luck(own, trials), *missing(days.series)),
         baselines=tuple(against_others(subject.config, subject.chosen, days, own)),

@@ -18,7 +18,7 @@ from gamma.ledger.reader import Reader
 from models.cards import Figure
 from models.checkpoints import save
 from tests.gamma.feeds.series_case import simulated
-from tests.models.checkpoint_case import CONDITIONS, REPORT, card, tensors
+from tests.models.checkpoint_case import CONDITIONS, LEARNED, REPORT, card, tensors
 
 pytestmark = pytest.mark.slow
 
@@ -136,8 +136,20 @@ def test_a_policy_with_its_own_guard_is_held_against_a_rule_that_has_no_model() 
     (one,) = told("strategy", "learned", "-b", "MNQ.parquet", "--span", LATE)["evaluations"]
     assert one["family"].startswith("futures phase 2")
     trials = next(each["value"] for each in one["figures"] if each["name"] == "trials")
+    assert one["in_sample"] is False
     assert trials == 14, "it was chosen among so many, as its card tells, whatever this ledger knows"
     assert "breakout_net_pnl_usd" in {each["name"] for each in one["baselines"]}
+
+
+def test_days_of_training_are_in_sample_and_no_look() -> None:
+    bars = LEARNED.model_copy(update={"last_utc": datetime(2026, 3, 10, 16, tzinfo=UTC)})
+    training = card().training.model_copy(update={"bars": (bars,)})
+    leaves = CONDITIONS.model_copy(update={"cancel_before_s": 1_800, "flat_before_s": 900})
+    sha256 = save(Path("seen").absolute(), tensors(card(), 1), card(training=training, conditions=leaves))
+    Path("config.toml").write_text(CHAIN.format(folder=Path("seen").absolute(), sha256=sha256))
+    (one,) = told("strategy", "learned", "-b", "MNQ.parquet", "--span", LATE)["evaluations"]
+    assert one["in_sample"] is True
+    assert kept("looks") == []
 
 
 def test_several_are_shown_beside_each_other_with_a_picture_each() -> None:
