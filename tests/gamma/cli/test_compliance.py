@@ -14,6 +14,7 @@ from gamma.cli import app
 from gamma.ledger.reader import Reader
 from tests.daemon_case import gamma as command
 from tests.daemon_case import ledger_in, trade, write_config
+from tests.gamma.cli.test_shapes import documented, same_keys
 
 RULES = 15
 TRADES = """ts_open,ts_close,market,side,lots,pnl_usd,fees_usd,mae_usd,mfe_usd
@@ -63,6 +64,11 @@ def test_a_ledger_that_keeps_every_rule_gets_a_certificate_with_its_hashes(insid
     assert shape["passed"]
     assert shape["hashes"]["ledger, last event"] == head
     assert all(sha256 in text for name, sha256 in shape["hashes"].items() if name != "model")
+
+
+@pytest.mark.usefixtures("inside")
+def test_its_json_has_the_shape_that_the_page_shows() -> None:
+    same_keys(documented("gamma compliance"), told("--on", "2026-04-01"))
 
 
 def test_the_same_ledger_gives_the_same_bytes(inside: Path, tmp_path: Path) -> None:
