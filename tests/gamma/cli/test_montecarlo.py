@@ -19,6 +19,11 @@ def printed(*arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
+def on_the_page(heading: str) -> Any:
+    page = (EXAMPLE.parents[1] / "cli.md").read_text(encoding="utf-8")
+    return json.loads(page.partition(f"## gamma {heading}\n")[2].partition("```json\n")[2].partition("```")[0])
+
+
 def refused(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code in (1, 78), result.output
@@ -42,6 +47,10 @@ def test_a_file_and_a_sizer_stand_alone(tmp_path: Path, monkeypatch: pytest.Monk
     found = printed(*BY_HAND, "--picture", "out/mc.png", "--block", "4", "--seed", "3")
     assert (found["trades"], found["paths"], found["start_usd"], found["market"]) == (160, 40, 20_000, "MNQ")
     assert [way["name"] for way in found["ways"]] == ["independent", "blocks of 4"]
+    page = on_the_page("montecarlo")
+    assert list(page) == list(found)
+    assert list(page["ways"][0]) == list(found["ways"][0])
+    assert list(page["ways"][0]["realised"]) == list(found["ways"][0]["realised"])
     for way in found["ways"]:
         assert list(way["final_usd"]) == ["1", "5", "10", "25", "50", "75", "90", "95", "99"]
         assert list(way["chances"]) == ["profit", "double", "triple", "halt", "ruin"]
@@ -89,6 +98,9 @@ def test_the_chain_is_held_against_what_other_sizers_would_have_done(
     found = printed("evaluate", "sizers", "--strategy", "mnq", *names, "--paths", "30", "--picture", "s.png")
     assert {row["name"] for row in found["sizers"]} == {"the chain", "fixed", "risk_frac"}
     assert found["against"] == "the chain"
+    page = on_the_page("evaluate sizers")
+    assert list(page) == list(found)
+    assert list(page["sizers"][0]) == list(found["sizers"][0])
     assert set(found["unable"]) == {"impact_cap"}
     assert (account / "s.png").read_bytes().startswith(b"\x89PNG")
     shown = CliRunner().invoke(app, ["evaluate", "sizers", "--strategy", "mnq", *names, "--paths", "30"])
