@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -98,21 +97,16 @@ def test_markets_as_a_table_fit_100_columns() -> None:
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
-def test_the_installed_command_starts_quickly_and_works() -> None:
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([GAMMA, "--help"], capture_output=True, text=True, check=True)
-        took.append(time.perf_counter() - start)
-        assert "markets" in done.stdout
-    # 0.25 s measured alone; the machine of a CI run may be busy.
-    assert min(took) < 1.0
+def test_the_installed_command_works() -> None:
+    done = subprocess.run([GAMMA, "--help"], capture_output=True, text=True, check=True)
+    assert "markets" in done.stdout
     version = subprocess.run([GAMMA, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("gamma ")
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = "import sys, gamma.cli; print(sorted({'numpy', 'pydantic', 'sqlalchemy', 'jax'} & set(sys.modules)))"
+    heavy = "{'numpy', 'polars', 'matplotlib', 'pydantic', 'sqlalchemy', 'optuna', 'jax'}"
+    code = f"import sys, gamma.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
