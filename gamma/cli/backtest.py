@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamma.cli.evaluation_view import HOLE_TOLD_MIN
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, console, print_json
 from gamma.errors import InputInvalid
 
@@ -167,6 +168,7 @@ def _progress(total: int, *, quiet: bool) -> Any:
 def _shape(done: "Done") -> dict[str, Any]:
     from gamma.cli.evaluated import figure
     from gamma.rehearsal.backtest import place_of
+    from gamma.rehearsal.evaluation import missing
     from gamma.rehearsal.figures import figures
 
     task, played = done.task, done.played
@@ -183,6 +185,9 @@ def _shape(done: "Done") -> dict[str, Any]:
         "ledger": str(ledger or ""),
         "config": str(config or ""),
         "figures": [figure(one) for one in figures([played])],
+        "missing": {
+            market: {one.name: one.value for one in missing(held.series)} for market, held in sorted(task.bars.items())
+        },
     }
 
 
@@ -192,6 +197,13 @@ def _show_one(done: "Done", shape: dict[str, Any]) -> None:
     names = ", ".join(shape["strategies"])
     show(f"{names}: {shape['sessions']} sessions of {done.played.market}, {shape['span']}", shape["figures"])
     out = console()
+    for market, found in shape["missing"].items():
+        if found["hole_longest_min"] >= HOLE_TOLD_MIN:
+            out.print(
+                f"[yellow]{market}: {found['bars_missing']:,} bars are missing, {found['hole_longest_min']:,.0f} minutes "
+                f"on end at the worst: what is held over a hole leaves at its far end, stop or not; look at them with: "
+                f"gamma bars check[/]"
+            )
     out.print(f"{shape['bars']:,} bars in {done.seconds:,.1f} s, {shape['bars'] / done.seconds:,.0f} a second")
     out.print(f"hash of the trades: [bold]{shape['trades_sha256']}[/]")
     if shape["ledger"]:

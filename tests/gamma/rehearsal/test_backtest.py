@@ -16,6 +16,7 @@ from gamma.codec import plain
 from gamma.config import Config, config_hash, load
 from gamma.errors import InputInvalid
 from gamma.events import DecisionMade, EquityMarked, OrderFilled, TradeClosed
+from gamma.feeds.contracts import chained
 from gamma.feeds.importer import write_bars
 from gamma.feeds.series import PRICES, Series
 from gamma.history import History, of_ledger
@@ -230,3 +231,13 @@ def test_spans_and_markets_are_played_apart_and_told_in_a_table(folder: Path) ->
         *(one.partition("=")[2] for one in spans),
     ]
     assert all(one["trades_sha256"][:12] in table.stdout for one in shapes[:2])
+
+
+def test_a_hole_of_an_hour_or_more_within_a_session_is_told(folder: Path) -> None:
+    bars = BARS["MNQ"]
+    write_bars(chained([bars.rows(slice(0, 100)), bars.rows(slice(120, 200))]), folder / "holed.parquet")
+    ran = gamma(folder, "backtest", "--bars=MNQ=holed.parquet")
+    assert ran.returncode == 0, ran.stderr
+    assert "MNQ: 20 bars are missing, 100 minutes on end at the worst" in " ".join(ran.stdout.split())
+    shape = json.loads(gamma(folder, "backtest", "--bars=MNQ=holed.parquet", "--json").stdout)
+    assert shape[0]["missing"] == {"MNQ": {"bars_missing": 20, "hole_longest_min": 100}}
