@@ -200,9 +200,9 @@ def _show_one(done: "Done", shape: dict[str, Any]) -> None:
     for market, found in shape["missing"].items():
         if found["hole_longest_min"] >= HOLE_TOLD_MIN:
             out.print(
-                f"[yellow]{market}: {found['bars_missing']:,} bars are missing, {found['hole_longest_min']:,.0f} minutes "
-                f"on end at the worst: what is held over a hole leaves at its far end, stop or not; look at them with: "
-                f"gamma bars check[/]"
+                f"[yellow]{market}: {found['bars_missing']:,} bars are missing, {found['hole_longest_min']:,.0f} "
+                f"minutes on end at the worst: what is held over a hole leaves at its far end, stop or not; look at "
+                f"them with: gamma bars check[/]"
             )
     out.print(f"{shape['bars']:,} bars in {done.seconds:,.1f} s, {shape['bars'] / done.seconds:,.0f} a second")
     out.print(f"hash of the trades: [bold]{shape['trades_sha256']}[/]")
