@@ -1,6 +1,7 @@
 """From the book to the view: all that a decision may look at, gathered. Pure."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -28,21 +29,26 @@ from gamma.views import (
 
 _NO_MARK: Final = Mark()
 _NO_TRACK: Final = Track()
+_TRACKS_KEPT: Final = 64
+# A track changes with a trade, and is looked at on every bar: its arrays are made once. By the track's own identity,
+# and with the track, so that an identity that is used again is not taken for it.
+_tracks: Final[dict[int, tuple[Track, TrackView]]] = {}
 
 
 def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade | None = None) -> View:
     """The view of one strategy now; without a signal its side is 0, as guards see it between orders."""
     market, mark = strategy.market, book.marks.get(strategy.market.symbol, _NO_MARK)
+    entries, equity = _entries(book), _known_equity_microusd(book)
     return View(
         strategy=strategy.name,
-        account=_account(book, rules),
+        account=_account(book, rules, entries, equity),
         market=_market(book, market, mark),
         signal=_signal(market, mark, signal),
         track=_track(book.tracks.get(strategy.name, _NO_TRACK)),
         liquidity=_liquidity(market, mark),
-        position=_position(book, strategy),
+        position=_position(book, strategy, entries, equity),
         clock=_clock(book, market.symbol),
-        activity=_activity(book, strategy),
+        activity=_activity(book, strategy, entries),
         control=_control(book, rules, strategy),
         validated=strategy.validated,
     )
@@ -126,10 +132,8 @@ def _entries(book: Book) -> list[Order]:
     return [o for o in book.orders.values() if o.intent.kind is OrderKind.ENTRY and o.left_lots]
 
 
-def _account(book: Book, rules: Rules) -> AccountView:
-    money = book.money
-    balance, equity = book.balance_microusd, _known_equity_microusd(book)
-    entries = _entries(book)
+def _account(book: Book, rules: Rules, entries: Sequence[Order], equity: float) -> AccountView:
+    money, balance = book.money, book.balance_microusd
     margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
     pending = sum(_margin_usd(book, o.intent.market, o.intent.side * o.left_lots) for o in entries)
     risk = sum(_risk_usd(book, p) for p in book.positions.values() if p.lots)
@@ -209,12 +213,21 @@ def _signal(market: Market, mark: Mark, signal: SignalMade | None) -> SignalView
 
 
 def _track(track: Track) -> TrackView:
-    return TrackView(
+    known = _tracks.get(id(track))
+    if known is not None and known[0] is track:
+        return known[1]
+    view = TrackView(
         pnl_usd_per_lot=np.asarray(track.pnl_usd_per_lot),
         r_multiples=np.asarray(track.r_multiples),
         slippage_ticks=np.asarray(track.slippage_ticks, dtype=np.float64),
         trades=track.trades,
     )
+    for each in (view.pnl_usd_per_lot, view.r_multiples, view.slippage_ticks):
+        each.flags.writeable = False  # what is looked at twice must not change in between
+    if len(_tracks) >= _TRACKS_KEPT:
+        _tracks.clear()
+    _tracks[id(track)] = (track, view)
+    return view
 
 
 def _liquidity(market: Market, mark: Mark) -> LiquidityView:
@@ -227,9 +240,9 @@ def _liquidity(market: Market, mark: Mark) -> LiquidityView:
     )
 
 
-def _position(book: Book, strategy: StrategyRules) -> PositionView:
+def _position(book: Book, strategy: StrategyRules, entries: Sequence[Order], equity: float) -> PositionView:
     symbol, family = strategy.market.symbol, strategy.market.family
-    working = [(o.intent, o.left_lots) for o in _entries(book)]
+    working = [(o.intent, o.left_lots) for o in entries]
     long_minis = short_minis = market_value = family_value = 0.0
     for (_, held), position in book.positions.items():
         market = book.market(held)
@@ -256,7 +269,7 @@ def _position(book: Book, strategy: StrategyRules) -> PositionView:
         value_usd=_margin_usd(book, symbol, lots_held),
         market_value_usd=market_value,
         family_value_usd=family_value,
-        portfolio_usd=_known_equity_microusd(book) / MICRO,
+        portfolio_usd=equity / MICRO,
         family_net_minis=long_minis - short_minis,
         family_long_minis=long_minis,
         family_short_minis=short_minis,
@@ -299,12 +312,12 @@ def _clock(book: Book, symbol: str) -> ClockView:
     )
 
 
-def _activity(book: Book, strategy: StrategyRules) -> ActivityView:
+def _activity(book: Book, strategy: StrategyRules, entries: Sequence[Order]) -> ActivityView:
     return ActivityView(
         intents=book.intents,
         orders_today=book.orders_today,
         trades=tuple(t for t in book.trades if t.strategy == strategy.name),
-        working=tuple((o.intent.market, o.intent.side * o.left_lots) for o in _entries(book)),
+        working=tuple((o.intent.market, o.intent.side * o.left_lots) for o in entries),
         unresolved=sum(o.unresolved for o in book.orders.values()),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, final
 
 from gamma.absence import looks_of, unlisted
-from gamma.book import Book, Key, fold, revised
+from gamma.book import Book, Key, fold
 from gamma.decision import ApprovedOrder
 from gamma.effects import Answer, Ask, Effect, Record, Send, Tell, Tick
 from gamma.events import (
@@ -21,6 +21,7 @@ from gamma.events import (
 from gamma.guards import Action
 from gamma.notices import Notice
 from gamma.orders import Order, Position
+from gamma.revision import revised
 from gamma.rules import Rules
 
 RETRY_NS: Final = 5_000_000_000

@@ -35,7 +35,8 @@ def watch(turn: Turn) -> None:
         for name, guard in strategy.watchers:
             found = _find(name, guard, view)
             if found is None:
-                _relieve(turn, strategy, name)
+                if turn.book.breaches or turn.book.halts:
+                    _relieve(turn, strategy, name)
             else:
                 trip(turn, strategy, name, found)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gamma import floor
 from gamma.book.account import ACCOUNT_FOLDS, marked
-from gamma.book.pages import Book, Breach, Control, Key, Money, Setup, Track, revised
+from gamma.book.pages import Book, Breach, Control, Key, Money, Setup, Track
 from gamma.book.trading import TRADING_FOLDS, owner
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "marked",
     "open_book",
     "owner",
-    "revised",
 ]
 
 _FOLDS: Final[dict[type, Callable[[Book, Any], Book]]] = ACCOUNT_FOLDS | TRADING_FOLDS

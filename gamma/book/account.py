@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gamma import floor
-from gamma.book.pages import HOUR_NS, Book, revised, with_item, without
+from gamma.book.pages import HOUR_NS, Book, with_item, without
 from gamma.book.trading import kept_orders
 from gamma.events import (
     Armed,
@@ -27,6 +27,7 @@ from gamma.events import (
 )
 from gamma.marks import Mark, mark_bar, mark_quote
 from gamma.orders import Position, advance
+from gamma.revision import revised
 
 _NO_MARK: Final = Mark()
 
@@ -85,8 +86,8 @@ def marked(book: Book, events: Iterable[EquityMarked]) -> Book:
         low = event.low_points * market.ticks_per_point
         for key in [key for key in positions if key[1] == event.market]:
             positions[key] = _aged(positions[key], event, high, low)
-    money = replace(money, equity_microusd=equity, peak_microusd=peak, floor=state)
-    return replace(book, money=money, positions=positions)
+    money = revised(money, equity_microusd=equity, peak_microusd=peak, floor=state)
+    return revised(book, money=money, positions=positions)
 
 
 def _aged(position: Position, event: EquityMarked, high_ticks: float, low_ticks: float) -> Position:
@@ -95,7 +96,7 @@ def _aged(position: Position, event: EquityMarked, high_ticks: float, low_ticks:
     if ts_bar_utc_ns <= position.ts_bar_utc_ns:
         return position
     best = max(position.best_ticks, high_ticks) if position.lots > 0 else min(position.best_ticks, low_ticks)
-    return replace(position, bars_held=position.bars_held + 1, best_ticks=best, ts_bar_utc_ns=ts_bar_utc_ns)
+    return revised(position, bars_held=position.bars_held + 1, best_ticks=best, ts_bar_utc_ns=ts_bar_utc_ns)
 
 
 def _halted(book: Book, event: Halted) -> Book:

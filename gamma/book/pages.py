@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 from gamma.events import FillsRead, Halt, HealthSeen, Level, SessionOpened
 from gamma.floor import FloorRule, FloorState
@@ -174,21 +173,6 @@ class Book:
     def unresolved(self, market: str) -> bool:
         """Whether the fate of an order in this market is not known."""
         return any(o.unresolved and o.intent.market == market for o in self.orders.values())
-
-
-_SET: Final = {one.name: getattr(Book, one.name).__set__ for one in fields(Book)}
-_SETTERS: Final = tuple(_SET.values())
-_VALUES: Final = attrgetter(*_SET)
-
-
-def revised(book: Book, **changes: Any) -> Book:
-    """The book with these fields changed: what `replace` gives, in a third of the time, for what each bar changes."""
-    made: Book = object.__new__(Book)
-    for put, value in zip(_SETTERS, _VALUES(book), strict=True):
-        put(made, value)
-    for name, value in changes.items():
-        _SET[name](made, value)
-    return made
 
 
 def _against(bar: Halt | Breach, strategy: str, market: str) -> bool:
