@@ -12,8 +12,9 @@ from gamma.numeric import NAN
 from gamma.views import AccountView, LiquidityView, MarketView, PositionView, SignalView, TrackView, View
 
 MARKETS: Final = (*TABLE.values(), event_market("KXINX-26"))
-# Places of a record and levels of a book, the same for every view, so that views can be stacked.
+# Places of a record, fills of stops and levels of a book, the same for every view, so that views can be stacked.
 TRADES: Final = 60
+SLIPS: Final = 12
 LEVELS: Final = 5
 PRICES: Final = {"XAU_USD": 3_000.0, "KXINX-26": 50.0}
 PARTS: Final = ("account", "market", "signal", "track", "liquidity", "position")
@@ -75,7 +76,10 @@ def _tracks(draw: st.DrawFn) -> TrackView:
     pnl = np.where(wins, win, -loss) * (spread if draw(st.booleans()) else 1.0)
     padding = TRADES - min(trades, TRADES)
     pnl[:padding] = draw(st.sampled_from([0.0, NAN, 1e9]))
-    return TrackView(pnl_usd_per_lot=pnl, r_multiples=np.maximum(pnl / 300.0, -1.0), trades=trades)
+    slipped = chance.integers(-2, 20, SLIPS).astype(np.float64)
+    return TrackView(
+        pnl_usd_per_lot=pnl, r_multiples=np.maximum(pnl / 300.0, -1.0), trades=trades, slippage_ticks=slipped
+    )
 
 
 @st.composite
