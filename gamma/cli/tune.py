@@ -54,6 +54,9 @@ def tune(  # noqa: PLR0913 - each option is a parameter
     seed: Annotated[int, typer.Option(help="The same seed, the same tries.", min=0)] = 1,
     folds: Annotated[int, typer.Option(help="Cut each span into so many folds.", min=1)] = 1,
     prune: Annotated[bool, typer.Option(help="Give up a try that is below the median after a fold.")] = True,
+    prescreen: Annotated[
+        int, typer.Option(help="Look at so many settings in columns first, and begin with the best.", min=0)
+    ] = 0,
     jobs: Annotated[int, typer.Option(help="Tries at once, in processes; 0 for one a core.", min=0, max=1_024)] = 1,
     storage: Storage = "sqlite:///tune.db",
     study: Annotated[str, typer.Option(help="The study's name; the same one goes on.", metavar="NAME")] = "tune",
@@ -97,6 +100,10 @@ def tune(  # noqa: PLR0913 - each option is a parameter
         study=study,
         counted=lambda hashes: looks.note_trials(config, family, hashes),
     )
+    if prescreen:
+        from gamma.rehearsal.prescreen import prescreened
+
+        plan = prescreened(plan, prescreen)
     made = _searched(plan, quiet=as_json)
     outcomes = tuning.outcomes(made)
     if returns is not None:
