@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from gamma import stats
 from gamma.assembly import assemble
@@ -161,8 +162,10 @@ def _study(plan: Search) -> optuna.Study:
         raise InputInvalid(f"sampler {plan.sampler!r}: known are {', '.join(SAMPLERS)}")
     pruner = optuna.pruners.MedianPruner(n_startup_trials=_PRUNE_FROM) if plan.prune else optuna.pruners.NopPruner()
     try:
+        # No connection outlives what is asked through it: a search may be let go at any time.
+        storage = optuna.storages.RDBStorage(plan.storage, engine_kwargs={"poolclass": NullPool})
         study = optuna.create_study(
-            study_name=plan.study, storage=plan.storage, direction="maximize", pruner=pruner, load_if_exists=True
+            study_name=plan.study, storage=storage, direction="maximize", pruner=pruner, load_if_exists=True
         )
     except (ImportError, ValueError, SQLAlchemyError) as error:
         raise InputInvalid(f"storage {plan.storage!r} cannot be opened: {error}") from error
