@@ -24,7 +24,7 @@ $(ENVIRONMENT): | requirements.lock
 	test -n "$$found" || { echo "gamma needs Python 3.11 or later; none found. Install one, or: make PYTHON=/path/to/python" >&2; exit 1; }; \
 	echo "Installing into .venv with $$("$$found" --version), about a minute ..."; \
 	"$$found" -m venv --clear .venv
-	@$(PIP) install --only-binary=:all: --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --only-binary=:all: --require-hashes -r requirements.lock
 	@touch $@
 
 $(PROJECT): $(ENVIRONMENT)
@@ -60,4 +60,4 @@ bench: install ## make every figure that the README quotes
 lock: ## make requirements.lock again from pyproject.toml, with the newest versions
 	@command -v $(UV) > /dev/null || { echo "the lock is made with uv; install it, or: make lock UV=/path/to/uv" >&2; exit 1; }
 	@$(UV) pip compile pyproject.toml --quiet --group dev --upgrade --universal --fork-strategy fewest \
-		--python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements.lock
+		--python-version 3.11 --generate-hashes --only-binary :all: --no-annotate --no-header --output-file requirements.lock
