@@ -17,11 +17,10 @@ from gamma.errors import InputInvalid
 from gamma.history.figures import trades_sha256
 from gamma.ledger import Run
 from gamma.params import revealed
-from gamma.rehearsal.play import Rehearsal, play
+from gamma.rehearsal.play import Rehearsal, paper, play
 from gamma.rehearsal.promotion import Held
 
 BACKTEST: Final = "backtest"
-PAPER: Final = "paper"
 LEDGER: Final = "gamma.db"
 CONFIG: Final = "config.toml"
 DATABASES: Final = (".db", ".sqlite", ".sqlite3")
@@ -58,15 +57,7 @@ def on_paper(config: Config, markets: Sequence[str]) -> Config:
             f"bars of {', '.join(unknown)}, which no strategy trades; traded: {', '.join(sorted(traded))}"
         )
     chosen = [one for one in config.strategies if one.market in markets]
-    mode = {} if config.gamma.mode == PAPER else {"mode": PAPER}
-    return config.model_copy(
-        update={
-            "gamma": config.gamma.model_copy(update=mode),
-            "strategies": tuple(
-                one if one.broker == PAPER else one.model_copy(update={"broker": PAPER}) for one in chosen
-            ),
-        }
-    )
+    return paper(config.model_copy(update={"strategies": tuple(chosen)}))
 
 
 def place_of(out: Path) -> tuple[Path, Path]:

@@ -33,6 +33,7 @@ from gamma.shell import Shell
 from gamma.views import Situation
 
 HOLD: Final = "HOLD"
+PAPER: Final = "paper"
 SIDES: Final = {1: "BUY", -1: "SELL"}
 # What was answered, and whether anything else was legal.
 Answer = tuple[str, bool]
@@ -64,6 +65,13 @@ class Rehearsal:
     halts: tuple[tuple[int, str], ...]
 
 
+def paper(config: Config) -> Config:
+    """The configuration as it trades on paper, whatever broker its strategies name."""
+    mode = {} if config.gamma.mode == PAPER else {"mode": PAPER}
+    strategies = (one if one.broker == PAPER else one.model_copy(update={"broker": PAPER}) for one in config.strategies)
+    return config.model_copy(update={"gamma": config.gamma.model_copy(update=mode), "strategies": tuple(strategies)})
+
+
 def rehearse(config: Config, strategy: str, series: Series, source: Source | None = None) -> Rehearsal:
     """Trade one strategy of the configuration on a series; `source` takes the place of its own signals.
 
@@ -84,7 +92,7 @@ def play(
     sources: Mapping[str, Source] | None = None,
     run: Run | None = None,
 ) -> Rehearsal:
-    """Trade all strategies of the configuration in one account; `sources` take the place of some's own signals.
+    """Trade all strategies of the configuration on paper, in one account; `sources` replace some's own signals.
 
     With a `run`, which is registered first, all is recorded in a new ledger at the configuration's database, by event
     time, and the broker leaves its account beside it as a start of the daemon wants it.
@@ -94,6 +102,7 @@ def play(
     """
     if missing := sorted({one.market for one in config.strategies} - bars.keys()):
         raise InputInvalid(f"no bars of {', '.join(missing)}; give them, or leave those strategies out")
+    config = paper(config)  # recorded bars must never reach a broker
     recorded = config.feed.model_copy(update={"use": "file"})  # a replay begins with its first bar
     assembly = assemble(config.model_copy(update={"feed": recorded}), state_path=None, feed=HeldFeed(bars))
     answers: list[Answer] = []

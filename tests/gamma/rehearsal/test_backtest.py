@@ -23,7 +23,7 @@ from gamma.history import History, of_ledger
 from gamma.ledger import verify
 from gamma.ledger.reader import Reader, Wanted
 from gamma.rehearsal.backtest import Done, Task, backtest, backtest_all, on_paper, write_config
-from gamma.rehearsal.play import play
+from gamma.rehearsal.play import play, rehearse
 from gamma.rehearsal.promotion import load as load_files
 from gamma.rehearsal.promotion import whole
 from tests.daemon_case import config_in, facts, gamma
@@ -173,6 +173,7 @@ def test_a_config_of_another_broker_trades_on_paper_alone(folder: Path) -> None:
     assert made.gamma.mode == "paper"
     assert [(one.name, one.broker) for one in made.strategies] == [("mnq", "paper")]
     assert play(made, {"MNQ": BARS["MNQ"]}).history.trades
+    assert rehearse(live, "mnq", BARS["MNQ"]).history.trades
 
 
 def test_bars_that_nobody_trades_and_strategies_without_bars_are_refused(folder: Path) -> None:
