@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gamma.rehearsal.evaluation import Subject
     from gamma.rehearsal.folds import Plan
     from gamma.rehearsal.promotion import Held
+    from gamma.rehearsal.space import Setting
     from gamma.rehearsal.walk import Walk
 
 
@@ -29,7 +30,7 @@ def walk_forward(  # noqa: PLR0913 - each option is a parameter
     *,
     vary: Annotated[
         list[str] | None,
-        typer.Option("--vary", help="A setting and its values; may be given again.", metavar="KEY=V,V"),
+        typer.Option("--vary", help="A setting and its values; may be given again.", metavar="PATH=A,B|LOW:HIGH:STEP"),
     ] = None,
     folds: Annotated[int, typer.Option(help="Tests, one after another.", min=1, max=1_000)] = 6,
     train: Annotated[int, typer.Option("--train-sessions", help="Sessions that each choice is made on.", min=2)] = 60,
@@ -53,13 +54,13 @@ def walk_forward(  # noqa: PLR0913 - each option is a parameter
     training and every test begins with a new account. Each candidate is a trial. --returns rehearses each candidate
     over the whole span too, and keeps that for `gamma evaluate overfitting`.
 
-    Example: gamma evaluate walk-forward mnq -b NQ.csv --span 2022-01-03..2022-12-30 --vary signal.entry_bars=20,55
+    Example: gamma evaluate walk-forward mnq -b NQ.csv --span 2022-01-03..2022-12-30 --folds 4
     """
     from gamma.rehearsal import promotion, walk
     from gamma.rehearsal.folds import Plan
 
     config = configured(path)
-    candidates = _candidates(config, names, vary or [])
+    candidates = _candidates(path, names, vary or [])
     market = next(iter(candidates.values())).market
     days = promotion.held(promotion.load(bars, market, bar_s), span_of(span, market))
     needed = max(walk.sessions_needed(one.config, days.series) for one in candidates.values())
@@ -73,24 +74,37 @@ def walk_forward(  # noqa: PLR0913 - each option is a parameter
     _tell(walked, market, trials, as_json=as_json)
 
 
-def _candidates(config: "Config", names: Sequence[str], vary: Sequence[str]) -> "dict[str, Subject]":
-    """Every named strategy with every combination of settings.
+def _candidates(path: Path, names: Sequence[str], vary: Sequence[str]) -> "dict[str, Subject]":
+    """Every named strategy with every combination of settings; one that changes nothing of a strategy makes it once.
 
-    Raises: InputInvalid when they trade different markets, or there is none.
+    Raises: InputInvalid when they trade different markets; ConfigInvalid when a setting leads nowhere.
     """
-    from gamma.rehearsal import variants
+    from gamma.config import load
+    from gamma.rehearsal.space import grid, parse
 
-    found = {}
-    for settings in variants.grid([variants.axis(text) for text in vary]):
+    found: dict[str, Subject] = {}
+    for settings in grid([parse(text) for text in vary]):
+        config = load(path, os.environ, dict(settings))
         for name in names:
-            label = " ".join(
-                part for part in (name if len(names) > 1 or not settings else "", variants.named(settings)) if part
-            )
-            found[label] = subject(variants.varied(config, name, settings), name)
+            one = subject(config, name)
+            if any(one.config == other.config for other in found.values()):
+                continue
+            found[_label(name, settings, alone=len(names) == 1)] = one
     markets = sorted({one.market for one in found.values()})
     if len(markets) > 1:
         raise InputInvalid(f"the strategies trade {', '.join(markets)}; walk one market forward at a time")
     return found
+
+
+def _label(name: str, settings: "Mapping[str, Setting]", *, alone: bool) -> str:
+    """The strategy where there are several, and the settings that it goes by; its own by their paths from there."""
+    own = f"strategies.{name}."
+    told = [
+        f"{path.removeprefix(own)}={value}"
+        for path, value in settings.items()
+        if path.startswith(own) or not path.startswith("strategies.")
+    ]
+    return " ".join(told if alone and told else [name, *told])
 
 
 def _record(config: "Config", candidates: "Mapping[str, Subject]") -> int:

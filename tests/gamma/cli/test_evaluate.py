@@ -191,7 +191,8 @@ def test_the_shape_in_the_docs_is_the_one_that_is_printed() -> None:
 
 def test_settings_are_walked_forward_and_what_all_of_them_made_is_kept() -> None:
     arguments = ("walk-forward", "rule", "-b", "MNQ.parquet", "--span", "2026-03-02..2026-03-13", "--folds", "2")
-    more = ("--train-sessions", "4", "--vary", "signal.entry_bars=20,40", "--returns", "all.csv", "--picture", "w.png")
+    settings = ("--vary", "strategies.rule.signal.entry_bars=20,40")
+    more = ("--train-sessions", "4", *settings, "--returns", "all.csv", "--picture", "w.png")
     found = told(*arguments, *more, "--jobs", "1")
     assert found["candidates"] == ["signal.entry_bars=20", "signal.entry_bars=40"]
     assert (found["plan"]["purge"], found["plan"]["embargo"], len(found["folds"])) == (2, 1, 2)
@@ -209,7 +210,19 @@ def test_settings_are_walked_forward_and_what_all_of_them_made_is_kept() -> None
     assert "1 candidates in MNQ, tests put in a row" in table.stdout
 
 
+def test_a_setting_of_one_strategy_makes_the_other_a_candidate_once() -> None:
+    with Path("config.toml").open("a") as config:
+        config.write(
+            '[[strategies]]\nname = "second"\nmarket = "MNQ"\nsignal = { use = "breakout", entry_bars = 30 }\n'
+        )
+        config.write('sizers = ["fixed"]\nguards = ["flat_by"]\n')
+    arguments = ("walk-forward", "rule", "second", "-b", "MNQ.parquet", "--span", "2026-03-02..2026-03-13")
+    found = told(*arguments, "--folds=1", "--train-sessions=4", "--vary=strategies.rule.signal.entry_bars=20,40")
+    assert found["candidates"] == ["rule signal.entry_bars=20", "second", "rule signal.entry_bars=40"]
+
+
 def test_settings_that_lead_nowhere_are_refused_before_anything_is_counted() -> None:
-    refused = told("walk-forward", "rule", "-b", "MNQ.parquet", "--span", LATE, "--vary", "sizers.half.x=1", code=1)
-    assert "no setting of strategy rule" in refused
+    settings = ("--vary", "strategies.other.market=ES")
+    refused = told("walk-forward", "rule", "-b", "MNQ.parquet", "--span", LATE, *settings, code=78)
+    assert "no entry 'other' in [strategies]; known: rule, learned" in refused
     assert not Path("gamma.db").exists()

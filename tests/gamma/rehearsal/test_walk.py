@@ -1,4 +1,4 @@
-"""Folds, variants and walking forward, by hand."""
+"""Folds and walking forward, by hand."""
 
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from gamma.rehearsal.folds import Fold, Plan, folds
 from gamma.rehearsal.play import rehearse
 from gamma.rehearsal.promotion import NAME, BarFile, whole
 from gamma.rehearsal.sweep import Sweep
-from gamma.rehearsal.variants import axis, grid, named, varied
 from gamma.rehearsal.walk import Walk, figures, plan_of, rehearsed, sessions_needed, sessions_of_bars, walk
 from tests.daemon_case import config_in, write_config
 from tests.gamma.feeds.series_case import made, simulated
@@ -118,44 +117,6 @@ def test_every_test_begins_anew_and_is_warm(tmp_path: Path) -> None:
     alone = rehearse(config, NAME, cut(series, edges[0].ts_open_utc_ns, edges[-1].ts_close_utc_ns))
     assert found.made[:2].tolist() == alone.history.session_returns[2:].tolist()
     assert len(alone.history.trades) > 0
-
-
-def test_settings_make_every_combination() -> None:
-    found = grid([axis("signal.entry_bars=20,55"), axis("exits.trail_atr=1.5")])
-    assert [named(one) for one in found] == [
-        "signal.entry_bars=20 exits.trail_atr=1.5",
-        "signal.entry_bars=55 exits.trail_atr=1.5",
-    ]
-    assert grid([]) == [{}]
-    assert axis("guards.flat_by.flat_before_s=300").values == (300,)
-    assert axis("signal.mode=fast,true").values == ("fast", True)
-
-
-def test_settings_take_the_place_of_a_strategys_own_and_of_no_others() -> None:
-    config = load(EXAMPLE, {})
-    settings = {"signal.entry_bars": 20, "exits.trail_atr": 3.0, "sizers.atr_risk.risk_frac": 0.001}
-    found = varied(config, "mes", settings)
-    own = found.strategy("mes")
-    assert (own.signal["entry_bars"], own.exits.trail_atr) == (20, 3.0)
-    assert found.sizers["atr_risk"]["risk_frac"] == 0.001
-    assert found.strategy("mnq") == config.strategy("mnq")
-    assert config.strategy("mes").signal["entry_bars"] == 55
-
-
-@pytest.mark.parametrize(
-    "text", ["entry_bars=20", "signal.entry_bars", "signal.entry_bars=", "a.b.c.d=1", "signal.x=1,,2"]
-)
-def test_what_is_no_setting_is_refused(text: str) -> None:
-    with pytest.raises(InputInvalid, match=r"signal\.entry_bars=20,55"):
-        axis(text)
-
-
-@pytest.mark.parametrize("key", ["sizers.fixed.lots", "feed.bar_s", "guards.nobody.x"])
-def test_a_setting_that_the_strategy_has_not_is_refused(key: str) -> None:
-    with pytest.raises(InputInvalid, match="no setting of strategy mes"):
-        varied(load(EXAMPLE, {}), "mes", {key: 1})
-    with pytest.raises(InputInvalid, match=r"exits\.trail_atr = -1"):
-        varied(load(EXAMPLE, {}), "mes", {"exits.trail_atr": -1})
 
 
 def test_a_rule_looks_back_over_as_many_sessions_as_its_bars_fill() -> None:
