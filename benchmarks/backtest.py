@@ -173,7 +173,7 @@ def main():
     series = bars_of(asked.bars, asked.rows)
     count = len(series)
     print(f"{count:,} one-minute bars of {MARKET}\n")
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
         config = rule_config(folder)
         found = beside(series, folder)
         theirs = found[0]["seconds"] if found else 0.0

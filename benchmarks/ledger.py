@@ -15,7 +15,7 @@ from gamma.ledger.verify import verify
 
 
 def main():
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
         bare = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
         bare.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t (x TEXT)")
         payload = "x" * 200

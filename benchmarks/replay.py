@@ -46,7 +46,7 @@ async def traded(config, database, bars):
 def main():
     set_up("error")
     bars = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
         config = config_of(folder)
         assembly = assemble(config, state_path=None)
         recorded = [bar for bar, _ in zip(assembly.feed.bars(assembly.start_utc_ns), range(bars), strict=False)]
