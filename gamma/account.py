@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import groupby, takewhile
@@ -13,7 +13,7 @@ from gamma.assembly import rules_of, setup_of
 from gamma.book import Book, Setup, fold, marked, open_book
 from gamma.config import Config
 from gamma.errors import ConfigInvalid
-from gamma.events import EquityMarked, OrderState, Recorded
+from gamma.events import EquityMarked, OrderState
 from gamma.guards import Gauge, Guard, Leeway
 from gamma.ledger.lease import holder
 from gamma.ledger.reader import Reader
@@ -24,7 +24,6 @@ from gamma.rules import Rules
 from gamma.validation import against_validated
 from gamma.views import View
 
-_PAGE: Final = 10_000
 # What leaves no trace in the book need not be read to make it.
 _BOOK_FACTS: Final = (
     "BootStarted",
@@ -76,34 +75,19 @@ def opened(config: Config) -> Reader:
     )
 
 
-def facts_of(reader: Reader, *kinds: str) -> Iterator[tuple[int, Recorded]]:
-    """Facts of these kinds in their order, with their numbers."""
-    seq = 0
-    while page := reader.events(seq, kinds=kinds, limit=_PAGE):
-        yield from page  # type: ignore[misc]
-        seq = page[-1][0]
-
-
-def _marks_of(reader: Reader) -> Iterator[tuple[int, Recorded]]:
-    seq = 0
-    while page := reader.marks(seq, limit=_PAGE):
-        yield from page
-        seq = page[-1][0]
-
-
 def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf) -> Book:
     """The book as the ledger has it, or had it at some time: every fact up to then, folded.
 
     Half of all facts are marks of equity: they are read as columns, and those in a row are folded as one.
     """
     book, ts_last = open_book(setup), 0
-    numbered = merge(facts_of(reader, *_BOOK_FACTS), _marks_of(reader), key=itemgetter(0))
+    numbered = merge(reader.every(*_BOOK_FACTS), reader.every_mark(), key=itemgetter(0))
     facts = takewhile(lambda fact: fact.ts_event_utc_ns <= until_utc_ns, (fact for _, fact in numbered))
     for kind, run in groupby(facts, type):
         several = list(run)
         ts_last = max(ts_last, *(fact.ts_event_utc_ns for fact in several))
         if kind is EquityMarked:
-            book = marked(book, several)  # type: ignore[arg-type]
+            book = marked(book, several)
         else:
             for fact in several:
                 book = fold(book, fact)

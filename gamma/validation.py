@@ -1,7 +1,7 @@
 """Live against validated: what each strategy's trades come to beside what it was found to be out of sample."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from gamma.markets import MICRO
 from gamma.stats import Floats
 
 FEW: Final = 20
-_PAGE: Final = 10_000
 SESSIONS_A_YEAR: Final = 252
 COMPARED: Final = ("win_rate_frac", "pnl_per_trade_usd", "sharpe_annual")
 
@@ -46,7 +45,7 @@ class Source:
 
 def against_validated(config: Config, reader: Reader) -> list[dict[str, Any]]:
     """Every strategy that somebody validated, with its live figures beside those; as plain values."""
-    days = list(_days(reader))
+    days = [day.date for _, day in reader.every(DayStarted.__name__)]
     rows = []
     for strategy in config.strategies:
         try:
@@ -110,14 +109,6 @@ def live_figures(trades: Sequence[Trade], sessions: Sequence[str], capital_usd: 
         "pnl_per_trade_usd": _sampled(pnl, stats.mean),
         "sharpe_annual": _sampled(returns, lambda x: stats.sharpe_annual(x, SESSIONS_A_YEAR)),
     }
-
-
-def _days(reader: Reader) -> Iterator[str]:
-    """The trading days in which the daemon ran."""
-    seq = 0
-    while page := reader.events(seq, kinds=(DayStarted.__name__,), limit=_PAGE):
-        yield from (fact.date for _, fact in page if isinstance(fact, DayStarted))
-        seq = page[-1][0]
 
 
 def _row(name: str, source: Source, trades: Sequence[Trade], sessions: Sequence[str], config: Config) -> dict[str, Any]:

@@ -55,7 +55,6 @@ def _verified(config: "Config", reader: "Reader", *, any_config: bool, quiet: bo
     from rich.console import Console
     from rich.progress import Progress
 
-    from gamma.account import facts_of
     from gamma.assembly import rules_of
     from gamma.replay import verify
 
@@ -63,7 +62,7 @@ def _verified(config: "Config", reader: "Reader", *, any_config: bool, quiet: bo
     with Progress(console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task("decisions", total=total)
         verdict: Verdict = verify(
-            (fact for _, fact in facts_of(reader, "DecisionMade")),
+            (fact for _, fact in reader.every("DecisionMade")),
             rules_of(config),
             any_config=any_config,
             progress=lambda n: progress.update(task, completed=n),

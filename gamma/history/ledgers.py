@@ -1,20 +1,17 @@
 """The history that a ledger tells."""
 
-from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
 
 from gamma import calendar
 from gamma.errors import InputMissing
-from gamma.events import DayStarted, EquityMarked, Trade
+from gamma.events import DayStarted, Trade
 from gamma.history.form import History
-from gamma.ledger import Reader, Wanted
+from gamma.ledger import EVERY, Reader
 from gamma.markets import MICRO
 
-_PAGE: Final = 10_000
-_ALL: Final = 2**63 - 1
 _FIELDS: Final = tuple(field.name for field in fields(Trade) if field.name != "trade_id")
 
 
@@ -26,8 +23,8 @@ def of_ledger(reader: Reader, day_market: str) -> History:
     Raises: InputMissing when no day has begun in it; InputInvalid when the calendar knows no such market.
     """
     with reader.at_once():
-        days = list(_days(reader))
-        marks = list(_marks(reader))
+        days = [day for _, day in reader.every(DayStarted.__name__)]
+        marks = [mark for _, mark in reader.every_mark()]
         trades = trades_of(reader)
     if not days:
         raise InputMissing("the ledger: no trading day has begun in it; let `gamma run` or `gamma backtest` fill one")
@@ -51,19 +48,5 @@ def of_ledger(reader: Reader, day_market: str) -> History:
 
 def trades_of(reader: Reader, strategy: str = "") -> tuple[Trade, ...]:
     """Every round trip of a ledger, or of one strategy, oldest first."""
-    rows = reader.trades(Wanted(strategy=strategy, limit=_ALL))
+    rows = reader.trades(replace(EVERY, strategy=strategy))
     return tuple(Trade(trade_id=row["id"], **{name: row[name] for name in _FIELDS}) for row in rows)
-
-
-def _days(reader: Reader) -> Iterator[DayStarted]:
-    after = 0
-    while found := reader.events(after, kinds=(DayStarted.__name__,), limit=_PAGE):
-        yield from (day for _, day in found if isinstance(day, DayStarted))
-        after = found[-1][0]
-
-
-def _marks(reader: Reader) -> Iterator[EquityMarked]:
-    after = 0
-    while found := reader.marks(after, limit=_PAGE):
-        yield from (mark for _, mark in found)
-        after = found[-1][0]

@@ -3,13 +3,14 @@
 from gamma.ledger.backup import backup
 from gamma.ledger.connections import free_bytes, sqlite_notes
 from gamma.ledger.outbox import Alert, Outbox
-from gamma.ledger.reader import Reader, Record, Wanted
+from gamma.ledger.reader import EVERY, Reader, Record, Wanted
 from gamma.ledger.records import Look, Run
 from gamma.ledger.store import Ledger
 from gamma.ledger.upgrade import Upgraded, upgrade
 from gamma.ledger.verify import Report, verify
 
 __all__ = [
+    "EVERY",
     "Alert",
     "Ledger",
     "Look",

@@ -58,6 +58,8 @@ class Wanted:
 
 
 ANY: Final = Wanted()
+EVERY: Final = Wanted(limit=2**63 - 1)
+_PAGE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +237,20 @@ class Reader:
         query = select(equity.seq, *(equity[name] for name in _MARK)).where(equity.seq > after_seq)
         found = self._run(query.order_by(equity.seq).limit(limit))
         return [(row[0], EquityMarked(**dict(zip(_MARK, row[1:], strict=True)))) for row in found]
+
+    def every(self, *kinds: str) -> Iterator[tuple[int, Any]]:
+        """All events of these kinds, or of any, as `events` gives them: read as they are asked for."""
+        seq = 0
+        while page := self.events(seq, kinds=kinds, limit=_PAGE):
+            yield from page
+            seq = page[-1][0]
+
+    def every_mark(self) -> Iterator[tuple[int, EquityMarked]]:
+        """All marks of equity, as `marks` gives them: read as they are asked for."""
+        seq = 0
+        while page := self.marks(seq, limit=_PAGE):
+            yield from page
+            seq = page[-1][0]
 
     def tally(self, name: str, *columns: str) -> dict[tuple[Any, ...], int]:
         """How many rows of a table share the same values in these columns, the most first."""

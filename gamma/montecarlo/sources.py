@@ -14,7 +14,7 @@ from gamma.config import Config, Strategy
 from gamma.events import Trade
 from gamma.guards.safety_halt import SafetyHalt
 from gamma.history import History
-from gamma.ledger import Reader, Wanted
+from gamma.ledger import EVERY, Reader
 from gamma.markets import MICRO, Kind, Market
 from gamma.montecarlo.chains import Chain
 from gamma.montecarlo.rules import Account
@@ -24,7 +24,6 @@ from gamma.reasons import Reason
 from gamma.sizing import size
 from gamma.views import AccountView, TrackView, View
 
-_ALL: Final = 2**63 - 1
 SEEN: Final = (
     "market.atr_points",
     "market.vol_daily_points",
@@ -73,7 +72,7 @@ def chosen(history: History, market: Market, strategy: str = "") -> tuple[Trade,
 def seen_in(reader: Reader, trades: Sequence[Trade]) -> list[Seen]:
     """What was seen when each trade was decided on: by the last decision for its side before it."""
     by_key: dict[tuple[str, str, int], tuple[list[int], list[str]]] = {}
-    for row in reader.decisions(Wanted(limit=_ALL)):
+    for row in reader.decisions(EVERY):
         if row["lots"] > 0:
             times, ids = by_key.setdefault((row["strategy"], row["market"], row["side"]), ([], []))
             times.append(row["ts_event_utc_ns"])

@@ -1,11 +1,7 @@
 """What a ledger tells beside its history: decisions, halts, and which configuration and code they are of."""
 
-from typing import Final
-
-from gamma.ledger import Reader, Wanted
+from gamma.ledger import EVERY, Reader
 from gamma.report.subject import Sized, Stop
-
-_ALL: Final = Wanted(limit=2**63 - 1)
 
 
 def sized_of(reader: Reader) -> tuple[Sized, ...]:
@@ -18,14 +14,14 @@ def sized_of(reader: Reader) -> tuple[Sized, ...]:
             bound_by=row["bound_by"],
             reason=row["reason"],
         )
-        for row in reader.decisions(_ALL)
+        for row in reader.decisions(EVERY)
         if row["side"] != 0
     )
 
 
 def stops_of(reader: Reader) -> tuple[Stop, ...]:
     """Every halt, and when it was lifted."""
-    rows = reader.halts(_ALL)
+    rows = reader.halts(EVERY)
     lifted = {row["halt_id"]: row["ts_event_utc_ns"] for row in rows if row["action"] == "resumed"}
     return tuple(
         Stop(
@@ -45,7 +41,7 @@ def stops_of(reader: Reader) -> tuple[Stop, ...]:
 def hashes_of(reader: Reader) -> dict[str, str]:
     """The ledger's own, and those of every configuration and code that it was kept under."""
     events, head = reader.head
-    boots = reader.boots(_ALL)
+    boots = reader.boots(EVERY)
     found = {f"ledger, {events:,} events": head}
     for title, column in (("configuration", "config_hash"), ("code of the daemon", "code_hash")):
         known = list(dict.fromkeys(row[column] for row in boots if row[column]))

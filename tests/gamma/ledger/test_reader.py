@@ -156,6 +156,13 @@ def test_what_is_read_at_once_is_of_one_moment_also_one_within_another(ledger: L
     assert reader.head != before
 
 
+def test_all_events_are_read_whatever_the_page(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gamma.ledger.reader._PAGE", 7)
+    assert [(seq, type(fact)) for seq, fact in reader.every()] == [(seq, type(fact)) for seq, fact in reader.events()]
+    assert list(reader.every("OrderFilled", "Tick")) == reader.events(kinds=["OrderFilled", "Tick"])
+    assert list(reader.every_mark()) == reader.marks() != []
+
+
 def test_every_table_can_be_listed(reader: Reader) -> None:
     lists = (reader.fills, reader.equity, reader.peaks, reader.ticks, reader.alerts, reader.boots, reader.runs)
     assert [len(rows()) for rows in (*lists, reader.looks)] == [3, 1, 1, 1, 1, 1, 1, 1]
