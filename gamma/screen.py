@@ -4,7 +4,6 @@ import math
 from collections import deque
 from datetime import UTC, datetime
 from typing import Final, final
-from zoneinfo import ZoneInfo
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
@@ -13,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from gamma.book import Book
+from gamma.calendar import NEW_YORK
 from gamma.effects import Answer
 from gamma.events import DecisionMade, OrderKind, Recorded, TradeClosed
 from gamma.markets import MICRO
 from gamma.outlook import equity_microusd
 from gamma.reasons import Reason
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 DECISIONS_SHOWN: Final = 8
 TRADES_SHOWN: Final = 5
 

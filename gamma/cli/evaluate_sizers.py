@@ -65,7 +65,7 @@ def sizers(  # noqa: PLR0913 - each option is a parameter
         )
     )
     count = len(case.stream)
-    ask = Ask(paths=paths, trades=count, seed=seed, block=block or max(1.0, round(count ** (1 / 3), 1)))
+    ask = Ask(paths=paths, trades=count, seed=seed, block=options.mean_block(block, count))
     with working("compiling and drawing, sizer by sizer ..."):
         found = _compared(case, ask, only, against, alone=alone)
     if picture:

@@ -7,7 +7,7 @@ from gamma.cli.output import console, print_json
 
 if TYPE_CHECKING:
     from gamma.history.figures import Figure
-    from gamma.rehearsal.choice import Choice
+    from gamma.rehearsal.choice import Choice, Judged
 
 SHOWN: Final = 20
 
@@ -55,18 +55,7 @@ def show_choice(choice: "Choice") -> None:
     """Show the best of the candidates, and what luck alone would have shown."""
     from gamma.cli.tables import table
 
-    rows = [
-        (
-            one.name,
-            f"{one.outcome.trades:,}",
-            f"{one.outcome.net_pnl_usd:,.0f}",
-            f"{one.outcome.sharpe_annual:.2f}",
-            f"{one.dsr:.2f}",
-            f"{one.outcome.drawdown_usd:,.0f}",
-            one.against or "qualifies",
-        )
-        for one in choice.ranked[:SHOWN]
-    ]
+    rows = [(one.name, *standing(one)) for one in choice.ranked[:SHOWN]]
     titles = ("checkpoint", ">trades", ">net usd", ">Sharpe", ">DSR", ">drawdown usd", "standing")
     out = console()
     out.print(table(titles, rows, out.width))
@@ -80,17 +69,35 @@ def show_choice(choice: "Choice") -> None:
     out.print()
 
 
+def standing(one: "Judged") -> tuple[str, ...]:
+    """A candidate's trades, net P&L [usd], Sharpe ratio, deflated Sharpe ratio, drawdown [usd], and how it stands."""
+    return (
+        f"{one.outcome.trades:,}",
+        f"{one.outcome.net_pnl_usd:,.0f}",
+        f"{one.outcome.sharpe_annual:.2f}",
+        f"{one.dsr:.2f}",
+        f"{one.outcome.drawdown_usd:,.0f}",
+        one.against or "qualifies",
+    )
+
+
 def show(title: str, found: Sequence[Mapping[str, Any]]) -> None:
     """Show figures with their intervals."""
     from rich.text import Text
 
+    out = console()
+    out.print(Text(title, style="bold"))
+    show_figures(found)
+    out.print()
+
+
+def show_figures(found: Sequence[Mapping[str, Any]]) -> None:
+    """Show figures with their intervals, without a title."""
     from gamma.cli.tables import table
 
     out = console()
-    out.print(Text(title, style="bold"))
     rows = [(one["name"], f"{one['value']:,.6g}", _interval(one.get("low"), one.get("high"))) for one in found]
     out.print(table(("figure", ">value", ">95 % interval"), rows, out.width))
-    out.print()
 
 
 def told_of(file: str) -> None:

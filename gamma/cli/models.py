@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gamma.cli import promote
+from gamma.cli.evaluated import show_figures
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
 from gamma.errors import ConfigInvalid, InputInvalid
 
@@ -174,21 +175,10 @@ def _flat(card: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 def _print_evaluation(told: Mapping[str, Any]) -> None:
     from rich.text import Text
 
-    from gamma.cli.tables import table
-
     bars = told["bars"]
     sample = "out of sample" if told["out_of_sample"] else "in sample"
     head = f"{told['name']}: {sample}, {told['sessions']:,} sessions of {bars['name']}"
     console().print(Text(f"{head}, {bars['first_utc'][:10]} to {bars['last_utc'][:10]}", style="bold"))
     if told["not_qualified"]:
         console().print(Text(f"did not qualify: {told['not_qualified']}", style="yellow"))
-    rows = [(f["name"], _number(f["value"]), _interval(f["low"], f["high"])) for f in told["figures"]]
-    console().print(table(("figure", ">value", ">95 % interval"), rows, console().width))
-
-
-def _number(value: float) -> str:
-    return f"{value:,.6g}"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+    show_figures(told["figures"])

@@ -75,7 +75,7 @@ def montecarlo(  # noqa: PLR0913 - each option is a parameter
     )
     count = len(case.stream)
     ask = Ask(paths=paths, trades=horizon or count, seed=seed, uncertain=uncertain)
-    mean_block = block or max(1.0, round(count ** (1 / 3), 1))
+    mean_block = options.mean_block(block, count)
     with working("compiling and drawing ..."):
         happened, runs = _run(case, ask, mean_block, whole=picture is not None)
     found = [outcome_of(name, one, run, happened) for name, one, run in runs]

@@ -28,3 +28,8 @@ def named(context: typer.Context) -> bool:
     """Whether --config was given."""
     source = context.get_parameter_source("path")
     return source is not None and source.name != "DEFAULT"
+
+
+def mean_block(asked: float, trades: int) -> float:
+    """The mean length of a block [trades]: what was asked for, or the cube root of how many trades there are."""
+    return asked or max(1.0, round(trades ** (1 / 3), 1))

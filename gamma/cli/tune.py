@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamma.cli import evaluated
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.errors import InputInvalid
 
@@ -176,8 +177,6 @@ def _searched(plan: "Search", *, quiet: bool) -> Any:
 def _shape(
     plan: "Search", choice: "Choice | None", settings: "Mapping[str, Mapping[str, Setting]]", states: Sequence[str]
 ) -> dict[str, Any]:
-    from gamma.cli import evaluated
-
     told = evaluated.shape(choice) if choice is not None else {"candidates": []}
     for one in told["candidates"]:
         one["settings"] = settings[one["checkpoint"]]
@@ -202,12 +201,7 @@ def _show(
         (
             one.name.removeprefix("trial_"),
             *(_said(settings[one.name].get(vary.path)) for vary in plan.varies),
-            f"{one.outcome.trades:,}",
-            f"{one.outcome.net_pnl_usd:,.0f}",
-            f"{one.outcome.sharpe_annual:.2f}",
-            f"{one.dsr:.2f}",
-            f"{one.outcome.drawdown_usd:,.0f}",
-            one.against or "qualifies",
+            *evaluated.standing(one),
         )
         for one in choice.ranked[:SHOWN]
     ]

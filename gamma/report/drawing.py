@@ -10,9 +10,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from gamma.calendar import NEW_YORK
 from gamma.pictures import BLACK, BLUE, ORANGE, styled
 from gamma.report.groups import Group
-from gamma.report.wording import NEW_YORK
 from gamma.stats import Ints
 
 DAY_NS: Final = 86_400e9

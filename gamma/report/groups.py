@@ -9,10 +9,11 @@ from typing import Final, final
 import numpy as np
 
 from gamma import stats
+from gamma.calendar import NEW_YORK
 from gamma.events import Trade
 from gamma.history.figures import pnl_usd
 from gamma.report.form import Table
-from gamma.report.wording import NEW_YORK, NONE, percent, signed_usd
+from gamma.report.wording import NONE, percent, signed_usd
 
 DAY_BEGINS_HOUR: Final = 18
 """A futures day begins at 18:00 New York."""

@@ -3,11 +3,10 @@
 import math
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from gamma.calendar import NEW_YORK
 from gamma.history.figures import Figure
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 NONE: Final = "-"
 _UNITS: Final = {
     "usd": "usd",

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gamma import stats
+from gamma.calendar import NEW_YORK
 from gamma.history import History
 from gamma.report import Subject, groups, months, rolling, trades
-from gamma.report.wording import NEW_YORK
 from tests.gamma.history.case import MINUTE_NS, traded
 from tests.gamma.report.case import subject
 
