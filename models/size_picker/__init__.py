@@ -1,0 +1,1 @@
+"""The size picker: the largest size that survives, from candles and equity."""
