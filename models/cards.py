@@ -1,13 +1,11 @@
 """The card of a checkpoint: what a policy is, what it was trained on, and how it did. Nothing here needs JAX."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self, final
 
-import tomlkit
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -19,12 +17,11 @@ from pydantic import (
 )
 
 from gamma import markets
-from gamma.errors import ConfigInvalid, InputInvalid
-from gamma.params import parse
+from gamma.errors import InputInvalid
+from models import card_text
 from models.futures import features, schema
 
 NOTICE: Final = "No figure here is a promise: what a policy did on bars of the past says little of what it will do."
-AGAIN: Final = "copy the checkpoint again from where it was made, or train it anew"
 
 
 def _utc(moment: AwareDatetime) -> AwareDatetime:
@@ -286,10 +283,7 @@ def shapes(card: Card) -> Mapping[str, tuple[int, ...]]:
 
 def written(card: Card) -> str:
     """The card as TOML, which `read` gives back equal."""
-    text = tomlkit.dumps(card.model_dump(exclude_none=True, exclude=None if card.members else {"members"}))
-    if read(text, "the card") != card:
-        raise InputInvalid("the card does not come back as it was written; shorten its texts and numbers")
-    return text
+    return card_text.written(card, without=frozenset() if card.members else frozenset({"members"}))
 
 
 def read(text: str, where: str) -> Card:
@@ -297,16 +291,7 @@ def read(text: str, where: str) -> Card:
 
     Raises: ConfigInvalid, which names the field, its value and what it should be.
     """
-    try:
-        raw = tomllib.loads(text)
-    except RecursionError:
-        raise ConfigInvalid(f"{where}: is nested too deep to be a card; {AGAIN}") from None
-    except ValueError as error:  # what is no TOML, and numbers with thousands of digits
-        raise ConfigInvalid(f"{where}: is not TOML ({error}); {AGAIN}") from None
-    try:
-        return made(raw, where)
-    except ConfigInvalid as error:
-        raise ConfigInvalid(f"{error}; {AGAIN}") from None
+    return card_text.read(Card, text, where)
 
 
 def made(told: Mapping[str, Any], where: str) -> Card:
@@ -314,13 +299,4 @@ def made(told: Mapping[str, Any], where: str) -> Card:
 
     Raises: ConfigInvalid, which names the field, its value and what it should be.
     """
-    return parse(Card, _plain(told), "", origin=lambda _: where)
-
-
-def _plain(value: Any) -> Any:
-    """Instants as texts, which the card reads strictly."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    return card_text.made(Card, told, where)

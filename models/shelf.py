@@ -7,7 +7,7 @@ from typing import Any, final
 from gamma.clock import NS
 from gamma.markets import Market
 from gamma.ports import Policy, Trained
-from models import cards, checkpoints, ensembles
+from models import cards, checkpoints, ensembles, sealed
 from models.checkpoints import Checkpoint
 from models.serving import FuturesPolicy
 
@@ -21,10 +21,7 @@ class Shelf:
         return Path(__file__).parent / "shipped"
 
     def found(self, folder: Path) -> Sequence[Path]:
-        if _is_one(folder):
-            return (folder,)
-        inside = sorted(folder.iterdir()) if folder.is_dir() else ()
-        return tuple(one for one in inside if not one.name.startswith(".") and _is_one(one))
+        return sealed.lying(folder, sealed.POLICY)
 
     def told(self, folder: Path) -> Trained:
         return told_of(checkpoints.load(folder, pinned_sha256=None))
@@ -56,8 +53,3 @@ def told_of(checkpoint: Checkpoint) -> Trained:
         paper_only=card.paper_only,
         card=card.model_dump(mode="json"),
     )
-
-
-def _is_one(folder: Path) -> bool:
-    """Whether any file of a checkpoint lies in it: one that lacks the others is shown, with what it lacks."""
-    return any((folder / name).exists() for name in checkpoints.BYTES_MAX)
