@@ -7,7 +7,7 @@ from gamma import plugins
 from gamma.complaints import did_you_mean
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.markets import Market
-from gamma.ports import Checkpoints, Policy
+from gamma.ports import Checkpoints, Policy, SizePicker
 
 
 def folders(configured: str) -> tuple[Path, ...]:
@@ -53,6 +53,24 @@ def policy(name: str, sha256: str, market: Market, where: Sequence[Path]) -> Pol
 
     Raises: ConfigInvalid.
     """
+    found = _opened(name, sha256, market, where)
+    if not isinstance(found, Policy):
+        raise ConfigInvalid(f"checkpoint {name} is no policy but picks sizes: a sizer asks it, no source of signals")
+    return found
+
+
+def picker(name: str, sha256: str, market: Market, where: Sequence[Path]) -> SizePicker:
+    """The size picker of a checkpoint, verified; it has the pinned hash, or none is given.
+
+    Raises: ConfigInvalid.
+    """
+    found = _opened(name, sha256, market, where)
+    if not isinstance(found, SizePicker):
+        raise ConfigInvalid(f"checkpoint {name} picks no sizes but is a policy: a source of signals asks it, no sizer")
+    return found
+
+
+def _opened(name: str, sha256: str, market: Market, where: Sequence[Path]) -> Policy | SizePicker:
     try:
         shelf, folder = named(name, where)
     except InputInvalid as error:

@@ -1,4 +1,8 @@
-"""`SizeCurve`: what a size picker says of every size of one trade, and the choice among them."""
+"""`SizeCurve`: what a size picker says of every size of one trade, and the choice among them.
+
+Before it stand `Sizes`: what the picker is asked. All of it is scale-free, so that one picker serves any price, equity
+and market.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -7,6 +11,26 @@ from gamma.numeric import NAN, Num, namespace
 
 By = Literal["growth", "return"]
 RUIN_MAX: Final = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sizes:
+    """Every size of one trade before it is made, from 0 lots up: what a picker is asked.
+
+    `side` is +1 or -1. `leverage` is a size's notional over equity. `ruin_frac` is the adverse excursion that ruins
+    it, as a share of price: liquidated, or at the floor; infinite at 0 lots. `allowed` is what margin bears.
+    `equity_ratio` is equity over the account's first, `spread_frac` the spread as a share of price.
+
+    Shapes: `lots`, `leverage`, `ruin_frac` and `allowed` [K], the others scalars.
+    """
+
+    side: int
+    lots: Num
+    leverage: Num
+    ruin_frac: Num
+    allowed: Num
+    equity_ratio: float
+    spread_frac: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +42,7 @@ class SizeCurve:
     throughout where there is no such layer. `return_mean` is the mean return on equity, `growth_mean` the mean log
     growth of equity [1/trade]; minus infinity where a loss of all is possible.
 
-    Shapes: each [..., K], K sizes; `lots` [K].
+    Shapes: each [..., K], K sizes; `lots` may be [K].
     """
 
     lots: Num
@@ -42,5 +66,6 @@ def chosen(curve: SizeCurve, ruin_max: Num = RUIN_MAX, by: By = "growth") -> Num
     # What is no number compares as false, and so stays out; 0 lots are worth 0, whatever a model says of them.
     better = safe & (worth > 0.0) & (curve.lots > 0)
     best = xp.argmax(xp.where(better, worth, 0.0), axis=-1)
-    found = xp.take(xp.asarray(curve.lots), best)
+    lots = xp.broadcast_to(xp.asarray(curve.lots), better.shape)
+    found = xp.take_along_axis(lots, best[..., None], axis=-1)[..., 0]
     return xp.where(better.any(axis=-1), found, 0)

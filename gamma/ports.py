@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from gamma.bars import Bar, Session
+from gamma.curves import SizeCurve, Sizes
 from gamma.events import Fill, Intent, ManageWanted, ModelFailed, OrderState, SignalMade
 from gamma.floor import FloorRule
 from gamma.markets import Market
@@ -272,6 +273,40 @@ class Policy(Protocol):
     def bracket_ticks(self) -> tuple[int, int]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picked:
+    """What a size picker answers: the curve over the sizes, and what stands behind it.
+
+    `novelty` is as `Act`'s. `calibration` names what the probabilities were calibrated on, and the conformal layer.
+    """
+
+    curve: SizeCurve
+    novelty: float
+    calibration: str
+
+
+@runtime_checkable
+class SizePicker(Protocol):
+    """A trained picker of sizes for one market behind its port: verified before it is asked.
+
+    `see` takes each closed bar, all of `bar_s`, oldest first; `pick` answers on those seen last, once as many as
+    `bars_needed` were. What it answers of a size that is not `allowed` is not looked at.
+
+    Raises: nothing on a bad output: NaN comes back as it is, and no size is chosen by it.
+    """
+
+    @property
+    def trained(self) -> "Trained": ...
+    @property
+    def bar_s(self) -> int: ...
+    @property
+    def bars_needed(self) -> int: ...
+    @property
+    def bars_seen(self) -> int: ...
+    def see(self, bar: Bar) -> None: ...
+    def pick(self, sizes: Sizes) -> Picked: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """What a strategy trades from: the hash of what runs, the one that is pinned, and when it was made.
@@ -327,11 +362,11 @@ class Trained:
 
 @runtime_checkable
 class Checkpoints(Protocol):
-    """Trained policies on disk; `shipped` is the folder of those that come with the distribution.
+    """Trained policies or size pickers on disk; `shipped` is the folder of those that come with the distribution.
 
     `found` gives the checkpoints that lie in a folder, or the folder itself where it is one, unread.
 
-    `open` makes a policy of one, for a market; `pinned_sha256` is the only hash that it may have.
+    `open` makes of one what it is, for a market; `pinned_sha256` is the only hash that it may have.
 
     `join` writes an ensemble of checkpoints that lie beside it, and gives its hash.
 
@@ -345,7 +380,7 @@ class Checkpoints(Protocol):
     def shipped(self) -> Path: ...
     def found(self, folder: Path) -> Sequence[Path]: ...
     def told(self, folder: Path) -> Trained: ...
-    def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy: ...
+    def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy | SizePicker: ...
     def join(self, out: Path, members: Sequence[Path]) -> str: ...
     def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str: ...
 

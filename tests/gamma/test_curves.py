@@ -74,3 +74,13 @@ def test_many_trades_are_chosen_for_at_once_and_traced_as_well() -> None:
             growth_mean=xp.asarray(growth),
         )
         assert chosen(many).tolist() == [1, 2]
+
+
+def test_each_trade_may_have_sizes_of_its_own() -> None:
+    many = SizeCurve(
+        lots=np.array([[0, 1, 2], [0, 5, 10]]),
+        ruin_prob=np.array([[0, 0.01, 0.2], [0, 0.01, 0.02]]),
+        return_mean=NAN,
+        growth_mean=np.array([[0, 0.1, 0.2], [0, 0.1, 0.2]]),
+    )
+    assert chosen(many).tolist() == [1, 10]
