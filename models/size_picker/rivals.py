@@ -19,6 +19,7 @@ Of = Literal["leverage", "excursion", "ranges"]
 LEVERAGE_MAX: Final = 20.0
 LEVERAGE_STEP: Final = 0.25
 RANGES: Final = np.geomspace(1.0, 1_000.0, 121)
+EXCURSIONS: Final = np.geomspace(0.7 / LEVERAGE_MAX, 7.0, 121)
 GROWTH_LEAST: Final = float(np.log(0.01))
 
 
@@ -74,13 +75,19 @@ def mae_quantile(train: Trades, ruin_max: float, of: Of = "excursion") -> Rule:
 
 def best_fixed(train: Trades, ruin_max: float = 1.0) -> Rule:
     """The fixed leverage with the most average log growth on past trades, ruined at most so often there."""
-    grid = np.arange(0.0, LEVERAGE_MAX + LEVERAGE_STEP / 2.0, LEVERAGE_STEP)
-    return _best("best fixed leverage", "leverage", grid, train, ruin_max)
+    return _best("best fixed leverage", "leverage", train, ruin_max)
 
 
 def best_in_ranges(train: Trades, ruin_max: float = 1.0) -> Rule:
     """The same with leverage in inverse proportion to the ranges of the window: volatility, and no more of candles."""
-    return _best("best leverage by ranges", "ranges", np.append(RANGES, np.inf), train, ruin_max)
+    return _best("best leverage by ranges", "ranges", train, ruin_max)
+
+
+def grid(of: Of) -> Floats:
+    """The limits that are tried, from the boldest to none."""
+    if of == "leverage":
+        return np.arange(LEVERAGE_MAX, -LEVERAGE_STEP / 2.0, -LEVERAGE_STEP)
+    return np.append(RANGES if of == "ranges" else EXCURSIONS, np.inf)
 
 
 def hindsight(trades: Trades) -> Ints:
@@ -101,16 +108,17 @@ def taken(rule: Rule, trades: Trades) -> Ints:
     return found
 
 
-def _best(name: str, of: Of, grid: Floats, train: Trades, ruin_max: float) -> Rule:
+def _best(name: str, of: Of, train: Trades, ruin_max: float) -> Rule:
     grown, ruined, rows = growth(train.returns), train.ruined, np.arange(len(train))
     best = Rule(name=name, of="leverage", limit=0.0, past=_past(train))
     most_growth = 0.0
-    for limit in grid:
+    for limit in grid(of):
         rule = Rule(name=name, of=of, limit=float(limit), past=best.past)
         lots = taken(rule, train)
         made = float(np.average(grown[rows, lots], weights=train.weights))
         risk = float(np.average(ruined[rows, lots], weights=train.weights))
-        if made > most_growth and risk <= ruin_max:
+        # Of equals the last, the most timid, is the best.
+        if made >= most_growth and risk <= ruin_max:
             best, most_growth = rule, made
     return best
 
