@@ -17,7 +17,7 @@ from models.size_picker.broker import Bars, Placed, Terms, fill_usd, lots_allowe
 from models.size_picker.form import Flags, Floats, Ints
 
 # Rows reckoned at once: so few that what a thread works on stays in its cache.
-CHUNK: Final = 256
+CHUNK: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,64 +144,89 @@ class _Paths:
 
 def _reckon(paths: _Paths, placed: Entries, rows: Ints, terms: Terms, found: Outcomes) -> None:
     """Fill the outcomes of these rows, which are sorted by length."""
-    side, held = placed.side[rows], placed.exit_bar[rows] - placed.entry_bar[rows]
-    price_usd = found.price_usd[rows]
+    side, price_usd = placed.side[rows], found.price_usd[rows]
     start = placed.entry_bar[rows] + np.where(side > 0, 0, paths.stride)
+    path = _Path(
+        paths=paths,
+        start=start,
+        held=placed.exit_bar[rows] - placed.entry_bar[rows],
+        night_usd=terms.swap_frac(side) * price_usd,
+    )
     mid_usd = np.abs(paths.opened[start])
-    # The loss of one ounce [usd] is what the path says and this; the path alone rises with nights and prices.
-    night_usd = terms.swap_frac(side) * price_usd
-    shift_usd = side * price_usd + placed.spread_frac[rows] / 2 * mid_usd - night_usd * paths.nights[start]
-    opened, worst = _windows(paths, start, held, night_usd)
-    np.maximum.accumulate(worst, axis=1, out=worst)
-    last = np.arange(len(rows)), held
     slippage_usd = terms.slippage_frac * mid_usd
-    adverse_frac = (worst[:, -1] + shift_usd) / price_usd
-    move_frac = -(opened[last] + shift_usd + slippage_usd) / price_usd
-    level_frac = found.ruin_frac[rows]
+    # The loss of one ounce [usd] is what its path says and this.
+    shift_usd = side * price_usd + placed.spread_frac[rows] / 2 * mid_usd
+    worst = path.worst()
+    adverse_frac = (worst.max(axis=1) + shift_usd) / price_usd
+    move_frac = -(path.at_exit() + shift_usd + slippage_usd) / price_usd
     allowed = np.arange(terms.lots_max + 1) <= lots_allowed(placed.equity_usd[rows], price_usd, terms)[:, None]
-    level_usd = np.where(allowed, level_frac, np.inf) * price_usd[:, None] - shift_usd[:, None]
-    gone_usd = _gapped(opened, worst, level_usd)
-    gone_frac = (gone_usd + (shift_usd + slippage_usd)[:, None]) / price_usd[:, None]
+    level_frac = np.where(allowed, found.ruin_frac[rows], np.inf)
     ruined = adverse_frac[:, None] >= level_frac
+    gone_usd = level_frac * price_usd[:, None] - shift_usd[:, None]
+    hurt = np.flatnonzero(ruined.any(axis=1))
+    gone_usd[hurt] = _gapped(path.opened(hurt), worst[hurt], gone_usd[hurt])
+    gone_frac = (gone_usd + (shift_usd + slippage_usd)[:, None]) / price_usd[:, None]
     leverage = terms.ounces * (price_usd / placed.equity_usd[rows])[:, None]
-    returns = leverage * np.where(ruined, -np.where(allowed, gone_frac, 0.0), move_frac[:, None])
+    kept = np.where(ruined, -gone_frac, move_frac[:, None])
     found.adverse_frac[rows] = adverse_frac
     found.move_frac[rows] = move_frac
-    found.returns[rows] = np.where(allowed, returns, np.nan)
+    found.returns[rows] = np.where(allowed, leverage * np.where(allowed, kept, 0.0), np.nan)
 
 
-def _windows(paths: _Paths, start: Ints, held: Ints, night_usd: Floats) -> tuple[Floats, Floats]:
-    """What each trade's bars open at and come to at worst, swap in it; of the last bar the open alone counts."""
-    width = int(held[-1]) + 1
-    opened, worst, nights = (
-        sliding_window_view(path, width)[start] for path in (paths.opened, paths.worst, paths.nights)
-    )
-    nights *= night_usd[:, None]
-    opened += nights
-    worst += nights
-    last = np.arange(len(start)), held
-    worst[last] = opened[last]
-    least = int(held[0]) + 1
-    over = np.arange(least, width) > held[:, None]
-    worst[:, least:][over] = -np.inf
-    opened[:, least:][over] = -np.inf
-    return opened, worst
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Path:
+    """What the bars of R trades open at and come to at worst, swap in it [usd/oz]; at the exit the open alone counts.
+
+    Shapes: `start`, `held` and `night_usd` [R]; `held` rises.
+    """
+
+    paths: _Paths
+    start: Ints
+    held: Ints
+    night_usd: Floats
+
+    def worst(self) -> Floats:
+        """Shapes: [R, W]; minus infinity after the exit."""
+        rows = np.arange(len(self.start))
+        found = self._with_swap(self.paths.worst, rows)
+        found[rows, self.held] = self.at_exit()
+        return found
+
+    def opened(self, rows: Ints) -> Floats:
+        """Shapes: [R'] rows to [R', W]; minus infinity after the exit."""
+        return self._with_swap(self.paths.opened, rows)
+
+    def at_exit(self) -> Floats:
+        """Shapes: [R]."""
+        last = self.start + self.held
+        nights = self.paths.nights[last] - self.paths.nights[self.start]
+        found: Floats = self.paths.opened[last] + nights * self.night_usd
+        return found
+
+    def _with_swap(self, prices: Floats, rows: Ints) -> Floats:
+        width, start = int(self.held[-1]) + 1, self.start[rows]
+        found: Floats = sliding_window_view(self.paths.nights, width)[start]
+        found -= self.paths.nights[start][:, None]
+        found *= self.night_usd[rows][:, None]
+        found += sliding_window_view(prices, width)[start]
+        first = int(self.held[0]) + 1
+        found[:, first:][np.arange(first, width) > self.held[rows][:, None]] = -np.inf
+        return found
 
 
 def _gapped(opened: Floats, worst: Floats, level_usd: Floats) -> Floats:
     """Where each size is closed: at its level, or at the open that jumped over it.
 
     The jumps are the opens beyond all that was before them, and of those only what reaches the nearest level. A level
-    lies in at most one jump, for no two overlap. Shapes: [R, W], [R, W] running, [R, K] to [R, K].
+    lies in at most one jump, for no two overlap. Shapes: [R, W], [R, W], [R, K] to [R, K].
     """
-    beyond = opened >= level_usd.min(axis=1)[:, None]
-    beyond[:, 1:] &= opened[:, 1:] > worst[:, :-1]
-    row, bar = np.nonzero(beyond)
-    before = np.where(bar > 0, worst[row, bar - 1], -np.inf)
-    after = opened[row, bar]
-    jump, size = np.nonzero((before[:, None] < level_usd[row]) & (level_usd[row] <= after[:, None]))
+    before = np.full_like(worst, -np.inf)
+    np.maximum.accumulate(worst[:, :-1], axis=1, out=before[:, 1:])
+    row, bar = np.nonzero((opened >= level_usd.min(axis=1)[:, None]) & (opened > before))
+    low, high = before[row, bar][:, None], opened[row, bar]
+    jump, size = np.nonzero((low < level_usd[row]) & (level_usd[row] <= high[:, None]))
     found = level_usd.copy()
-    found[row[jump], size] = after[jump]
+    found[row[jump], size] = high[jump]
     return found
 
 
