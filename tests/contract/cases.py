@@ -1,0 +1,5 @@
+"""The brokers of the suite."""
+
+from tests.contract import paper
+
+CASES = (paper.CASE,)
