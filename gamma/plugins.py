@@ -26,6 +26,7 @@ FEEDS: Final = "gamma.feeds"
 TRAINERS: Final = "gamma.trainers"
 BENCHMARKS: Final = "gamma.benchmarks"
 CHECKPOINTS: Final = "gamma.checkpoints"
+SIZE_PICKERS: Final = "gamma.size_pickers"
 
 
 @dataclass(frozen=True, slots=True)

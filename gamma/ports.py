@@ -484,6 +484,52 @@ class Trainer(Protocol):
     def picture(self, folder: Path) -> Path: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeSetsOrder:
+    """Sets of trades for size pickers, to be made in the folder `out`, which is not there yet.
+
+    Simulated ones: so many whose best size in hindsight is `small`, `mid` and `big`; `balanced` of each of them are
+    the balanced set, `remainder` of the others are for reinforcement; `natural` more are as they come. With `bars`
+    (`gamma.feeds.series.Series`, hourly) trades are cut from those, as they come; `sources` says where they are from.
+    """
+
+    out: Path
+    seed: int
+    small: int
+    mid: int
+    big: int
+    balanced: int
+    remainder: int
+    natural: int
+    bars: Sequence[Any] = ()
+    sources: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """What is being done, and how much of it is done; `of` is None where that is not known."""
+
+    what: str
+    done: int
+    of: int | None = None
+
+
+@runtime_checkable
+class TradeSets(Protocol):
+    """Makes sets of trades, each with what became of it at every size, and says what lies in a folder of them.
+
+    Of bars, no trade is made of the first `warm_up_bars`. Whoever stops listening leaves no folder behind. `told`
+    verifies the folder's hashes.
+
+    Raises: InputInvalid where no such trades can be made, or a folder is not as it was made.
+    """
+
+    @property
+    def warm_up_bars(self) -> int: ...
+    def make(self, order: TradeSetsOrder) -> Iterator[Progressed]: ...
+    def told(self, folder: Path) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedFigure:
     """How fast something is [steps a second], and what stands beside it."""

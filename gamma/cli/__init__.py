@@ -27,6 +27,7 @@ from gamma.cli import (
     report,
     run,
     size,
+    size_picker,
     status,
     train,
     tune,
@@ -70,6 +71,7 @@ doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
 app.add_typer(train.app, name="train")
+app.add_typer(size_picker.app, name="size-picker")
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 app.add_typer(brokers.app, name="brokers")

@@ -1,0 +1,125 @@
+"""Trades with their outcomes, of bars real or simulated: where rules enter and leave, and what each size came to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from gamma.errors import InputInvalid
+from gamma.feeds.series import NS, PRICES, Series, concatenated
+from models.size_picker.broker import Bars, Terms, nights
+from models.size_picker.candles import windows
+from models.size_picker.entries import Cuts, cut
+from models.size_picker.form import Floats, Trades
+from models.size_picker.outcomes import Entries, Outcomes, outcomes
+
+# Honest ranges: each order of size as likely as another.
+EQUITY_USD: Final = (200.0, 5_000.0)
+# Half of the accounts stand where they began; the others lie apart from it so much, in logs.
+BEGUN_FRAC: Final = 0.5
+RATIO_SD: Final = 0.3
+# Spreads vary about the broker's by so much, in logs.
+SPREAD_SD: Final = 0.35
+# A weekend with a holiday beside it is 74 hours; what is longer is a hole, and no trade spans one.
+HOLE_NS: Final = 80 * 3600 * NS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """Trades in bars with their outcomes, before candles are cut. Shapes: [N] each."""
+
+    bars: Series
+    cuts: Cuts
+    placed: Entries
+    ratio: Floats
+    outcome: Outcomes
+
+    def trades(self, rows: Any) -> Trades:
+        """These rows as trades; of the simulated and the real alike."""
+        cuts, of = self.cuts.of(rows), self.outcome
+        return Trades(
+            side=cuts.side.astype(np.int8),
+            price_usd=of.price_usd[rows],
+            equity_usd=self.placed.equity_usd[rows],
+            equity_ratio=self.ratio[rows],
+            spread_frac=self.placed.spread_frac[rows],
+            candles=windows(np.stack([getattr(self.bars, name) for name in PRICES], axis=-1), cuts.entry_bar - 1),
+            adverse_frac=of.adverse_frac[rows],
+            move_frac=of.move_frac[rows],
+            ruin_frac=of.ruin_frac[rows],
+            returns=of.returns[rows].astype(np.float32),
+            bars_held=(cuts.exit_bar - cuts.entry_bar).astype(np.int16),
+            ts_entry_utc_ns=self.bars.ts_open_utc_ns[cuts.entry_bar],
+            ts_exit_utc_ns=self.bars.ts_open_utc_ns[cuts.exit_bar],
+            weights=np.ones(len(cuts)),
+        )
+
+
+def found(runs: Sequence[Series], rng: np.random.Generator, terms: Terms, draws: int = 1) -> Found:
+    """Every trade of the rules in runs of bars, each so often with an equity and a spread; none spans two runs."""
+    cuts, first = [], 0
+    for run in runs:
+        some = cut(run, rng)
+        cuts.append(replace(some, entry_bar=some.entry_bar + first, exit_bar=some.exit_bar + first))
+        first += len(run)
+    every, bars = Cuts.joined(cuts * draws), concatenated(runs)
+    count = len(every)
+    placed = Entries(
+        side=every.side,
+        entry_bar=every.entry_bar,
+        exit_bar=every.exit_bar,
+        equity_usd=between(rng, EQUITY_USD, count),
+        spread_frac=terms.spread_frac * np.exp(SPREAD_SD * rng.standard_normal(count)),
+        floor_usd=np.zeros(count),
+    )
+    apart = np.where(rng.random(count) < BEGUN_FRAC, 0.0, RATIO_SD * rng.standard_normal(count))
+    return Found(
+        bars=bars,
+        cuts=every,
+        placed=placed,
+        ratio=np.exp(apart),
+        outcome=outcomes(_as_broker_sees(bars), placed, terms),
+    )
+
+
+def together(parts: Sequence[Series]) -> Series:
+    """Bars of files as one series, oldest first; where two overlap, the one that begins later has them.
+
+    Raises: InputInvalid where the files have bars of different lengths.
+    """
+    ordered = sorted(parts, key=lambda part: int(part.ts_open_utc_ns[0]))
+    if len({part.bar_s for part in ordered}) > 1:
+        raise InputInvalid(f"bars of {sorted({part.bar_s for part in ordered})} s together; give bars of one length")
+    kept = [
+        part.rows(slice(0, int(np.searchsorted(part.ts_open_utc_ns, after.ts_open_utc_ns[0]))))
+        for part, after in pairwise(ordered)
+    ]
+    return concatenated([*kept, ordered[-1]])
+
+
+def unbroken(series: Series) -> tuple[list[Series], list[str]]:
+    """The runs between holes, and the holes in words."""
+    ts = series.ts_open_utc_ns
+    after = np.flatnonzero(np.diff(ts) > HOLE_NS) + 1
+    notes = [f"a hole from {_day(ts[at - 1])} to {_day(ts[at])}: no trade spans it" for at in after.tolist()]
+    edges = [0, *after.tolist(), len(series)]
+    return [series.rows(slice(*ends)) for ends in pairwise(edges)], notes
+
+
+def between(rng: np.random.Generator, ends: tuple[float, float], count: int) -> Floats:
+    """Draws of which each order of size is as likely. Shapes: [count]."""
+    low, high = np.log(ends)
+    drawn: Floats = np.exp(rng.uniform(low, high, count))
+    return drawn
+
+
+def _as_broker_sees(bars: Series) -> Bars:
+    charged = nights(bars.ts_open_utc_ns)
+    return Bars(open_usd=bars.open_points, high_usd=bars.high_points, low_usd=bars.low_points, nights=charged)
+
+
+def _day(ts_utc_ns: int) -> str:
+    return datetime.fromtimestamp(int(ts_utc_ns) // NS, UTC).date().isoformat()

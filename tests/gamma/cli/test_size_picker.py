@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gamma.cli import app
+from gamma.feeds.importer import write_bars
+from models.size_picker import sets
+from tests.gamma.cli.test_shapes import documented
+from tests.models.size_picker.market_case import hours
+
+FEW = ("--small", "30", "--mid", "30", "--big", "30", "--balanced", "20", "--remainder", "20", "--natural", "30")
+
+
+@pytest.fixture(autouse=True)
+def _few_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sets, "PATHS", 4)
+    monkeypatch.setattr(sets, "WEEKS", 40)
+
+
+def ran(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["size-picker", *arguments])
+    assert result.exit_code == code, result.stderr
+    return result.stdout if code == 0 else result.stderr
+
+
+def test_generate_prints_the_shape_that_is_documented() -> None:
+    told, page = (
+        json.loads(ran("generate", "--out", "trades", *FEW, "--json")),
+        documented("gamma size-picker generate"),
+    )
+    assert set(told) == set(page)
+    assert set(told["parts"]["balanced"]) == set(page["parts"]["balanced"])
+    assert told["parts"]["balanced"]["classes"] == [20, 20, 20]
+
+
+def test_generate_says_what_it_made() -> None:
+    said = ran("generate", "--out", "trades", *FEW)
+    assert "balanced" in said
+    assert "as they come:" in said
+
+
+def test_days_are_those_of_all_bars_or_of_each() -> None:
+    write_bars(hours(weeks=30)[0], Path("a.parquet"))
+    days = "2006-04-03..2006-06-30"
+    told = json.loads(ran("generate", "--out", "real", "--bars", "a.parquet", "--days", days, "--json"))
+    assert told["sources"] == ["a.parquet"]
+    assert told["parts"]["natural"]["trades"] > 50
+    assert "2 of them for 1 --bars" in ran(
+        "generate", "--out", "more", "--bars", "a.parquet", "--days", days, "--days", days, code=1
+    )
+    assert "a.parquet has no bar of them" in ran(
+        "generate", "--out", "more", "--bars", "a.parquet", "--days", "2020-01-01..2020-02-01", code=1
+    )
+
+
+def test_bad_input_is_refused_by_name() -> None:
+    Path("there").mkdir()
+    assert "there: is there already" in ran("generate", "--out", "there", code=1)
+    assert "there are none" in ran("generate", "--out", "new", "--days", "2020-01-01..2020-02-01", code=1)
+    assert "no such file" in ran("generate", "--out", "new", "--bars", "no.csv", code=1)
