@@ -7,7 +7,7 @@ from gamma import notices
 from gamma.book import Book, Breach
 from gamma.events import Halt, Level, Resumed
 from gamma.guards import Action, Trip, Watch
-from gamma.outlook import look
+from gamma.outlook import glance
 from gamma.reasons import Reason
 from gamma.rules import StrategyRules
 from gamma.turn import Turn
@@ -31,7 +31,7 @@ def watch(turn: Turn) -> None:
     for strategy in turn.rules.strategies.values():
         if not strategy.watchers:
             continue
-        view = look(turn.book, turn.rules, strategy)
+        view = glance(turn.book, turn.rules, strategy)
         for name, guard in strategy.watchers:
             found = _find(name, guard, view)
             if found is None:
@@ -56,7 +56,7 @@ def still_trips(turn: Turn, book: Book, halt: Halt) -> Trip | None:
             continue
         for name, guard in strategy.watchers:
             if halt.actor == f"guard:{name}":
-                found = _find(name, guard, look(book, turn.rules, strategy))
+                found = _find(name, guard, glance(book, turn.rules, strategy))
                 if found is not None and found.reason == halt.reason:
                     return found
     return None

@@ -1,16 +1,17 @@
 """From the book to the view. Numbers by hand; 2 lots of MNQ move 1 usd a tick, an MNQ lot's margin is 3,300 usd."""
 
 import math
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
 
 from gamma.book import Book
+from gamma.codec import encode
 from gamma.events import BarClosed, OrderKind, SignalMade
 from gamma.floor import FloorRule, TrailsOn
 from gamma.markets import MICRO, Market, event_market, market
-from gamma.outlook import equity_microusd, look
+from gamma.outlook import equity_microusd, glance, look
 from gamma.rules import ProfilePolicy
 from gamma.views import View
 from tests.engine_case import MES, MNQ, PRICE, T0, Case, S, bar_of, session_of, setup_of, strategy_rules
@@ -34,6 +35,39 @@ def wanted(case: Case, **changes: object) -> View:
         ts_event_utc_ns=case.now,
     )
     return look(case.book, case.rules, strategy, replace(made, **changes))  # type: ignore[arg-type]
+
+
+# --- part by part ----------------------------------------------------------------------------------------
+
+
+def test_a_glance_sees_in_every_part_what_a_look_sees() -> None:
+    case = Case()
+    case.session("2026-03-02")
+    case.enter()
+    case.bar(PRICE + 10)
+    case.signal(price=PRICE - 20)
+    strategy = case.rules.strategies["alpha"]
+    at_once, by_part = look(case.book, case.rules, strategy), glance(case.book, case.rules, strategy)
+    for part in reversed(fields(View)):  # in another order than that in which a look makes them
+        assert encode(getattr(by_part, part.name)) == encode(getattr(at_once, part.name))
+    assert {part.name for part in fields(View)} == {part.name for part in fields(by_part)}
+
+
+def test_a_part_is_made_once() -> None:
+    case = Case()
+    view = glance(case.book, case.rules, case.rules.strategies["alpha"])
+    assert view.account is view.account
+
+
+def test_a_glance_can_be_varied_like_any_view_and_has_nothing_that_a_view_has_not() -> None:
+    case = Case()
+    view = glance(case.book, case.rules, case.rules.strategies["alpha"])
+    varied = replace(view, signal=replace(view.signal, side=1))
+    assert (varied.signal.side, view.signal.side, varied.account) == (1, 0, view.account)
+    with pytest.raises(AttributeError, match="a view has no orders"):
+        _ = view.orders  # type: ignore[attr-defined]
+    with pytest.raises(FrozenInstanceError):
+        view.signal = varied.signal  # type: ignore[misc]
 
 
 # --- the account ----------------------------------------------------------------------------------------

@@ -1,0 +1,132 @@
+"""The account and the position of a view: money, margin, risk, and what works. Pure."""
+
+from gamma.book import Book
+from gamma.events import OrderKind
+from gamma.markets import MICRO, Kind
+from gamma.orders import Order, Position
+from gamma.outlook.scene import NO_MARK, Scene
+from gamma.views import NAN, AccountView, PositionView
+
+
+def account(scene: Scene) -> AccountView:
+    """Money, margin, risk and limits of the account."""
+    book, policy, entries, equity = scene.book, scene.rules.policy, scene.entries, scene.equity_microusd
+    money, balance = book.money, book.balance_microusd
+    margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
+    pending = sum(_margin_usd(book, o.intent.market, o.intent.side * o.left_lots) for o in entries)
+    risk = sum(_risk_usd(book, p) for p in book.positions.values() if p.lots)
+    return AccountView(
+        balance_usd=balance / MICRO,
+        equity_usd=equity / MICRO,
+        starting_capital_usd=book.setup.starting_capital_microusd / MICRO,
+        peak_equity_usd=max(money.peak_microusd, equity) / MICRO,
+        floor_usd=money.floor.floor_microusd / MICRO if money.floor else NAN,
+        floor_room_start_usd=money.floor_room_start_microusd / MICRO if money.floor else NAN,
+        cash_usd=equity / MICRO - margin,
+        pending_usd=pending,
+        margin_used_usd=margin,
+        day_start_equity_usd=money.day_equity_microusd / MICRO,
+        day_pnl_usd=(equity - money.day_equity_microusd) / MICRO,
+        day_realised_usd=(balance - money.day_balance_microusd) / MICRO,
+        day_loss_max_usd=policy.day_loss_max_usd,
+        minis_max=policy.minis_max(balance / MICRO),
+        gross_risk_usd=risk + sum(_entry_risk_usd(book, o) for o in entries),
+    )
+
+
+def position(scene: Scene) -> PositionView:
+    """What is held and works in the strategy's market, its family and the account."""
+    book, strategy, symbol, family = scene.book, scene.strategy, scene.market.symbol, scene.market.family
+    working = [(o.intent, o.left_lots) for o in scene.entries]
+    long_minis = short_minis = market_value = family_value = 0.0
+    for (_, held), position in book.positions.items():
+        market = book.market(held)
+        value = _margin_usd(book, held, position.lots)
+        market_value += value if held == symbol else 0.0
+        if market.family == family:
+            family_value += value
+            long_minis += max(0, position.lots) * market.mini_equivalent
+            short_minis += max(0, -position.lots) * market.mini_equivalent
+    for intent, lots in working:
+        market = book.market(intent.market)
+        if market.family == family:
+            long_minis += max(0, intent.side) * lots * market.mini_equivalent
+            short_minis += max(0, -intent.side) * lots * market.mini_equivalent
+    lots_held = book.lots(symbol)
+    bare_lots, bare_since_utc_ns = _bare(book, book.positions.get((strategy.name, symbol)))
+    others = [p.lots for (name, held), p in book.positions.items() if held == symbol and name != strategy.name]
+    return PositionView(
+        lots=lots_held,
+        working_long_lots=sum(n for i, n in working if i.market == symbol and i.side > 0),
+        working_short_lots=sum(n for i, n in working if i.market == symbol and i.side < 0),
+        others_long_lots=sum(max(0, lots) for lots in others),
+        others_short_lots=sum(max(0, -lots) for lots in others),
+        value_usd=_margin_usd(book, symbol, lots_held),
+        market_value_usd=market_value,
+        family_value_usd=family_value,
+        portfolio_usd=scene.equity_microusd / MICRO,
+        family_net_minis=long_minis - short_minis,
+        family_long_minis=long_minis,
+        family_short_minis=short_minis,
+        bare_lots=bare_lots,
+        bare_s=(book.ts_event_utc_ns - bare_since_utc_ns) / 1e9 if bare_lots else 0.0,
+    )
+
+
+def _margin_usd(book: Book, symbol: str, lots: int) -> float:
+    if not lots:
+        return 0.0
+    market, price = book.market(symbol), book.marks.get(symbol, NO_MARK).price_points
+    # NO, which is what short means in an event contract, costs what YES does not.
+    paid = 100 - price if market.kind is Kind.EVENT and lots < 0 else price
+    return abs(lots) * market.margin_usd_per_lot(paid)
+
+
+def _risk_usd(book: Book, position: Position) -> float:
+    """What the position loses from here if its stop fills at its price; without one, all that it can [usd]."""
+    stops = [
+        o.price_ticks
+        for o in book.orders.values()
+        if o.intent.kind is OrderKind.STOP and o.live and o.intent.parent in position.entry_ids
+    ]
+    if not stops:
+        return _whole_usd(book, position.market, position.lots, position.risk_microusd_per_lot)
+    market = book.market(position.market)
+    price = book.marks.get(position.market, NO_MARK).price_points * market.ticks_per_point
+    return max(0.0, *(position.lots * (price - stop) for stop in stops)) * market.tick_value_microusd / MICRO
+
+
+def _entry_risk_usd(book: Book, order: Order) -> float:
+    intent = order.intent
+    stops = [
+        o.price_ticks
+        for o in book.orders.values()
+        if o.intent.parent == intent.client_order_id and o.intent.kind is OrderKind.STOP
+    ]
+    if not stops:
+        return _whole_usd(book, intent.market, order.left_lots, intent.risk_microusd_per_lot)
+    market = book.market(intent.market)
+    price = intent.price_ticks or book.marks.get(intent.market, NO_MARK).price_points * market.ticks_per_point
+    return order.left_lots * abs(price - stops[0]) * market.tick_value_microusd / MICRO
+
+
+def _whole_usd(book: Book, symbol: str, lots: int, risk_microusd_per_lot: int) -> float:
+    """The most that so many lots can lose: as their structure says, else their margin [usd]."""
+    return abs(lots) * risk_microusd_per_lot / MICRO if risk_microusd_per_lot else _margin_usd(book, symbol, lots)
+
+
+def _bare(book: Book, position: Position | None) -> tuple[int, int]:
+    """How much of a position has neither a live stop nor a defined largest loss, and since when [ns].
+
+    What is being closed already needs none.
+    """
+    if position is None or not position.lots or position.exit_reason:
+        return 0, 0
+    if position.risk_microusd_per_lot and not position.risk_ticks:
+        return 0, 0
+    stops = [
+        o for o in book.orders.values() if o.intent.kind is OrderKind.STOP and o.intent.parent in position.entry_ids
+    ]
+    bare = abs(position.lots) - sum(o.left_lots for o in stops if o.live)
+    since = max(position.ts_grown_utc_ns, *(o.ts_end_utc_ns for o in stops), 0)
+    return max(0, bare), since
