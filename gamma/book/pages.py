@@ -44,7 +44,7 @@ class Track:
     slippage_ticks: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `revised`
 class Money:
     """The account's money, in whole micro-dollars; `peak` is the highest equity seen, open P&L included."""
 
@@ -94,7 +94,7 @@ class Breach:
     action: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `revised`
 class Book:
     """The engine's memory.
 

@@ -7,7 +7,7 @@ import pytest
 from gamma.revision import revised
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """Some fields, one made for each record."""
 
@@ -25,6 +25,11 @@ def test_the_fields_that_are_named_change_and_the_others_are_the_same_objects() 
     assert revised(page) == page
 
 
+def test_a_change_of_one_leaves_the_other() -> None:
+    page = Page(number=1)
+    assert (revised(page).number, revised(revised(page), number=2), page.number) == (1, Page(number=2), 1)
+
+
 def test_a_field_that_is_none_is_refused() -> None:
-    with pytest.raises(KeyError):
-        revised(Page(number=1), pages=3)
+    with pytest.raises(TypeError, match="Page has no pages"):
+        revised(Page(number=1), number=2, pages=3)
