@@ -15,14 +15,14 @@ from gamma.errors import ConfigInvalid, InputInvalid
 if TYPE_CHECKING:
     from gamma.ports import Checkpoints, Trained
 
-app = group("Trained policies: what there is, and how each of them did.")
+app = group("Trained policies and size pickers: what there is, and how each of them did.")
 
 PAPER: Final = "paper only"
 
 
 @app.callback()
 def _models() -> None:
-    """Trained policies: what there is, and how each of them did."""
+    """Trained policies and size pickers: what there is, and how each of them did."""
 
 
 @app.command("list")
@@ -175,10 +175,11 @@ def _flat(card: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 def _print_evaluation(told: Mapping[str, Any]) -> None:
     from rich.text import Text
 
-    bars = told["bars"]
+    of = told["trades"] if "trades" in told else told["bars"]  # a size picker is judged by trades
+    counted = f"{of['trades']:,} trades" if "trades" in told else f"{told['sessions']:,} sessions"
     sample = "out of sample" if told["out_of_sample"] else "in sample"
-    head = f"{told['name']}: {sample}, {told['sessions']:,} sessions of {bars['name']}"
-    console().print(Text(f"{head}, {bars['first_utc'][:10]} to {bars['last_utc'][:10]}", style="bold"))
+    head = f"{told['name']}: {sample}, {counted} of {of['name']}"
+    console().print(Text(f"{head}, {of['first_utc'][:10]} to {of['last_utc'][:10]}", style="bold"))
     if told["not_qualified"]:
         console().print(Text(f"did not qualify: {told['not_qualified']}", style="yellow"))
     show_figures(told["figures"])
