@@ -208,7 +208,7 @@ class Daemon:
                 log.warning("holds_until_warm", strategy=seat.strategy, bars=len(history), bars_missing=missing)
 
     def _history(self, market: str, until_utc_ns: int) -> list[Bar]:
-        wanted = max(WARM_BARS, *(seat.source.bars_needed for seat in self.assembly.seats[market]))
+        wanted = max([WARM_BARS, *(seat.source.bars_needed for seat in self.assembly.seats[market])])
         return self.assembly.feed.history(market, until_utc_ns, wanted)
 
     # Trading.

@@ -144,6 +144,15 @@ def test_it_ends_after_so_many_bars(tmp_path: Path) -> None:
     assert trade(tmp_path, bars=7).desk.bars == 7
 
 
+def test_a_market_whose_only_strategy_hears_its_signals_from_outside_is_traded(tmp_path: Path) -> None:
+    path = write_config(tmp_path, strategies={"mnq": "MNQ"})
+    heard = f'signal = {{ use = "webhook", port = 0, secret = "{"s" * 32}" }}'
+    lines = [heard if line.startswith("signal") else line for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines))
+    path.chmod(0o600)
+    assert trade(tmp_path, bars=3).desk.bars == 3
+
+
 def test_a_bar_that_comes_again_for_nobody_is_no_reason_to_end(tmp_path: Path) -> None:
     write_config(tmp_path)
     trade(tmp_path, bars=7)  # MES has decided on the fourth slot, MNQ has not
