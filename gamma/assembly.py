@@ -3,7 +3,7 @@
 import inspect
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, final
@@ -18,6 +18,8 @@ from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
 from gamma.guards import Guard, Punctual
 from gamma.markets import MICRO, TABLE, Market
+from gamma.picking import Picking
+from gamma.picks import Asking
 from gamma.ports import (
     Broker,
     Capabilities,
@@ -74,7 +76,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """Everything that the daemon and a replay need, built once from one config."""
+    """Everything that the daemon and a replay need, built once from one config; `pickings` by strategy."""
 
     config: Config
     setup: Setup
@@ -85,6 +87,7 @@ class Assembly:
     streams: tuple[SignalStream, ...]
     hours: Hours
     start_utc_ns: int
+    pickings: Mapping[str, Picking] = field(default_factory=dict)
 
 
 def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = None) -> Assembly:
@@ -104,16 +107,19 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     hours = Hours(flat_by=_flat_by(config))
     sources = _sources(config, setup.markets, hours)
     broker = _broker(config, brokers.pop(), setup.markets, state_path)
+    rules = rules_of(config, broker.capabilities, _models(sources))
+    feed = feed if feed is not None else _feed(config, setup.markets)
     return Assembly(
         config=config,
         setup=setup,
-        rules=rules_of(config, broker.capabilities, _models(sources)),
+        rules=rules,
         broker=broker,
-        feed=feed if feed is not None else _feed(config, setup.markets),
+        feed=feed,
         seats=_seats(config, sources),
         streams=tuple(s for s in sources.values() if isinstance(s, SignalStream)),
         hours=hours,
         start_utc_ns=_start_ns(config, setup.markets),
+        pickings=_pickings(config, rules, feed.bar_s),
     )
 
 
@@ -304,6 +310,59 @@ def _sources(config: Config, markets: Mapping[str, Market], hours: Hours) -> dic
             supplied["surroundings"] = surroundings
         opened[strategy.name] = opener(params, **supplied)
     return opened
+
+
+def _pickings(config: Config, rules: Rules, bar_s: int) -> dict[str, Picking]:
+    """The size picker of each strategy whose chain asks one.
+
+    Raises: ConfigInvalid when it is refused, or not made for this market, for bars of this length, or for live trading.
+    """
+    opened: dict[str, Picking] = {}
+    where = checkpoints.folders(config.paths.models)
+    for name, strategy in rules.strategies.items():
+        asking = [(section, sizer) for section, sizer in strategy.sizers if isinstance(sizer, Asking)]
+        if len(asking) > 1:
+            both = " and ".join(section for section, _ in asking)
+            raise ConfigInvalid(f"[strategies.{name}] {both} would both ask a size picker; leave one in its chain")
+        for section, sizer in asking:
+            opened[name] = _picking(f"sizers.{section}", sizer, strategy.market, where)
+            _check_picker(f"sizers.{section}", opened[name], config.gamma.mode, bar_s)
+    return opened
+
+
+def _picking(section: str, sizer: Asking, market: Market, where: Sequence[Path]) -> Picking:
+    if not sizer.sha256:
+        raise ConfigInvalid(
+            f"[{section}] sha256 is not set: pin the checkpoint, as `gamma models show {sizer.checkpoint}` prints it"
+        )
+    try:
+        picker = checkpoints.picker(sizer.checkpoint, sizer.sha256, market, where)
+    except ConfigInvalid as error:
+        raise ConfigInvalid(f"[{section}] {error}") from None
+    return Picking(picker, sizer, market)
+
+
+def _check_picker(section: str, picking: Picking, mode: str, bar_s: int) -> None:
+    """A picker judges what it was trained on.
+
+    Raises: ConfigInvalid.
+    """
+    picker, name, symbol = picking.picker, picking.sizer.checkpoint, picking.market.symbol
+    if symbol not in (*picker.trained.markets, *picking.sizer.markets):
+        raise ConfigInvalid(
+            f"[{section}] checkpoint {name} was trained for {', '.join(picker.trained.markets)}, and the strategy"
+            f' trades {symbol}; train one for it, or say markets = ["{symbol}"] if you know that it fits'
+        )
+    if bar_s != picker.bar_s:
+        raise ConfigInvalid(
+            f"[{section}] checkpoint {name} judges sizes from bars of {picker.bar_s} s, and those of the feed are"
+            f" {bar_s} s long; set [feed] bar_s = {picker.bar_s}, or bar_length_s of a file feed"
+        )
+    if mode == "live" and picker.trained.paper_only:
+        raise ConfigInvalid(
+            f"[{section}] checkpoint {name} is for paper only: it has not qualified in an evaluation out of sample;"
+            ' see `gamma models show`, and set mode = "paper"'
+        )
 
 
 def _models(sources: Mapping[str, Source]) -> dict[str, Model]:

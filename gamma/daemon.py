@@ -86,7 +86,11 @@ class Daemon:
             assembly.config, ledger, self.shell, self.turnstile, messengers=messengers, clock=clock
         )
         self.desk = Desk(
-            self.shell, assembly.seats, assembly.hours, late_max_s=assembly.feed.bar_s if self.live else None
+            self.shell,
+            assembly.seats,
+            assembly.hours,
+            pickings=assembly.pickings,
+            late_max_s=assembly.feed.bar_s if self.live else None,
         )
 
     async def run(self, times: float, *, once: bool = False, bars_max: int = 0) -> None:
@@ -202,14 +206,20 @@ class Daemon:
         """Show the history; who needs more of it than there is holds until it has come."""
         history = self._history(market, until_utc_ns)
         self.desk.warm_up(market, history, until_utc_ns)
-        for seat in self.assembly.seats[market]:
-            if len(history) < seat.source.bars_needed:
-                missing = seat.source.bars_needed - len(history)
-                log.warning("holds_until_warm", strategy=seat.strategy, bars=len(history), bars_missing=missing)
+        for strategy, bars_needed in self._bars_needed(market):
+            if len(history) < bars_needed:
+                missing = bars_needed - len(history)
+                log.warning("holds_until_warm", strategy=strategy, bars=len(history), bars_missing=missing)
 
     def _history(self, market: str, until_utc_ns: int) -> list[Bar]:
-        wanted = max([WARM_BARS, *(seat.source.bars_needed for seat in self.assembly.seats[market])])
+        wanted = max([WARM_BARS, *(bars for _, bars in self._bars_needed(market))])
         return self.assembly.feed.history(market, until_utc_ns, wanted)
+
+    def _bars_needed(self, market: str) -> list[tuple[str, int]]:
+        """How many bars of a market each strategy there wants, for its signals or for its sizes."""
+        seats = [(seat.strategy, seat.source.bars_needed) for seat in self.assembly.seats[market]]
+        pickings = self.assembly.pickings.items()
+        return seats + [(name, picking.bars_needed) for name, picking in pickings if picking.market.symbol == market]
 
     # Trading.
 
@@ -253,7 +263,7 @@ class Daemon:
         async for heard in stream.signals():
             async with self.turnstile.turn():
                 await self.housekeeping.see_clock()
-                await self.shell.feed(replace(heard, ts_event_utc_ns=self.now()))
+                await self.desk.hear(replace(heard, ts_event_utc_ns=self.now()))
                 self.ledger.commit()
 
     async def _next(self, bars: AsyncIterator[Bar]) -> Bar | None:

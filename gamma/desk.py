@@ -4,12 +4,14 @@ the bar trades through the broker, where the broker lives on bars
 the broker is asked: fills come in, and what became of an order that was lost
 a new session is opened
 the bar closes: marks, exits, guards
-each strategy of the market looks, once for this slot; a signal becomes a decision
+each size picker of the market sees the bar
+each strategy of the market looks, once for this slot; a signal becomes a decision, with what its picker says of it
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import final
 
 from gamma.bars import Bar, Session
@@ -17,6 +19,8 @@ from gamma.book import Book
 from gamma.clock import NS
 from gamma.effects import Tick
 from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
+from gamma.outlook import look
+from gamma.picking import Picking
 from gamma.ports import BarDriven, Hours, ManagingSource, SignalSource
 from gamma.shell import Shell
 from gamma.situation import situation_of
@@ -41,14 +45,22 @@ class Desk:
     """Takes closed bars and works them off, one after the other.
 
     On a bar that closed more than `late_max_s` ago nothing is decided: its price is not to be had any more.
+    `pickings` are the size pickers by strategy.
     """
 
     def __init__(
-        self, shell: Shell, seats: Mapping[str, Sequence[Seat]], hours: Hours, late_max_s: float | None = None
+        self,
+        shell: Shell,
+        seats: Mapping[str, Sequence[Seat]],
+        hours: Hours,
+        *,
+        pickings: Mapping[str, Picking] = MappingProxyType({}),
+        late_max_s: float | None = None,
     ) -> None:
         self.shell = shell
         self.seats = seats
         self.hours = hours
+        self.pickings = pickings
         self.bars = 0
         self._late_max_ns = math.inf if late_max_s is None else late_max_s * NS
         self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
@@ -64,6 +76,8 @@ class Desk:
         self._worked[market] = until_utc_ns
         for seat in self.seats.get(market, ()):
             seat.source.warm_up(bars)
+        for picking in self.pickings.values():
+            picking.warm_up(bars)
         for bar in bars:
             self.shell.see(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
 
@@ -85,8 +99,19 @@ class Desk:
             if current is None or bar.ts_close_utc_ns > current.ts_close_utc_ns:
                 await self._open_session(market, bar.ts_close_utc_ns, current)
         await self.shell.feed(BarClosed(bar=bar, ts_event_utc_ns=bar.ts_close_utc_ns))
+        for picking in self.pickings.values():
+            picking.see(bar)
         for seat in self.seats.get(bar.market, ()):
             await self._look(seat, bar)
+
+    async def hear(self, signal: SignalMade) -> None:
+        """Take a signal up, with what its strategy's picker says of its sizes at the equity and price of now."""
+        picking = self.pickings.get(signal.strategy)
+        if picking is not None:
+            book, rules = self.shell.book.at(signal.ts_event_utc_ns), self.shell.rules
+            view = look(book, rules, rules.strategies[signal.strategy], signal)
+            signal = replace(signal, curve=picking.curve(view))
+        await self.shell.feed(signal)
 
     async def _open_session(self, market: str, ts_utc_ns: int, current: Session | None) -> None:
         session = self.hours.session(market, ts_utc_ns - 1)
@@ -116,7 +141,11 @@ class Desk:
         if isinstance(found, SignalMade | ManageWanted):
             if not late:
                 # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
-                await self.shell.feed(replace(found, ts_event_utc_ns=max(found.ts_event_utc_ns, now)))
+                ts_utc_ns = max(found.ts_event_utc_ns, now)
+                if isinstance(found, SignalMade):
+                    await self.hear(replace(found, ts_event_utc_ns=ts_utc_ns))
+                else:
+                    await self.shell.feed(replace(found, ts_event_utc_ns=ts_utc_ns))
                 return
             outcome = "late"
         elif found is not None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from gamma.bars import Bar, Session
 from gamma.reasons import Fact, Step
-from gamma.views import View
+from gamma.views import CurveView, View
 
 
 class OrderKind(StrEnum):
@@ -215,6 +215,7 @@ class SignalMade:
     `slot_utc_ns` is the bar's close for which it was made: one decision a strategy and slot.
     `credit_ticks` is the mid of an option structure's credit, `width_ticks` the width of its widest wing.
     `novelty` is how far what a policy saw lies from what it was trained on; NaN where no policy made the signal.
+    `curve` is what the chain's size picker says of every size of it; None where the chain has none.
     """
 
     strategy: str
@@ -233,6 +234,7 @@ class SignalMade:
     legs: tuple[Leg, ...] = ()
     novelty: float = float("nan")
     notes: Mapping[str, Fact] = field(default_factory=dict)
+    curve: CurveView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,39 @@ class SignalView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CurveView:
+    """What a size picker said of every size of this trade: `gamma.curves.Sizes` and `SizeCurve`, and their grounds.
+
+    It holds for `side`, `equity_usd`, `room_usd` and `price_points`, with which it was reckoned. `novelty` is as the
+    signal's; `bar_age_s` is how old the last bar was that the picker had seen, each `bar_s` long. `ruin` says what
+    ruins a size, `model_sha256` and `calibration` what answered. Where nothing did, every chance is NaN, `why` is the
+    reason and `told` says more.
+
+    Shapes: `lots` to `growth_mean` [..., K], K sizes, of which the first is 0 lots.
+    """
+
+    lots: Num
+    leverage: Num
+    ruin_frac: Num
+    ruin_prob: Num
+    ruin_bound: Num
+    return_mean: Num
+    growth_mean: Num
+    side: Num
+    equity_usd: Num
+    room_usd: Num = NAN
+    price_points: Num
+    novelty: Num = NAN
+    bar_age_s: Num = NAN
+    bar_s: Num = NAN
+    ruin: str
+    model_sha256: str
+    calibration: str = ""
+    why: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackView:
     """The strategy's completed trades, oldest first, newest last.
 
@@ -308,7 +341,7 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The whole of what a decision sees."""
+    """The whole of what a decision sees; `curve` is None where no size picker was asked."""
 
     strategy: str = ""
     account: AccountView
@@ -321,3 +354,4 @@ class View:
     activity: ActivityView = field(default_factory=ActivityView)
     control: ControlView = field(default_factory=ControlView)
     validated: ValidatedView = field(default_factory=ValidatedView)
+    curve: CurveView | None = None

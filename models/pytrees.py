@@ -14,6 +14,7 @@ from gamma.views import (
     ActivityView,
     ClockView,
     ControlView,
+    CurveView,
     LiquidityView,
     MarketView,
     PositionView,
@@ -27,6 +28,7 @@ PARTS: Final = (
     ActivityView,
     ClockView,
     ControlView,
+    CurveView,
     LiquidityView,
     MarketView,
     PositionView,
@@ -37,7 +39,7 @@ PARTS: Final = (
 
 def _register(record: type) -> None:
     hints = get_type_hints(record)
-    leaves = [f.name for f in fields(record) if hints[f.name] in {Any, *PARTS}]
+    leaves = [f.name for f in fields(record) if hints[f.name] in {Any, *PARTS, CurveView | None}]
     jax.tree_util.register_dataclass(
         record, data_fields=leaves, meta_fields=[f.name for f in fields(record) if f.name not in leaves]
     )

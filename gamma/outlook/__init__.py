@@ -22,6 +22,7 @@ _PARTS: Final[Mapping[str, Callable[[Scene], Any]]] = {
     "clock": parts.clock,
     "activity": parts.activity,
     "control": parts.control,
+    "curve": parts.curve,
 }
 
 

@@ -15,6 +15,7 @@ from gamma.views import (
     ActivityView,
     ClockView,
     ControlView,
+    CurveView,
     LiquidityView,
     MarketView,
     SignalView,
@@ -85,6 +86,11 @@ def signal(scene: Scene) -> SignalView:
         action=signal.action,
         novelty=signal.novelty,
     )
+
+
+def curve(scene: Scene) -> CurveView | None:
+    """What a size picker says of the signal's sizes; None where none was asked."""
+    return scene.signal.curve if scene.signal is not None else None
 
 
 def track(scene: Scene) -> TrackView:

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 
 from gamma.markets import TABLE, event_market
 from gamma.numeric import NAN
-from gamma.views import AccountView, LiquidityView, MarketView, PositionView, SignalView, TrackView, View
+from gamma.views import AccountView, CurveView, LiquidityView, MarketView, PositionView, SignalView, TrackView, View
 
 MARKETS: Final = (*TABLE.values(), event_market("KXINX-26"))
 # Places of a record, fills of stops and levels of a book, the same for every view, so that views can be stacked.
 TRADES: Final = 60
 SLIPS: Final = 12
 LEVELS: Final = 5
+SIZES: Final = 7
+RUINS: Final = ("equity at 0.3", "margin at 0.3", "floor")
 PRICES: Final = {"XAU_USD": 3_000.0, "KXINX-26": 50.0}
-PARTS: Final = ("account", "market", "signal", "track", "liquidity", "position")
+PARTS: Final = ("account", "market", "signal", "track", "liquidity", "position", "curve")
 
 
 def usd(least: float, most: float) -> st.SearchStrategy[float]:
@@ -110,9 +112,37 @@ def _positions(draw: st.DrawFn) -> PositionView:
 
 
 @st.composite
+def _curves(draw: st.DrawFn, account: AccountView, market: MarketView, side: int) -> CurveView:
+    """What a picker may answer, at the equity and price of the view or a little beside them."""
+    chance = np.random.default_rng(draw(st.integers(0, 2**32)))
+    lots = np.arange(SIZES) * draw(st.integers(1, 5))
+    ruin = np.sort(chance.random(SIZES) ** 3) * (lots > 0)
+    ruin[draw(st.integers(1, SIZES)) :] = NAN  # what margin does not bear
+    bounded = draw(st.booleans())
+    return CurveView(
+        lots=lots,
+        leverage=lots / SIZES,
+        ruin_frac=np.linspace(1.0, 0.01, SIZES),
+        ruin_prob=ruin,
+        ruin_bound=np.minimum(1.0, ruin + 0.02) if bounded else np.full(SIZES, NAN),
+        return_mean=chance.normal(0.01, 0.02, SIZES),
+        growth_mean=chance.normal(0.01, 0.02, SIZES),
+        side=draw(st.sampled_from([side, side, side, -side])),
+        equity_usd=account.equity_usd - draw(st.sampled_from([0.0, 0.0, 5.0, -5.0])),
+        room_usd=draw(st.sampled_from([account.room_usd, account.room_usd - 5.0, NAN])),
+        price_points=market.price_points * draw(st.sampled_from([1.0, 1.0, 1.0005, 1.01])),
+        novelty=draw(st.floats(0.0, 3.5)),
+        bar_age_s=draw(st.sampled_from([0.0, 0.0, 60.0, 10_000.0])),
+        bar_s=3600.0,
+        ruin=draw(st.sampled_from(RUINS)),
+        model_sha256="0" * 64,
+    )
+
+
+@st.composite
 def views(draw: st.DrawFn) -> View:
     """A view of an entry in any market, with everything known that a sizer may want."""
-    market, side = draw(_markets()), draw(st.sampled_from([-1, 1]))
+    account, market, side = draw(_accounts()), draw(_markets()), draw(st.sampled_from([-1, 1]))
     signal = SignalView(
         side=side,
         risk_usd_per_lot=draw(usd(1, 2_000)),
@@ -121,12 +151,13 @@ def views(draw: st.DrawFn) -> View:
         novelty=draw(st.floats(0.0, 4.0)),
     )
     return View(
-        account=draw(_accounts()),
+        account=account,
         market=market,
         signal=signal,
         track=draw(_tracks()),
         liquidity=draw(_liquidity(market, side)),
         position=draw(_positions()),
+        curve=draw(_curves(account, market, side)),
     )
 
 
