@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.size_picker.broker import Bars, Terms
+from gamma.feeds.series import Series
+from models.size_picker.broker import Bars, Terms, nights
 from models.size_picker.outcomes import Entries
 
 COSTS = ("spread_frac", "slippage_frac", "swap_long_frac", "swap_short_frac")
@@ -13,10 +14,19 @@ def free(**told: object) -> Terms:
     return Terms.model_validate({**dict.fromkeys(COSTS, 0.0), **told})
 
 
-def bars_of(*rows: tuple[float, float, float], nights: tuple[int, ...] = ()) -> Bars:
+def bars_of(*rows: tuple[float, float, float], charged: tuple[int, ...] = ()) -> Bars:
     """Bars of (open, high, low)."""
     opened, high, low = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-    return Bars(open_usd=opened, high_usd=high, low_usd=low, nights=np.array(nights or [0] * len(rows)))
+    return Bars(open_usd=opened, high_usd=high, low_usd=low, nights=np.array(charged or [0] * len(rows)))
+
+
+def seen_by_broker(series: Series) -> Bars:
+    return Bars(
+        open_usd=series.open_points,
+        high_usd=series.high_points,
+        low_usd=series.low_points,
+        nights=nights(series.ts_open_utc_ns),
+    )
 
 
 def wild_bars(rng: np.random.Generator, count: int, vol_frac: float = 0.01) -> Bars:
@@ -27,12 +37,12 @@ def wild_bars(rng: np.random.Generator, count: int, vol_frac: float = 0.01) -> B
     opened = np.round(2_000 * np.exp(np.clip(level - level.mean(), -2, 2)), 2)
     closed = np.round(opened * np.exp(np.clip(moves, -0.5, 0.5)), 2)
     above, below = (np.exp(np.abs(rng.normal(0, vol_frac / 2, count))) for _ in range(2))
-    charged = np.where(np.arange(count) % 23 == 22, np.where(np.arange(count) // 23 % 5 == 2, 3, 1), 0)
+    night = np.where(np.arange(count) % 23 == 22, np.where(np.arange(count) // 23 % 5 == 2, 3, 1), 0)
     return Bars(
         open_usd=opened,
         high_usd=np.round(np.maximum(opened, closed) * above, 2),
         low_usd=np.round(np.minimum(opened, closed) / below, 2),
-        nights=np.cumsum(charged),
+        nights=np.cumsum(night),
     )
 
 

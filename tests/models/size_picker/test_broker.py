@@ -125,14 +125,14 @@ def test_spread_and_slippage_are_paid_on_both_sides() -> None:
 
 
 def test_each_night_costs_its_swap_and_a_credit_is_paid_out() -> None:
-    flat = bars_of((2_000, 2_000, 2_000), (2_000, 2_000, 2_000), (2_000, 2_000, 2_000), nights=(5, 6, 9))
+    flat = bars_of((2_000, 2_000, 2_000), (2_000, 2_000, 2_000), (2_000, 2_000, 2_000), charged=(5, 6, 9))
     terms = free(swap_long_frac=0.0002, swap_short_frac=-0.0001)
     assert simulated(flat, placed(), 10, terms).return_frac == pytest.approx(-1.5 * 4 * 0.40 / 1_000)
     assert simulated(flat, placed(side=-1), 10, terms).return_frac == pytest.approx(1.5 * 4 * 0.20 / 1_000)
 
 
 def test_swap_alone_can_liquidate() -> None:
-    flat = bars_of(*[(2_000, 2_000, 2_000)] * 3, nights=(0, 399, 401))
+    flat = bars_of(*[(2_000, 2_000, 2_000)] * 3, charged=(0, 399, 401))
     terms = free(swap_long_frac=0.0002)  # 0.40 usd an ounce a night: 160 usd in 400
     found = simulated(flat, placed(equity_usd=1_000.0), 30, terms)
     assert (found.liquidated, found.bar) == (True, 1)

@@ -32,7 +32,7 @@ def terms(draw: st.DrawFn, readings: tuple[Reading, ...] = ("A", "B")) -> Terms:
 
 def held(path: list[tuple[float, float, float]], side: int, equity_usd: float, told: Terms) -> Outcomes:
     """One trade from the first bar of the path to the last, a night at every other bar."""
-    bars = bars_of(*path, nights=tuple(n // 2 for n in range(len(path))))
+    bars = bars_of(*path, charged=tuple(n // 2 for n in range(len(path))))
     return outcomes(bars, entries([side], [0], [len(path) - 1], [equity_usd], told), told)
 
 

@@ -13,25 +13,17 @@ from gamma.feeds.bar_file import load_bars
 from gamma.feeds.series import Series
 from gamma.ports import TradeSetsOrder
 from models.size_picker import cutting, store
-from models.size_picker.broker import Bars, Placed, Terms, lots_allowed, nights, simulated
+from models.size_picker.broker import Placed, Terms, lots_allowed, simulated
 from models.size_picker.form import FEATURES, SIZES, WINDOW_BARS, Trades
 from models.size_picker.market import shape_of
 from models.size_picker.sets import GoldSets
 from models.size_picker.simulator import simulate
+from tests.models.size_picker.broker_case import seen_by_broker
 from tests.models.size_picker.market_case import hours
 
 # Trades of each kind: GAMMA_PROOF_CUT_TRADES=3000 pytest tests/models/size_picker/test_trades_bar_by_bar.py
 TRADES = int(os.environ.get("GAMMA_PROOF_CUT_TRADES", "60"))
 REAL = Path(__file__).parents[3] / "../shared/data/gold/XAUUSD_1h_2006_2019.parquet"
-
-
-def seen_by_broker(series: Series) -> Bars:
-    return Bars(
-        open_usd=series.open_points,
-        high_usd=series.high_points,
-        low_usd=series.low_points,
-        nights=nights(series.ts_open_utc_ns),
-    )
 
 
 def same_bar_by_bar(trades: Trades, series: Series, terms: Terms) -> None:
