@@ -233,7 +233,7 @@ def implied_vol(terms: Terms, price_points: Any) -> Any:
         worth = black_scholes(terms, iv)
         error = worth.price_points - price
         high, low = np.where(error > 0, iv, high), np.where(error > 0, low, iv)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             newton = iv - error / worth.vega
         inside = (newton > low) & (newton < high)
         step = np.where(inside, newton, (low + high) / 2)

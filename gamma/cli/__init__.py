@@ -18,6 +18,7 @@ from gamma.cli import (
     doctor,
     evaluating,
     feed,
+    gex,
     init,
     markets,
     models,
@@ -70,6 +71,7 @@ montecarlo.add_to(app)
 doctor.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
+gex.add_to(app)
 app.add_typer(train.app, name="train")
 app.add_typer(size_picker.app, name="size-picker")
 app.add_typer(bench.app, name="bench")
