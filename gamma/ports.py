@@ -530,6 +530,44 @@ class TradeSets(Protocol):
     def told(self, folder: Path) -> Mapping[str, Any]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickerEvaluation:
+    """Size pickers, by their folders, to be held against rules on sets of trades, by theirs.
+
+    `sets` are simulated trades, `real` are cut from bars; rules are fitted to what is sorted of `sets`, and to `train`.
+    `ruin_max` are the limits of risk; with an `edge_frac` every trade that lives is credited with it, of its notional.
+    """
+
+    pickers: Sequence[Path]
+    sets: Path | None
+    real: Sequence[Path]
+    train: Path | None
+    ruin_max: Sequence[float]
+    edge_frac: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickerCalibration:
+    """A size picker's folder, the folders of trades that it was not trained on, and the folder to seal it in anew."""
+
+    picker: Path
+    trades: Sequence[Path]
+    out: Path
+
+
+@runtime_checkable
+class PickerJudge(Protocol):
+    """Holds size pickers against rules on trades that none of them has seen, and sets their probabilities right.
+
+    `evaluate` gives the figures in JSON's own types, and the picture as a PNG.
+
+    Raises: InputInvalid where trades do not serve; ConfigInvalid where a folder is no size picker.
+    """
+
+    def evaluate(self, order: PickerEvaluation) -> tuple[Mapping[str, Any], bytes]: ...
+    def calibrate(self, order: PickerCalibration) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedFigure:
     """How fast something is [steps a second], and what stands beside it."""

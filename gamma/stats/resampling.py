@@ -1,7 +1,7 @@
 """How sure a figure is: the stationary block bootstrap."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -41,9 +41,15 @@ def resampled(
     values: Floats, figure: Callable[[Floats], float], *, block: float | None, seed: int, resamples: int
 ) -> Floats:
     """The figure of each resample, as `bootstrap` draws them. Shapes: [resamples]."""
-    mean_block = max(1.0, len(values) ** (1 / 3) if block is None else block)
+    mean_block = len(values) ** (1 / 3) if block is None else block
+    return np.array([figure(values[rows]) for rows in draws(len(values), mean_block, seed=seed, resamples=resamples)])
+
+
+def draws(length: int, block: float, *, seed: int = 0, resamples: int = RESAMPLES) -> Iterator[Ints]:
+    """The rows of each resample, as `bootstrap` draws them, so that one draw serves many figures. Shapes: [length]."""
     rng = np.random.default_rng(seed)
-    return np.array([figure(values[_rows(rng, len(values), mean_block)]) for _ in range(resamples)])
+    for _ in range(resamples):
+        yield _rows(rng, length, max(1.0, block))
 
 
 def _rows(rng: np.random.Generator, length: int, block: float) -> Ints:

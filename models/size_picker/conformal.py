@@ -28,7 +28,7 @@ from models.size_picker import form
 from models.size_picker.form import Floats, Ints, Picker, Shown, Trades
 
 STEP: Final = 0.005
-SCORE_MAX: Final = 1e30  # what has no score; no distance reaches so far
+SCORE_MAX: Final = float(np.finfo(np.float32).max)  # what has no score; no distance reaches so far
 
 
 @runtime_checkable
@@ -87,7 +87,7 @@ def scores(picker: Picker, trades: Trades) -> Floats:
 def sealed(found: Floats) -> Floats:
     """Scores as they are kept: sorted, as float32, and rounded up, which only makes bounds wider."""
     small = np.asarray(np.minimum(found, SCORE_MAX), dtype=np.float32)
-    up = np.where(small < found, np.nextafter(small, np.float32(np.inf)), small)
+    up = np.where(small < found, np.nextafter(small, np.float32(SCORE_MAX)), small)
     return np.sort(up.astype(np.float32))
 
 

@@ -6,7 +6,7 @@ and Pearson's, as if trades were independent: where they overlap it is too narro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -14,15 +14,15 @@ import numpy as np
 from gamma.curves import chosen
 from gamma.errors import InputInvalid
 from gamma.stats.proportions import clopper_pearson
-from gamma.stats.resampling import bootstrap
-from models.size_picker import calibration, form, rivals
+from gamma.stats.resampling import draws
+from models.size_picker import calibration, conformal, form, rivals
 from models.size_picker.calibration import Reliability
+from models.size_picker.conformal import Conformal, Level
 from models.size_picker.form import Flags, Floats, Ints, Picker, Trades
 
-Kind = Literal["model", "conformal", "rule", "hindsight"]
+Kind = Literal["model", "conformal", "adaptive", "rule", "hindsight"]
 DAY_NS: Final = 86_400 * 10**9
 BLOCK_DAYS: Final = 30.0
-RESAMPLES: Final = 1_000
 LIMITS: Final = tuple(float(limit) for limit in np.geomspace(0.001, 0.5, 19))
 
 
@@ -37,12 +37,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entrant:
-    """Who picks, and the risk up to which he may: 1 for a rule that has its own limit."""
+    """Who picks, and the risk up to which he may: 1 for a rule that has its own limit.
+
+    With a `step` the bounds of its conformal layer are adapted by so much a trade, in the order of time.
+    """
 
     name: str
     kind: Kind
     picker: Picker
     ruin_max: float = 1.0
+    step: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,10 +103,32 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Days:
+    """The days of trades, and how often each was drawn: once for all figures, so that differences are paired.
+
+    Shapes: `of` [N], the day of each trade; `times` [R, D]; `trades` [R], how many a resample has.
+    """
+
+    of: Ints
+    times: Floats
+    trades: Floats
+
+    @classmethod
+    def drawn(cls, trades: Trades) -> "Days":
+        """The days on which trades began, drawn in blocks."""
+        _, of = np.unique(trades.ts_entry_utc_ns // DAY_NS, return_inverse=True)
+        counts = np.bincount(of)
+        times = np.array([np.bincount(rows, minlength=len(counts)) for rows in draws(len(counts), BLOCK_DAYS)])
+        return cls(of=of, times=times.astype(np.float64), trades=(times @ counts).astype(np.float64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judged:
     """All that was found on one set of trades, at one limit of risk."""
 
     trades_name: str
+    ts_first_utc_ns: int
+    ts_last_utc_ns: int
     ruin_max: float
     rows: Sequence[Row]
     pairs: Sequence[Pair]
@@ -112,8 +138,25 @@ class Judged:
 
 def pick(entrant: Entrant, trades: Trades) -> Taken:
     """What an entrant takes of each trade."""
-    lots = chosen(entrant.picker.curve(form.shown(trades)), ruin_max=entrant.ruin_max)
-    return took(trades, np.asarray(lots, dtype=np.int64))
+    curve = entrant.picker.curve(form.shown(trades))
+    if entrant.step and isinstance(entrant.picker, Conformal):
+        start = Level(alpha=entrant.ruin_max, level=entrant.ruin_max, step=entrant.step)
+        own = conformal.own_p_values(entrant.picker, trades)
+        found = conformal.levels(own, trades.ts_entry_utc_ns, trades.ts_exit_utc_ns, start)
+        curve = replace(curve, ruin_bound=conformal.adapted(curve.ruin_bound, found, entrant.ruin_max))
+    return took(trades, np.asarray(chosen(curve, ruin_max=entrant.ruin_max), dtype=np.int64))
+
+
+def entrants(picker: Picker, ruin_max: float) -> list[Entrant]:
+    """A model, and where it has a conformal layer the model without it, with it, and with it adapted."""
+    if not isinstance(picker, Conformal):
+        return [Entrant(name=picker.name, kind="model", picker=picker, ruin_max=ruin_max)]
+    bare = picker.picker
+    return [
+        Entrant(name=bare.name, kind="model", picker=bare, ruin_max=ruin_max),
+        Entrant(name=picker.name, kind="conformal", picker=picker, ruin_max=ruin_max),
+        Entrant(name=f"{bare.name} + adaptive", kind="adaptive", picker=picker, ruin_max=ruin_max, step=conformal.STEP),
+    ]
 
 
 def took(trades: Trades, lots: Ints) -> Taken:
@@ -147,15 +190,17 @@ def judge(name: str, trades: Trades, entrants: Sequence[Entrant], first: str, ru
         raise InputInvalid(f"{name}: give trades in their natural mix, and some")
     taken = {one.name: pick(one, trades) for one in entrants} | {"hindsight": took(trades, rivals.hindsight(trades))}
     hindsight = Entrant(name="hindsight", kind="hindsight", picker=rivals.none(trades.adverse_frac))
-    rows, reliability = [], {}
+    days, rows, reliability = Days.drawn(trades), [], {}
     for one in (*entrants, hindsight):
         told = None if one.kind == "hindsight" else calibration.predictions(one.picker, trades)
-        rows.append(_row(one, taken, trades, told))
+        rows.append(_row(one, taken, days, told))
         if one.kind == "model" and told is not None:
             reliability[one.name] = calibration.reliability(told)
-    pairs = [_pair(first, one.name, taken, trades) for one in entrants if first in taken and one.name != first]
+    pairs = [_pair(first, one.name, taken, days) for one in entrants if first in taken and one.name != first]
     return Judged(
         trades_name=name,
+        ts_first_utc_ns=int(trades.ts_entry_utc_ns.min()),
+        ts_last_utc_ns=int(trades.ts_entry_utc_ns.max()),
         ruin_max=ruin_max,
         rows=rows,
         pairs=pairs,
@@ -214,21 +259,15 @@ def later(trades: Trades, ts_utc_ns: int) -> Trades:
     return trades.of(trades.ts_entry_utc_ns > ts_utc_ns)
 
 
-def interval(values: Floats, trades: Trades) -> Figure:
-    """The mean of a value of each trade, and its interval by the bootstrap of days."""
-    _, of = np.unique(trades.ts_entry_utc_ns // DAY_NS, return_inverse=True)
-    sums, counts = np.bincount(of, values), np.bincount(of)
-
-    def mean(drawn: Floats) -> float:
-        at = drawn.astype(np.int64)
-        return float(sums[at].sum() / counts[at].sum())
-
-    low, high = bootstrap(np.arange(len(counts)), mean, block=BLOCK_DAYS, resamples=RESAMPLES)
-    return Figure(value=float(np.mean(values)), low=low, high=high)
+def interval(values: Floats, days: Days) -> Figure:
+    """The mean of a value of each trade, and its interval by the bootstrap of days. Shapes: [N]."""
+    sums = np.bincount(days.of, values, days.times.shape[1])
+    low, high = np.quantile(days.times @ sums / days.trades, [0.025, 0.975])
+    return Figure(value=float(np.mean(values)), low=float(low), high=float(high))
 
 
-def _row(one: Entrant, taken: Mapping[str, Taken], trades: Trades, told: calibration.Predictions | None) -> Row:
-    own, count = taken[one.name], len(trades)
+def _row(one: Entrant, taken: Mapping[str, Taken], days: Days, told: calibration.Predictions | None) -> Row:
+    own, count = taken[one.name], len(days.of)
     growth = float(np.mean(own.growth))
 
     def regret(other: str) -> float:
@@ -244,7 +283,7 @@ def _row(one: Entrant, taken: Mapping[str, Taken], trades: Trades, told: calibra
         leverage_mean=float(np.mean(own.leverage)),
         ruin_rate=rate(int(own.ruined.sum()), count),
         return_mean=float(np.mean(own.returns)),
-        growth_mean=interval(own.growth, trades),
+        growth_mean=interval(own.growth, days),
         regret_hindsight=regret("hindsight"),
         regret_fixed=regret("best fixed leverage"),
         regret_mae=regret("MAE quantile"),
@@ -259,12 +298,12 @@ def rate(count: int, of: int) -> Figure:
     return Figure(value=count / of, low=low, high=high)
 
 
-def _pair(first: str, other: str, taken: Mapping[str, Taken], trades: Trades) -> Pair:
+def _pair(first: str, other: str, taken: Mapping[str, Taken], days: Days) -> Pair:
     one, two = taken[first], taken[other]
     return Pair(
         name=first,
         other=other,
-        ahead=interval(one.growth - two.growth, trades),
+        ahead=interval(one.growth - two.growth, days),
         ruin_rate=float(np.mean(one.ruined)),
         ruin_rate_other=float(np.mean(two.ruined)),
     )

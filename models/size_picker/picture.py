@@ -6,12 +6,12 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from gamma.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, png, styled
 from models.size_picker.evaluation import Judged, Row
 
-WIDTH_IN: Final = 11.0
+WIDTH_IN: Final = 13.5
 ROW_IN: Final = 4.4
 DOTS_PER_INCH: Final = 110
 PROB_LEAST: Final = 1e-4
@@ -44,11 +44,12 @@ def _reliability(axes: Axes, one: Judged) -> None:
     axes.set_xlim(PROB_LEAST * 0.8, 1.0)
     axes.set_ylim(PROB_LEAST * 0.8, 1.0)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4%}".rstrip("0").rstrip(".%") + "%"))
+        axis.set_major_formatter(FuncFormatter(_percent))
     axes.set_xlabel("predicted P(liquidation); each point is a fifteenth of all sizes, 0.01 % and less at the edge")
     axes.set_ylabel("share that was liquidated")
     axes.set_title(f"{one.trades_name}: what was predicted, and what came")
-    axes.legend(loc="upper left")
+    if one.reliability:
+        axes.legend(loc="upper left")
 
 
 def _growth(axes: Axes, one: Judged) -> None:
@@ -61,7 +62,7 @@ def _growth(axes: Axes, one: Judged) -> None:
             rates, grown * GROWTH_UNIT, color=colour, linewidth=1.0, linestyle="--" if fixed else "-", label=label
         )
     rows = [row for row in one.rows if row.kind != "hindsight" and row.name not in HIDDEN_RULES]
-    models = [row for row in rows if row.kind != "rule"]
+    models = [row for row in rows if row.kind in ("model", "conformal")]
     for n, row in enumerate(models):
         _point(axes, row, *LOOKS[n // 2 % len(LOOKS)], filled=row.kind == "conformal")
     for row, sign in zip((row for row in rows if row.name in SHOWN_RULES), "xX*1", strict=False):
@@ -73,11 +74,16 @@ def _growth(axes: Axes, one: Judged) -> None:
     low = min((row.growth_mean.low for row in rows if row.growth_mean.low == row.growth_mean.low), default=0.0)
     top = max((row.growth_mean.high for row in rows if row.growth_mean.high == row.growth_mean.high), default=0.0)
     axes.set_ylim(max(GROWTH_FLOOR, low * GROWTH_UNIT - 2.0), max(5.0, top * GROWTH_UNIT * 1.1))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xticks([0.0, 0.001, 0.01, 0.1])
+    axes.xaxis.set_major_formatter(FuncFormatter(_percent))
     axes.set_xlabel(f"liquidation rate of what was picked; dotted: the limit, {one.ruin_max:.0%}")
     axes.set_ylabel("log growth a trade [0.01 %]; bars: 95 %")
     axes.set_title(f"{one.trades_name}: growth for the risk")
-    axes.legend(loc="lower left", fontsize=7)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
+
+
+def _percent(value: float, _: object) -> str:
+    return f"{value * 100:g}%"
 
 
 def _point(axes: Axes, row: Row, colour: str, sign: str, *, filled: bool) -> None:

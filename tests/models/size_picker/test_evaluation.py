@@ -12,8 +12,7 @@ from tests.models.size_picker.drawn import HOUR_NS, Known, Reckless, trades
 def entrants(alpha: float) -> list[Entrant]:
     layer = conformal.over(Known(), trades(400, 9, drift=0.2))
     return [
-        Entrant(name="known", kind="model", picker=layer.picker, ruin_max=alpha),
-        Entrant(name="known + conformal", kind="conformal", picker=layer, ruin_max=alpha),
+        *evaluation.entrants(layer, alpha),
         *evaluation.rules(trades(1_000, 8, drift=0.2), alpha),
     ]
 
@@ -52,11 +51,11 @@ def test_a_difference_stands_beyond_its_interval_and_at_no_more_risk() -> None:
 
 
 def test_an_interval_takes_clusters_of_days_for_what_they_are() -> None:
-    drawn = trades(2_400, 1)
+    days = evaluation.Days.drawn(trades(2_400, 1))
     rng = np.random.default_rng(1)
-    alone = evaluation.interval(rng.normal(size=2_400), drawn)
+    alone = evaluation.interval(rng.normal(size=2_400), days)
     of_a_month = np.repeat(rng.normal(size=4), 600)  # 25 days each
-    together = evaluation.interval(of_a_month, drawn)
+    together = evaluation.interval(of_a_month, days)
     assert together.high - together.low > 3 * (alone.high - alone.low)
     assert alone.low < alone.value < alone.high
 
@@ -87,11 +86,7 @@ def test_a_size_beyond_leverage_weights_and_no_trades_are_refused() -> None:
 def test_the_picture_is_a_png_and_the_same_each_time() -> None:
     drawn = trades(100, 1)
     layer = conformal.over(Reckless(), trades(200, 9))
-    both = [
-        Entrant(name="reckless", kind="model", picker=Reckless(), ruin_max=0.1),
-        Entrant(name="reckless + conformal", kind="conformal", picker=layer, ruin_max=0.1),
-        *evaluation.rules(trades(200, 8), 0.1),
-    ]
+    both = [*evaluation.entrants(layer, 0.1), *evaluation.rules(trades(200, 8), 0.1)]
     found = [evaluation.judge("drawn", drawn, both, "reckless + conformal", 0.1)]
     assert picture.draw(found).startswith(b"\x89PNG")
     assert picture.draw(found) == picture.draw(found)

@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gamma.cli import app
+from gamma.errors import GammaError, InputInvalid
+from gamma.ports import PickerCalibration, PickerEvaluation, TradeSetsOrder
+from models.size_picker import checkpoints, conformal, form, store
+from models.size_picker.judging import Judge
+from models.size_picker.sets import GoldSets
+from tests.gamma.cli.test_shapes import documented
+from tests.models.size_picker.checkpoint_case import card, tensors
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("picker") / "sets"
+    few = pytest.MonkeyPatch()
+    few.setattr("models.size_picker.sets.PATHS", 8)
+    order = TradeSetsOrder(out=folder, seed=5, small=120, mid=120, big=120, balanced=60, remainder=60, natural=300)
+    for _ in GoldSets().make(order):
+        pass
+    few.undo()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw") / "v3"
+    checkpoints.save(folder, tensors(card()), card())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sealed(sets: Path, raw: Path) -> Path:
+    out = raw.with_name("v3-calibrated")
+    Judge().calibrate(PickerCalibration(picker=raw, trades=(sets,), out=out))
+    return out
+
+
+def test_a_calibrated_picker_is_sealed_with_its_scores_and_answers_as_it_was_fitted(
+    sets: Path, raw: Path, sealed: Path
+) -> None:
+    found = checkpoints.load(sealed, pinned_sha256=None)
+    trades = store.load(sets, "natural")
+    model = checkpoints.bare(checkpoints.load(raw, pinned_sha256=None))
+    layer = checkpoints.picker(found)
+    assert found.card.calibration is not None
+    assert (found.card.calibration.scores, found.card.calibration.sets[0].real) == (300, False)
+    assert isinstance(layer, conformal.Conformal)
+    assert layer.scores == pytest.approx(conformal.sealed(conformal.scores(model, trades)).astype(np.float64))
+    shown = form.shown(trades.of(slice(50)))
+    due = conformal.over(model, trades).curve(shown).ruin_bound
+    assert layer.curve(shown).ruin_bound == pytest.approx(due, nan_ok=True)
+
+
+def test_pickers_and_rules_are_judged_on_simulated_trades(sets: Path, sealed: Path) -> None:
+    told, drawn = Judge().evaluate(
+        PickerEvaluation(pickers=(sealed,), sets=sets, real=(), train=None, ruin_max=(0.1, 0.01))
+    )
+    assert drawn.startswith(b"\x89PNG")
+    assert [one["ruin_max"] for one in told["sets"]] == [0.1, 0.01]
+    rows = {row["name"]: row for row in told["sets"][1]["rows"]}
+    assert {"V3", "V3 + conformal", "V3 + adaptive", "best fixed leverage", "hindsight"} <= set(rows)
+    assert rows["V3 + conformal"]["ruin_rate"]["low"] <= 0.01
+    json.dumps(told)
+
+
+def test_real_trades_need_past_ones_that_ended_before_them(sets: Path) -> None:
+    order = PickerEvaluation(pickers=(), sets=None, real=(sets,), train=None, ruin_max=(0.1,))
+    with pytest.raises(InputInvalid, match="name them with --train"):
+        Judge().evaluate(order)
+    with pytest.raises(InputInvalid, match="began before those of --train ended"):
+        Judge().evaluate(PickerEvaluation(pickers=(), sets=None, real=(sets,), train=sets, ruin_max=(0.1,)))
+
+
+def test_one_model_stands_once(sets: Path, raw: Path, sealed: Path) -> None:
+    with pytest.raises(InputInvalid, match="two pickers are both V3"):
+        Judge().evaluate(PickerEvaluation(pickers=(raw, raw), sets=sets, real=(), train=None, ruin_max=(0.1,)))
+    assert sealed.exists()
+
+
+def test_what_is_there_is_not_sealed_again(sets: Path, raw: Path, sealed: Path) -> None:
+    with pytest.raises(GammaError, match="exists"):
+        Judge().calibrate(PickerCalibration(picker=raw, trades=(sets,), out=sealed))
+
+
+def test_the_commands_tell_what_they_found(sets: Path, raw: Path, tmp_path: Path) -> None:
+    run = CliRunner()
+    made = run.invoke(
+        app,
+        [
+            "size-picker",
+            "calibrate",
+            "--picker",
+            str(raw),
+            "--trades",
+            str(sets),
+            "--out",
+            str(tmp_path / "c"),
+            "--json",
+        ],
+    )
+    assert made.exit_code == 0
+    assert json.loads(made.stdout)["alpha_min"] == pytest.approx(1 / 301)
+    asked = ["-p", str(tmp_path / "c"), "--sets", str(sets), "--ruin-max", "0.01", "--edge-bp", "10"]
+    shown = run.invoke(app, ["size-picker", "evaluate", *asked, "--picture", str(tmp_path / "a.png")])
+    assert shown.exit_code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    none = run.invoke(app, ["size-picker", "evaluate"])
+    assert none.exit_code == 1
+
+
+def test_the_commands_print_the_shapes_that_are_documented(sets: Path, raw: Path, tmp_path: Path) -> None:
+    told = Judge().calibrate(PickerCalibration(picker=raw, trades=(sets,), out=tmp_path / "c"))
+    assert set(told) == set(documented("gamma size-picker calibrate"))
+    judged, _ = Judge().evaluate(
+        PickerEvaluation(pickers=(tmp_path / "c",), sets=sets, real=(), train=None, ruin_max=(0.1,))
+    )
+    page = documented("gamma size-picker evaluate")
+    assert set(judged) == set(page)
+    assert set(judged["sets"][0]) == set(page["sets"][0])
+    for part in ("rows", "pairs"):
+        assert set(judged["sets"][0][part][0]) == set(page["sets"][0][part][0])
