@@ -21,10 +21,10 @@ HELD_OUT = 3_000
 
 @pytest.fixture(scope="module")
 def found() -> cutting.Found:
-    """Trades of 24 wild markets over 40 weeks, of accounts so small that leverage is what limits most sizes."""
+    """Trades of 12 wild markets over 40 weeks, of accounts so small that leverage is what limits most sizes."""
     rng = np.random.default_rng(31)
     wild = replace(shape_of(), vol_frac=3 * shape_of().vol_frac)
-    made = cutting.found(simulate(wild, rng, 40, np.exp(rng.uniform(7.1, 8.5, 24))), rng, TERMS)
+    made = cutting.found(simulate(wild, rng, 40, np.exp(rng.uniform(7.1, 8.5, 12))), rng, TERMS)
     placed = replace(made.placed, equity_usd=made.placed.equity_usd / 8)
     return replace(made, placed=placed, outcome=outcomes(seen_by_broker(made.bars), placed, TERMS))
 
