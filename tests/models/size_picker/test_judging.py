@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,15 @@ from typer.testing import CliRunner
 from gamma.cli import app
 from gamma.errors import GammaError, InputInvalid
 from gamma.ports import PickerCalibration, PickerEvaluation, TradeSetsOrder
-from models.size_picker import checkpoints, conformal, form, store
+from gamma.stats.proportions import clopper_pearson
+from models.size_picker import cards, checkpoints, conformal, form, store
 from models.size_picker.judging import Judge
 from models.size_picker.sets import GoldSets
 from tests.gamma.cli.test_shapes import documented
 from tests.models.size_picker.checkpoint_case import card, tensors
+from tests.models.size_picker.drawn import Reckless
+
+TIMES = int(os.environ.get("GAMMA_GUARANTEE", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +130,22 @@ def test_the_commands_print_the_shapes_that_are_documented(sets: Path, raw: Path
     assert set(judged["sets"][0]) == set(page["sets"][0])
     for part in ("rows", "pairs"):
         assert set(judged["sets"][0][part][0]) == set(page["sets"][0][part][0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [0.10, 0.05, 0.01])
+@pytest.mark.parametrize("model", ["v1", "v2", "v3", "reckless"])
+def test_the_rate_of_liquidation_is_at_most_alpha_on_generated_trades(sets: Path, model: str, alpha: float) -> None:
+    # Weights of chance: the promise asks nothing of the model. Rounds draw calibration and trades anew from one pool.
+    pool = store.load(sets, "natural")
+    picker = Reckless() if model == "reckless" else cards.MODELS[model].of(tensors(card(model)))
+    rng, count, of = np.random.default_rng(1), 0, 0
+    for _ in range(20 * TIMES):
+        rows = rng.permutation(len(pool))
+        layer, held_out = conformal.over(picker, pool.of(rows[:200])), pool.of(rows[200:])
+        bound = layer.curve(form.shown(held_out)).ruin_bound
+        most = np.where(bound <= alpha, np.arange(bound.shape[1]), 0).max(axis=1)  # of all choices the worst
+        count += int(held_out.ruined[np.arange(len(held_out)), most].sum())
+        of += len(held_out)
+    low, _ = clopper_pearson(count, of, 0.99)
+    assert low <= alpha
