@@ -348,10 +348,10 @@ def _check_picker(section: str, picking: Picking, mode: str, bar_s: int) -> None
     Raises: ConfigInvalid.
     """
     picker, name, symbol = picking.picker, picking.sizer.checkpoint, picking.market.symbol
-    if symbol not in (*picker.trained.markets, *picking.sizer.markets):
+    if symbol not in picker.trained.markets:
         raise ConfigInvalid(
             f"[{section}] checkpoint {name} was trained for {', '.join(picker.trained.markets)}, and the strategy"
-            f' trades {symbol}; train one for it, or say markets = ["{symbol}"] if you know that it fits'
+            f" trades {symbol}; name one that was trained for it"
         )
     if bar_s != picker.bar_s:
         raise ConfigInvalid(

@@ -44,15 +44,10 @@ class Limits(Protocol):
 
 @runtime_checkable
 class Asking(Limits, Sizer, Protocol):
-    """A sizer that asks a size picker; `markets` are those it may be asked for beside those that it was trained for.
-
-    `sizes` is what it is asked: every size of the trade in view.
-    """
+    """A sizer that asks a size picker; `sizes` is what it is asked: every size of the trade in view."""
 
     @property
     def checkpoint(self) -> str: ...
-    @property
-    def markets(self) -> tuple[str, ...]: ...
     def sizes(self, view: View) -> Sizes: ...
 
 
@@ -161,7 +156,7 @@ def explained(limits: Limits, view: View, lots: float) -> Mapping[str, Fact]:
         "ruin_max_frac": limits.ruin_max,
         "novelty": float(curve.novelty),
         "novelty_max": limits.novelty_max,
-        "model": curve.model_sha256[:12],
+        "model": curve.model_sha256[:8],
         "calibration": curve.calibration or "none",
     }
     if why := _no_answer(limits, curve):

@@ -21,9 +21,9 @@ class FloorPicker(BaseModel, frozen=True, extra="forbid"):
         lots = argmax growth(lots) over lots with P(touching the floor) <= ruin_max and the conformal bound <= ruin_max
 
     It is `size_picker` for an account that ends at a floor, such as a prop account's: the picker, in a `checkpoint`
-    that `sha256` pins, is the same, and must have been trained on bars of the market, or `markets` must name it. A
-    trade's stop is not reckoned with: with one, the floor is touched less often than it says. An account without a
-    floor gets 0 lots. Of the other parameters see `size_picker`.
+    that `sha256` pins, is the same, and must have been trained on bars of the market. A trade's stop is not reckoned
+    with: with one, the floor is touched less often than it says. An account without a floor gets 0 lots. Of the other
+    parameters see `size_picker`.
 
     Shapes: scalars live, [B] in training, where no picker is asked and it gives 0.
     """
@@ -37,7 +37,6 @@ class FloorPicker(BaseModel, frozen=True, extra="forbid"):
     novelty_max: Annotated[float, Field(gt=0, le=10)] = 3.0
     bar_age_max_bars: Annotated[float, Field(gt=0, le=100)] = 2.0
     price_move_max_frac: Annotated[float, Field(ge=0, lt=1)] = 0.001
-    markets: tuple[str, ...] = ()
 
     @property
     def ruin(self) -> str:

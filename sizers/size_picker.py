@@ -27,8 +27,7 @@ class SizePicker(BaseModel, frozen=True, extra="forbid"):
     A trained picker, in a `checkpoint` that `sha256` pins, judges every size of the trade from the last candles, equity
     and price: see [the size picker](size-picker.md). 0 lots where it cannot: too few or too old bars, `novelty` above
     its limit, a fault, or equity and price that are not those that it judged. `ruin_max` is 0.10 by default, the
-    documented value; set 0.01: ten trades at 0.10 are survived with 35 %. `markets` are those to be judged beside those
-    that the picker was trained for.
+    documented value; set 0.01: ten trades at 0.10 are survived with 35 %.
 
     Shapes: scalars live, [B] in training, where no picker is asked and it gives 0.
     """
@@ -44,7 +43,6 @@ class SizePicker(BaseModel, frozen=True, extra="forbid"):
     novelty_max: Annotated[float, Field(gt=0, le=10)] = 3.0
     bar_age_max_bars: Annotated[float, Field(gt=0, le=100)] = 2.0
     price_move_max_frac: Annotated[float, Field(ge=0, lt=1)] = 0.001
-    markets: tuple[str, ...] = ()
 
     @property
     def ruin(self) -> str:

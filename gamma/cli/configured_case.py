@@ -8,6 +8,7 @@ from gamma.assembly import Assembly
 from gamma.book import Book, fold, open_book
 from gamma.cli.cases import Hand, hand_track
 from gamma.events import BarClosed, SessionOpened, SignalMade
+from gamma.markets import Market
 from gamma.outlook import look
 from gamma.ports import ManagingSource
 from gamma.reasons import Reason
@@ -32,9 +33,9 @@ class Found:
 
 
 def found(assembly: Assembly, strategy: StrategyRules, book: Book | None, hand: Hand) -> Found:
-    """Show the feed's history to the book and to the strategy, and look.
+    """Show the feed's history to the book, to the strategy and to its size picker, and look.
 
-    The stop is that of the last signal in the history. `book` is the ledger's, None where there is none.
+    The stop and the side are those of the last signal in the history. `book` is the ledger's, None where there is none.
     """
     symbol = strategy.market.symbol
     here = book or open_book(assembly.setup)
@@ -49,8 +50,12 @@ def found(assembly: Assembly, strategy: StrategyRules, book: Book | None, hand: 
         here = fold(here, SessionOpened(session=session, ts_event_utc_ns=now, agrees=agrees))
     here = here.at(now)
     signal = _signal(assembly, strategy, here, until, hand)
-    view = look(here, assembly.rules, strategy, signal)
-    return Found(view=overridden(view, hand), standing=_standing(here, strategy), ts_utc_ns=now)
+    view = overridden(look(here, assembly.rules, strategy, signal), hand, strategy.market)
+    picking = assembly.pickings.get(strategy.name)
+    if picking is not None:
+        picking.warm_up(assembly.feed.history(symbol, until, HISTORY_BARS + picking.bars_needed))
+        view = replace(view, curve=picking.curve(view))
+    return Found(view=view, standing=_standing(here, strategy), ts_utc_ns=now)
 
 
 def _moment(assembly: Assembly, symbol: str) -> int:
@@ -94,7 +99,7 @@ def _standing(book: Book, strategy: StrategyRules) -> Reason:
     return Reason.UNRESOLVED if book.unresolved(strategy.market.symbol) else Reason.OK
 
 
-def overridden(view: View, hand: Hand) -> View:
+def overridden(view: View, hand: Hand, traded: Market) -> View:
     """The view with what was given by hand in place of what was found."""
     account: dict[str, Any] = {}
     if hand.capital_usd is not None:
@@ -109,6 +114,8 @@ def overridden(view: View, hand: Hand) -> View:
         if math.isnan(view.account.floor_room_start_usd):
             account["floor_room_start_usd"] = hand.room_usd
     market = _given(atr_points=hand.atr_points, price_points=hand.price_points)
+    if hand.price_points is not None:
+        market["margin_usd_per_lot"] = traded.margin_usd_per_lot(hand.price_points)
     return replace(
         view,
         account=replace(view.account, **account),

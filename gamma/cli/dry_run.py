@@ -22,7 +22,7 @@ from gamma.guards import inert
 from gamma.ledger.connections import file_of
 from gamma.markets import Market, market
 from gamma.sizing import shrink, whole_lots
-from gamma.views import OrderView, View
+from gamma.views import CurveView, OrderView, View
 from gamma.whatif import Point, Stakes, curve
 
 # A signal that no ledger knows: a rehearsal is nobody's double.
@@ -130,12 +130,26 @@ def _strategy(config: Config, asked: Asked) -> Strategy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NextTrade:
+    """What the size picker says of the next trade at one size; minus infinity where all could be lost."""
+
+    ruin_prob: float
+    ruin_bound: float
+    return_mean: float
+    growth_mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """The what-if curve, what it was drawn from, and the rule that would bind at each size."""
+    """The what-if curve, what it was drawn from, and the rule that would bind at each size.
+
+    `picked` is by lots: sizes that margin bears, where the chain asks a size picker.
+    """
 
     stakes: Stakes
     points: tuple[Point, ...]
     bound_by: tuple[str, ...]
+    picked: Mapping[int, NextTrade] = field(default_factory=dict)
 
 
 def what_if(result: DryRun) -> Curve:
@@ -152,7 +166,21 @@ def what_if(result: DryRun) -> Curve:
         pnl_usd_per_lot=tuple(float(p) for p in view.track.pnl_usd_per_lot),
     )
     points = curve(stakes, result.market.lots_max)
-    return Curve(stakes=stakes, points=tuple(points), bound_by=tuple(_binding(result, p.lots) for p in points))
+    return Curve(
+        stakes=stakes,
+        points=tuple(points),
+        bound_by=tuple(_binding(result, p.lots) for p in points),
+        picked=_picked(view.curve) if view.curve is not None else {},
+    )
+
+
+def _picked(found: CurveView) -> dict[int, NextTrade]:
+    told = zip(found.lots, found.ruin_prob, found.ruin_bound, found.return_mean, found.growth_mean, strict=True)
+    return {
+        int(lots): NextTrade(ruin_prob=ruin, ruin_bound=bound, return_mean=mean, growth_mean=growth)
+        for lots, ruin, bound, mean, growth in (map(float, row) for row in told)
+        if ruin >= 0
+    }
 
 
 def _risk_usd_per_lot(result: DryRun) -> float:

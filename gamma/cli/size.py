@@ -46,12 +46,14 @@ def size(  # noqa: PLR0913 - each option is a parameter
     """Show how many lots the chain allows, step by step, and what bound.
 
     With --sizer the case is given by hand and stands alone; a configuration is then read only when
-    --config names one. Without it, the configured strategy is sized as of the feed's last bar.
+    --config names one. Without it, the configured strategy is sized as of the feed's last bar. Where its
+    chain asks a size picker, every size is shown with what the picker says of it.
 
     Example: gamma size --dry-run --sizer half_kelly --trades trades.csv --balance 19995 --risk 250
     """
     from gamma.cli.cases import Hand
     from gamma.cli.dry_run import Asked, run, what_if
+    from gamma.cli.size_curve import show_sizes, size_rows
     from gamma.cli.trace import show_curve, show_decision
 
     hand = Hand(
@@ -70,9 +72,11 @@ def size(  # noqa: PLR0913 - each option is a parameter
     result = run(asked)
     found = what_if(result) if curve else None
     if as_json:
-        print_json(_shape(result) | ({"curve": _rows(found)} if found else {}))
+        sizes = {"sizes": size_rows(result)} if result.view.curve is not None else {}
+        print_json(_shape(result) | sizes | ({"curve": _rows(found)} if found else {}))
     else:
         show_decision(console(), result)
+        show_sizes(console(), result)
         if found:
             show_curve(console(), found, result.decision.lots)
     if wrong := result.decision.fault or result.decision.invalid:
@@ -103,4 +107,9 @@ def _shape(result: "DryRun") -> dict[str, object]:
 def _rows(found: "Curve") -> list[dict[str, object]]:
     from dataclasses import asdict
 
-    return [asdict(point) | {"bound_by": rule} for point, rule in zip(found.points, found.bound_by, strict=True)]
+    rows = []
+    for point, rule in zip(found.points, found.bound_by, strict=True):
+        told = found.picked.get(point.lots)
+        picked = {f"picker_{name}": value for name, value in asdict(told).items()} if told else {}
+        rows.append(asdict(point) | picked | {"bound_by": rule})
+    return rows

@@ -26,6 +26,7 @@ _UNITS: Final = (
     ("_points", "{:,g}", "points"),
     ("_cents", "{:,g}", "cents"),
     ("_lots", "{:,g}", "lots"),
+    ("_oz", "{:,g}", "oz"),
     ("_s", "{:,g}", "s"),
 )
 
@@ -39,6 +40,11 @@ _NAMES: Final = {
     "kelly_frac": "Kelly",
     "half_kelly_frac": "half-Kelly",
     "risk_usd_per_lot": "max risk",
+    "ruin_prob_frac": "P(ruin)",
+    "ruin_bound_frac": "its bound",
+    "ruin_max_frac": "P(ruin) up to",
+    "return_mean_frac": "mean return",
+    "growth_mean_frac": "mean growth",
 }
 
 
@@ -164,19 +170,36 @@ def _known(value: float, form: str, unit: str) -> str:
 
 def show_curve(console: Console, found: Curve, lots: int) -> None:
     """Print the what-if curve; the size that was decided is marked."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("", "lots", "worst loss", "touches floor", "95 % interval", "", "growth a trade", "bound by"):
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1 if found.picked else 2, 0, 0))
+    of_record: tuple[str, ...] = ("touches floor", "95 % interval", "", "growth a trade")
+    if found.picked:
+        of_record = ("touches floor", "growth") if found.stakes.pnl_usd_per_lot else ()
+    of_picker = ("next: P(ruin)", "growth") if found.picked else ()
+    for title in ("", "lots", "worst loss", *of_record, *of_picker, "bound by"):
         table.add_column(title, justify="left" if title in ("", "bound by") else "right", no_wrap=True)
     for point, rule in zip(found.points, found.bound_by, strict=True):
         mark, style = ("[yellow]▶[/]", "bold yellow") if point.lots == lots else ("", "")
-        worst = fact_text("worst_usd", point.worst_loss_usd)[1]
-        table.add_row(mark, str(point.lots), worst, *_chances(point), f"[dim]{escape(rule)}[/]", style=style)
+        chances = _chances(point)
+        if found.picked:
+            chances = chances[:: len(chances) - 1][: len(of_record)]
+        cells = (fact_text("worst_usd", point.worst_loss_usd)[1], *chances, *_picked(found, point.lots))
+        table.add_row(mark, str(point.lots), *cells, f"[dim]{escape(rule)}[/]", style=style)
     console.print("\n[bold]What if[/]")
     console.print(table)
     console.print(f"[dim]{_ground(found)}[/]")
 
 
-def _chances(point: Point) -> tuple[str, str, str, str]:
+def _picked(found: Curve, lots: int) -> tuple[str, ...]:
+    """What the size picker says of the next trade at this size; nothing where none was asked."""
+    if not found.picked:
+        return ()
+    told = found.picked.get(lots)
+    if told is None:
+        return "-", "-"
+    return f"{told.ruin_prob:.2%}", "ruin" if math.isinf(told.growth_mean) else f"{told.growth_mean:+.3%}"
+
+
+def _chances(point: Point) -> tuple[str, ...]:
     if point.touch_prob is None or point.touch_prob_low is None or point.touch_prob_high is None:
         return "", "", "", ""
     colour = "green" if point.touch_prob < 0.01 else "yellow" if point.touch_prob < 0.05 else "red"
@@ -188,12 +211,13 @@ def _chances(point: Point) -> tuple[str, str, str, str]:
 
 
 def _ground(found: Curve) -> str:
+    picker = "\nThe next trade's P(ruin) and growth are the size picker's." if found.picked else ""
     trades = len(found.stakes.pnl_usd_per_lot)
     if not trades:
-        return "No completed trades yet: only the worst loss of one trade is known."
+        return f"No completed trades yet: only the worst loss of one trade is known.{picker}"
     floor = found.stakes.floor_usd
     floor_text = f"The floor is ${floor:,.2f}." if floor else "There is no floor: touching it is losing all equity."
     return (
         f"{PATHS:,} paths of {HORIZON_TRADES} trades drawn from the record of {trades}. {floor_text}\n"
-        "The interval is the simulation's; a short record is less certain than it looks."
+        f"The interval is the simulation's; a short record is less certain than it looks.{picker}"
     )
