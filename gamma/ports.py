@@ -491,6 +491,7 @@ class TradeSetsOrder:
     Simulated ones: so many whose best size in hindsight is `small`, `mid` and `big`; `balanced` of each of them are
     the balanced set, `remainder` of the others are for reinforcement; `natural` more are as they come. With `bars`
     (`gamma.feeds.series.Series`, hourly) trades are cut from those, as they come; `sources` says where they are from.
+    `market` is a TOML of a fitted market; without one it is the maker's own.
     """
 
     out: Path
@@ -503,6 +504,39 @@ class TradeSetsOrder:
     natural: int
     bars: Sequence[Any] = ()
     sources: Sequence[str] = ()
+    market: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOrder:
+    """A simulated market to be fitted to `bars` (`gamma.feeds.series.Series`, hourly) and written to `out`, a TOML.
+
+    `sources` says where the bars are from. A `picture` of real beside simulated bars is drawn where one is named.
+    """
+
+    bars: Sequence[Any]
+    sources: Sequence[str]
+    out: Path
+    picture: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRow:
+    """A measure of real bars beside that of simulated ones: its middle, and where nine of ten markets lie."""
+
+    name: str
+    real: float
+    low: float
+    simulated: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """How well a simulated market fits, measure by measure, and the numbers that it is drawn with."""
+
+    rows: Sequence[FitRow]
+    shape: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,6 +562,16 @@ class TradeSets(Protocol):
     def warm_up_bars(self) -> int: ...
     def make(self, order: TradeSetsOrder) -> Iterator[Progressed]: ...
     def told(self, folder: Path) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class MarketFit(Protocol):
+    """Fits a simulated market to real bars; what it tells last is how well it fits.
+
+    Raises: InputInvalid where the bars are too few, or no hours.
+    """
+
+    def fit(self, order: FitOrder) -> Iterator[Progressed | Fitted]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """`gamma size-picker generate`: trades with the outcome of every size, simulated, or cut from real bars."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -9,10 +9,10 @@ from gamma.cli.output import AsJson, console, print_json
 from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gamma.feeds.series import Series
-    from gamma.ports import TradeSets, TradeSetsOrder
+    from gamma.ports import TradeSets
 
 Bars = Annotated[
     list[Path] | None,
@@ -20,6 +20,7 @@ Bars = Annotated[
 ]
 MARKET: Final = "XAU_USD"
 BAR_S: Final = 3600
+T = TypeVar("T")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,6 +35,10 @@ def generate(  # noqa: PLR0913 - each option is a parameter
     days: Annotated[
         list[str] | None,
         typer.Option(help="Enter trades on these days alone; again for each --bars.", metavar="FROM..TO"),
+    ] = None,
+    market: Annotated[
+        Path | None,
+        typer.Option(help="Simulate what gamma size-picker fit wrote; what ships by default.", metavar="FILE.toml"),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0, max=2**32 - 1)] = 1,
     small: Annotated[int, typer.Option(help="Simulated trades that up to 1.5 oz would suit best.", min=1)] = 100_000,
@@ -69,8 +74,10 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         natural=natural,
         bars=read(bars or (), days or (), maker.warm_up_bars),
         sources=tuple(str(file) for file in bars or ()),
+        market=market,
     )
-    told = _follow(maker, order, quiet=as_json)
+    followed(maker.make(order), quiet=as_json)
+    told = maker.told(out)
     if as_json:
         print_json(told)
         return
@@ -115,17 +122,22 @@ def _cut(series: "Series", file: Path, days: str, before: int) -> "Series":
     return series.rows(slice(max(first - before, 0), last))
 
 
-def _follow(sets: "TradeSets", order: "TradeSetsOrder", *, quiet: bool) -> "Mapping[str, Any]":
-    """Make them, with a bar on standard error while it lasts; gives what was made."""
+def followed(told: "Iterable[T]", *, quiet: bool) -> "T":
+    """Show what is told while it lasts, as a bar on standard error; gives what was told last."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from gamma.ports import Progressed
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+    one = None
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
         task = progress.add_task("begins", total=None)
-        for one in sets.make(order):
-            progress.update(task, description=one.what, completed=one.done, total=one.of)
-    return sets.told(order.out)
+        for one in told:
+            if isinstance(one, Progressed):
+                progress.update(task, description=one.what, completed=one.done, total=one.of)
+    assert one is not None  # noqa: S101 - something is always told
+    return one
 
 
 def _show(told: "Mapping[str, Any]") -> None:

@@ -37,8 +37,8 @@ ASKED: Final = ("small", "mid", "big", "balanced", "remainder", "natural")
 class GoldSets:
     """Makes sets of trades of gold."""
 
-    def __init__(self, shape: MarketShape | None = None, terms: Terms | None = None) -> None:
-        self._shape, self._terms = shape or shape_of(), terms or Terms()
+    def __init__(self, terms: Terms | None = None) -> None:
+        self._terms = terms or Terms()
 
     @property
     def warm_up_bars(self) -> int:
@@ -70,14 +70,14 @@ class GoldSets:
         while not pools.full:
             if chunk == CHUNKS_MAX:
                 raise InputInvalid(f"{pools.lacking}: so few trades of it come; ask for fewer")
-            found, rng = self._chunk(order.seed, SETS, chunk)
+            found, rng = self._chunk(order, SETS, chunk)
             counts += np.bincount(store.classes(found.outcome.returns), minlength=len(counts))
             pools.take(found, rng)
             chunk += 1
             yield Progressed("simulating trades", pools.held, order.small + order.mid + order.big)
         natural: list[Trades] = []
         while (held := sum(len(one) for one in natural)) < order.natural:
-            found, rng = self._chunk(order.seed, NATURAL, len(natural))
+            found, rng = self._chunk(order, NATURAL, len(natural))
             some = np.sort(rng.permutation(len(found.cuts))[: -(-order.natural // NATURAL_CHUNKS)])
             natural.append(found.trades(some))
             yield Progressed("simulating trades as they come", held, order.natural)
@@ -104,9 +104,9 @@ class GoldSets:
         store.write(folder, {"natural": trades}, self._told(order, shares, notes))
         yield Progressed("written", 1, 1)
 
-    def _chunk(self, seed: int, stream: int, chunk: int) -> tuple[Found, np.random.Generator]:
-        rng = _rng(seed, stream, chunk)
-        runs = simulate(self._shape, rng, WEEKS, between(rng, PRICES_USD, PATHS))
+    def _chunk(self, order: TradeSetsOrder, stream: int, chunk: int) -> tuple[Found, np.random.Generator]:
+        rng = _rng(order.seed, stream, chunk)
+        runs = simulate(_shape(order), rng, WEEKS, between(rng, PRICES_USD, PATHS))
         return cutting.found(runs, rng, self._terms, DRAWS if stream == SETS else 1), rng
 
     def _told(self, order: TradeSetsOrder, shares: Mapping[str, float], notes: Sequence[str]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class GoldSets:
                 name: getattr(order, name) for name in ("small", "mid", "big", "balanced", "remainder", "natural")
             },
             "terms": self._terms.model_dump(mode="json"),
-            "market": None if order.bars else asdict(self._shape),
+            "market": None if order.bars else asdict(_shape(order)),
             "equity_usd": cutting.EQUITY_USD,
             "prices_usd": None if order.bars else PRICES_USD,
             "rules": NAMES,
@@ -184,6 +184,10 @@ def _parts(sorted_trades: Sequence[Trades], order: TradeSetsOrder) -> dict[str, 
 def _shuffled(parts: Sequence[Trades], rng: np.random.Generator) -> Trades:
     every = store.joined(parts)
     return every.of(rng.permutation(len(every)))
+
+
+def _shape(order: TradeSetsOrder) -> MarketShape:
+    return shape_of(order.market) if order.market else shape_of()
 
 
 def _rng(seed: int, *key: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Simulated hours of gold: clustered volatility on two time scales, fat tails, the day's rhythm, gaps, jumps, drifts.
+"""Simulated hours of gold: volatility in clusters of several time scales, fat tails, the day's rhythm, gaps, trends.
 
 Many paths at once, each a function of the seed and its place alone: the same seed gives the same bars wherever NumPy
 draws the same numbers. Extremes within a bar are those of a Brownian path between its open and its close.
@@ -80,13 +80,11 @@ def simulate(shape: MarketShape, rng: np.random.Generator, weeks: int, price_usd
 def _clusters(shape: MarketShape, rng: np.random.Generator, bars: int, paths: int) -> Floats:
     """The volatility of each bar but for its hour [share of price], `vol_frac` in the root mean square."""
     logs = np.empty((bars, paths))
-    slow, fast = (rng.standard_normal(paths) for _ in range(2))
-    keep = np.array([[shape.slow_kept], [shape.fast_kept]])
-    sizes, turns = np.array([shape.slow_sd, shape.fast_sd]), np.sqrt(1 - keep**2)
-    state = np.stack([slow, fast])
-    for bar, drawn in enumerate(rng.standard_normal((bars, 2, paths))):
-        state = keep * state + turns * drawn
+    sizes, keep = np.array(shape.cluster_sd), np.array(shape.cluster_kept)[:, None]
+    turns, state = np.sqrt(1 - keep**2), rng.standard_normal((len(sizes), paths))
+    for bar in range(bars):
         logs[bar] = sizes @ state
+        state = keep * state + turns * rng.standard_normal((len(sizes), paths))
     clustered: Floats = shape.vol_frac * np.exp(logs - np.sum(sizes**2))
     return clustered
 

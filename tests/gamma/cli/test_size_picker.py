@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from gamma.cli import app
 from gamma.feeds.importer import write_bars
-from models.size_picker import sets
+from models.size_picker import fit, sets
 from tests.gamma.cli.test_shapes import documented
 from tests.models.size_picker.market_case import hours
 
@@ -61,3 +61,22 @@ def test_bad_input_is_refused_by_name() -> None:
     assert "there: is there already" in ran("generate", "--out", "there", code=1)
     assert "there are none" in ran("generate", "--out", "new", "--days", "2020-01-01..2020-02-01", code=1)
     assert "no such file" in ran("generate", "--out", "new", "--bars", "no.csv", code=1)
+
+
+@pytest.mark.slow
+def test_fit_prints_the_shape_that_is_documented_and_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "MARKETS", 2)
+    monkeypatch.setattr(fit, "ROUNDS", 0)
+    monkeypatch.setattr(fit, "DRAWS", 10_000)
+    write_bars(hours(weeks=60)[0], Path("a.parquet"))
+    told, page = (
+        json.loads(ran("fit", "--bars", "a.parquet", "--out", "a.toml", "--json")),
+        documented("gamma size-picker fit"),
+    )
+    assert list(told) == list(page)
+    assert list(told["rows"][0]) == list(page["rows"][0])
+    said = ran("fit", "--bars", "a.parquet", "--out", "b.toml", "--picture", "b.png")
+    assert "9 of 10 simulated" in said
+    assert Path("b.png").is_file()
+    assert Path("a.toml").read_bytes() == Path("b.toml").read_bytes()
+    assert "natural" in ran("generate", "--out", "trades", "--market", "a.toml", *FEW)

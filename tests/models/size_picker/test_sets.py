@@ -80,6 +80,7 @@ def test_the_best_size_is_the_smallest_of_those_with_the_largest_return() -> Non
     assert store.classes(returns).tolist() == [0, 1, 0, 2]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_another_process(folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from models.size_picker import sets; sets.PATHS, sets.WEEKS = 8, 40\n"
