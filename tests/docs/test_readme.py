@@ -44,7 +44,7 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
 def _exists(words: list[str], where: str) -> None:
     """Walk down the groups of commands, then look for each option."""
     command: Any = typer.main.get_command(app)
-    for word in takewhile(lambda one: re.fullmatch(r"[a-z]+(\|[a-z]+)*", one), words):
+    for word in takewhile(lambda one: re.fullmatch(r"[a-z]+([|-][a-z]+)*", one), words):
         if not hasattr(command, "commands"):
             break
         assert word in command.commands, f"{where}: no command {word!r}"
