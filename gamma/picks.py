@@ -150,7 +150,7 @@ def explained(limits: Limits, view: View, lots: float) -> Mapping[str, Fact]:
     """
     curve = view.curve
     if curve is None:
-        raise InputMissing("curve is unknown: no size picker was asked; give the strategy's configuration")
+        raise InputMissing("curve is unknown (nan): no size picker was asked, as it is for a configured strategy")
     ground: dict[str, Fact] = {
         "ruin": limits.ruin,
         "ruin_max_frac": limits.ruin_max,

@@ -16,6 +16,7 @@ from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config, Strategy
+    from gamma.decision import Sizers
     from gamma.ports import TrainingBars, TrainingMarket, TrainingOrder
 
 HIDDEN: Final = (128, 128)
@@ -157,7 +158,7 @@ def _market(asked: Asked, config: "Config", symbol: str, files: Sequence[Path]) 
         ]
     else:
         bars = [_simulated(asked, config, symbol)]
-    chain = [sizer for _, sizer in plugins.sizers(config, _strategy(asked, config, symbol))]
+    chain = [sizer for _, sizer in _trainable(plugins.sizers(config, _strategy(asked, config, symbol)))]
     spread_ticks = int(config.brokers.get("paper", {}).get("spread_ticks", 0))
     return TrainingMarket(
         market=config.market(symbol),
@@ -166,6 +167,21 @@ def _market(asked: Asked, config: "Config", symbol: str, files: Sequence[Path]) 
         sizers=chain,
         half_spread_ticks=-(-spread_ticks // 2),
     )
+
+
+def _trainable(chain: "Sizers") -> "Sizers":
+    """The chain, where it can size in training.
+
+    Raises: InputInvalid where it asks a size picker: in training none is asked, and no trade would ever be made.
+    """
+    from gamma.picks import Asking
+
+    if asking := [name for name, sizer in chain if isinstance(sizer, Asking)]:
+        raise InputInvalid(
+            f"{', '.join(asking)} asks a size picker, and in training none is asked; train with a strategy of another"
+            " chain (--strategy)"
+        )
+    return chain
 
 
 def _strategy(asked: Asked, config: "Config", symbol: str) -> "Strategy":

@@ -80,6 +80,15 @@ def test_a_start_shows_the_picker_the_history(tmp_path: Path) -> None:
     assert daemon.assembly.pickings["gold"].picker.bars_seen >= 500
 
 
+def test_after_a_stop_it_knows_what_it_knew(tmp_path: Path) -> None:
+    config_of(tmp_path)
+    for _ in range(3):
+        trade(tmp_path, bars=40)
+    made = decisions(tmp_path)
+    assert len({one.ts_event_utc_ns for one in made}) > 3
+    assert {one.view.curve.why for one in made if one.view.curve is not None} == {""}
+
+
 def test_one_that_fails_comes_to_no_lots_and_the_strategy_goes_on(tmp_path: Path) -> None:
     config_of(tmp_path, 'fails = "raises"')
     trade(tmp_path, bars=BARS)
