@@ -106,6 +106,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     hours = Hours(flat_by=_flat_by(config))
     sources = _sources(config, setup.markets, hours)
     broker = _broker(config, brokers.pop(), setup.markets, state_path)
+    _check_mode(config, broker.capabilities)
     rules = rules_of(config, broker.capabilities, _models(sources))
     feed = feed if feed is not None else _feed(config, setup.markets)
     return Assembly(
@@ -120,6 +121,23 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         start_utc_ns=_start_ns(config, setup.markets),
         pickings=pickers.opened(config, rules, feed.bar_s),
     )
+
+
+def _check_mode(config: Config, capabilities: Capabilities) -> None:
+    """Paper and live never mix.
+
+    Raises: ConfigInvalid when the broker's orders are real and the mode is paper, or the other way round.
+    """
+    if capabilities.real and config.gamma.mode != "live":
+        raise ConfigInvalid(
+            f'[gamma] mode is "{config.gamma.mode}", but [brokers.{capabilities.name}] trades real money: set '
+            'environment = "paper" there, or mode = "live"'
+        )
+    if config.gamma.mode == "live" and not capabilities.real:
+        raise ConfigInvalid(
+            f'[gamma] mode is "live", but [brokers.{capabilities.name}] takes no real order: set '
+            'environment = "live" there, or mode = "paper"'
+        )
 
 
 def setup_of(config: Config) -> Setup:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,6 +12,7 @@ from gamma.curves import SizeCurve, Sizes
 from gamma.events import Fill, Intent, ManageWanted, ModelFailed, OrderState, SignalMade
 from gamma.floor import FloorRule
 from gamma.markets import Market
+from gamma.options import Chain
 from gamma.views import Situation
 
 
@@ -27,7 +29,7 @@ class Capabilities:
     """What a broker can do, and how long it may take to tell what became of an order.
 
     An unknown order is proved absent after `absence_listings` complete listings, `absence_spacing_s`
-    apart, with `quiet_window_s` passed since it was sent.
+    apart, with `quiet_window_s` passed since it was sent. `real` where its orders cost real money.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Capabilities:
     quiet_window_s: float = 120.0
     quarantine_after_s: float = 900.0
     place_timeout_s: float = 10.0
+    real: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,41 @@ class Broker(Protocol):
     async def fills_since(self, marker: str) -> FillPage: ...
     async def positions(self) -> Mapping[str, int]: ...
     async def account(self) -> BrokerAccount: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Prices of one symbol as a broker tells them; NaN where there is none, and when the oldest of them was made."""
+
+    symbol: str
+    bid_points: float
+    ask_points: float
+    last_points: float
+    ts_event_utc_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketClock:
+    """The time at a broker, and whether its market is open."""
+
+    ts_utc_ns: int
+    is_open: bool
+
+
+@runtime_checkable
+class MarketData(Protocol):
+    """A broker that tells prices and the time. Reads raise Transient; what is not quoted there is left out."""
+
+    async def clock(self) -> MarketClock: ...
+    async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]: ...
+
+
+@runtime_checkable
+class Chains(Protocol):
+    """A broker that tells which options there are, day by day of their end. Reads raise Transient."""
+
+    async def expirations(self, underlying: str) -> Sequence[date]: ...
+    async def chain(self, underlying: str, expires: date) -> Chain: ...
 
 
 @runtime_checkable

@@ -1,5 +1,5 @@
 """The brokers of the suite."""
 
-from tests.contract import paper
+from tests.contract import paper, tradier
 
-CASES = (paper.CASE,)
+CASES = (paper.CASE, tradier.CASE)

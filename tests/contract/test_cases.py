@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+from tests.contract import matrix
 from tests.contract.cases import CASES
 from tests.contract.points import Point
 
@@ -29,3 +30,9 @@ def test_a_point_that_no_test_proves_is_lacked_by_every_broker_with_a_reason() -
 def test_there_are_fourteen_points_and_each_broker_stands_once() -> None:
     assert len(Point) == 14
     assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_the_page_shows_what_the_suite_proves() -> None:
+    page = (HERE.parents[1] / "docs/brokers.md").read_text(encoding="utf-8")
+    shown = page.partition(matrix.BEGIN)[2].partition(matrix.END)[0].strip()
+    assert shown == matrix.table(), "put what `python -m tests.contract.matrix` prints on the page"

@@ -1,0 +1,86 @@
+"""Options of a structure: their symbols, which way round it was traded, and how many structures legs add up to."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+# The class in which an index's options trade, where it is not the index's own.
+ROOTS: Final = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT"}
+_SYMBOL: Final = re.compile(r"([A-Z]{1,6})(\d{6})([CP])(\d{8})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """An option as its symbol names it; `expires` as YYMMDD."""
+
+    root: str
+    expires: str
+    call: bool
+    strike_points: Decimal
+
+    @property
+    def underlying(self) -> str:
+        """What it is an option on."""
+        return ROOTS.get(self.root, self.root)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradedLeg:
+    """One leg of an order: `contracts` bought (+) or sold (-) in all, and what was paid for one [points], or None."""
+
+    symbol: str
+    contracts: int
+    paid_points: Decimal | None = None
+
+
+def contract(symbol: str) -> Contract | None:
+    """What an option's symbol says; None where it is no option's."""
+    found = _SYMBOL.fullmatch(symbol)
+    if found is None:
+        return None
+    root, expires, right, strike = found.groups()
+    return Contract(root=root, expires=expires, call=right == "C", strike_points=Decimal(strike) / 1000)
+
+
+def direction(legs: Iterable[TradedLeg]) -> int:
+    """Whether a structure was bought (1) or sold (-1), by which of its options are dearer; 0 where that is not plain.
+
+    A put is dearer the higher its strike, a call the lower: those that were sold are the dearer ones of a credit.
+    """
+    worth = Decimal(0)
+    for leg in legs:
+        option = contract(leg.symbol)
+        if option is None:
+            return 0
+        worth += leg.contracts * (-option.strike_points if option.call else option.strike_points)
+    return (worth > 0) - (worth < 0)
+
+
+def structures(held: Mapping[str, int]) -> dict[str, int]:
+    """How many structures options add up to, by underlying: bought (+) or sold (-).
+
+    A spread of puts and one of calls on the same day, both sold, are an iron condor: one. An option without another
+    beside it counts for one by itself, so that nothing that is held is left out.
+    """
+    found: Counter[str] = Counter()
+    days: dict[tuple[str, str], dict[bool, list[TradedLeg]]] = {}
+    for symbol, contracts in held.items():
+        option = contract(symbol)
+        if option is not None and contracts:
+            day = days.setdefault((option.underlying, option.expires), {True: [], False: []})
+            day[option.call].append(TradedLeg(symbol=symbol, contracts=contracts))
+    for (underlying, _), wings in days.items():
+        counts = [_wing(legs) for legs in wings.values()]
+        alike = counts[0] * counts[1] > 0
+        found[underlying] += max(counts, key=abs) if alike else sum(counts)
+    return {underlying: lots for underlying, lots in found.items() if lots}
+
+
+def _wing(legs: Sequence[TradedLeg]) -> int:
+    """Spreads of one right, and what is left over of it."""
+    bought = sum(leg.contracts for leg in legs if leg.contracts > 0)
+    sold = -sum(leg.contracts for leg in legs if leg.contracts < 0)
+    return min(bought, sold) * direction(legs) + bought - sold
