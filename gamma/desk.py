@@ -135,11 +135,13 @@ class Desk:
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
-        now = self.shell.now()
-        late = now - bar.ts_close_utc_ns > self._late_max_ns
         outcome = "warming_up" if managing is not None and not managing.warm else "no_signal"
-        if isinstance(found, SignalMade | ManageWanted):
-            if not late:
+        if isinstance(found, ModelFailed):
+            await self.shell.feed(found)
+            outcome = "fault"
+        elif found is not None:
+            now = self.shell.now()
+            if now - bar.ts_close_utc_ns <= self._late_max_ns:
                 # The guards reckon ages from now, not from the close of the bar: it may have waited for the broker.
                 ts_utc_ns = max(found.ts_event_utc_ns, now)
                 if isinstance(found, SignalMade):
@@ -148,9 +150,6 @@ class Desk:
                     await self.shell.feed(replace(found, ts_event_utc_ns=ts_utc_ns))
                 return
             outcome = "late"
-        elif found is not None:
-            await self.shell.feed(found)
-            outcome = "fault"
         session = self._sessions.get(bar.market)
         tick = Tick(
             strategy=seat.strategy,

@@ -151,11 +151,12 @@ def _on_health(turn: Turn, event: HealthSeen) -> None:
 def _mark_equity(turn: Turn, bar: Bar) -> None:
     """Equity at the bar's favourable and adverse extreme and at its close; recorded where it can have changed."""
     book = turn.book
-    held = [p for (_, symbol), p in book.positions.items() if symbol == bar.market and p.lots] if book.positions else []
     close = equity_microusd(book)
+    held = [p for p in book.positions.values() if p.market == bar.market and p.lots]
     if not held and close == book.money.equity_microusd:
         return
     market = book.market(bar.market)
+    # Of what is held: how far above and below the close the bar's extremes were.
     at_close, *ends = (
         sum(p.open_microusd(points * market.ticks_per_point, market.tick_value_microusd) for p in held)
         for points in (bar.close_points, bar.high_points, bar.low_points)

@@ -7,7 +7,7 @@ from typing import Annotated, final
 
 from pydantic import BaseModel, Field
 
-from gamma.numeric import minimum, namespace, ratio
+from gamma.numeric import minimum, ratio, where
 from gamma.views import Num
 
 Positive = Annotated[float, Field(gt=0)]
@@ -47,9 +47,7 @@ def atr_stop_points(
 
 def tighter(side: Num, stop: Num, candidate: Num) -> Num:
     """The tighter of two stops; a NaN candidate leaves the stop where it is."""
-    xp = namespace(stop, candidate)
-    better = side * (candidate - stop) > 0
-    return xp.where(better, candidate, stop)
+    return where(side * (candidate - stop) > 0, candidate, stop)
 
 
 def managed_stop(rule: ExitRule, *, side: Num, entry: Num, risk: Num, stop: Num, best: Num, atr: Num) -> Num:
@@ -61,14 +59,13 @@ def managed_stop(rule: ExitRule, *, side: Num, entry: Num, risk: Num, stop: Num,
 
     `risk` is the initial stop distance, `best` the most favourable price since the entry.
     """
-    xp = namespace(stop, best)
     profit = side * (best - entry)
     if rule.break_even_r is not None:
         reached = profit >= rule.break_even_r * risk
-        stop = tighter(side, stop, xp.where(reached, entry, stop))
+        stop = tighter(side, stop, where(reached, entry, stop))
     if rule.trail_from_r is not None:
         reached = profit >= rule.trail_from_r * risk
-        stop = tighter(side, stop, xp.where(reached, best - side * rule.trail_atr * atr, stop))
+        stop = tighter(side, stop, where(reached, best - side * rule.trail_atr * atr, stop))
     return stop
 
 

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 from gamma.bars import Bar
+from gamma.revision import revised
 
 NAN: Final = float("nan")
 ATR_BARS: Final = 14
@@ -20,7 +21,7 @@ TEN_MINUTES_NS: Final = 600_000_000_000
 SESSION_S: Final = 82_800
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `revised`
 class Mark:
     """The state of one market's price after its last bar or quote."""
 
@@ -80,11 +81,11 @@ def mark_bar(mark: Mark, bar: Bar) -> Mark:
     spread = bar.spread_points
     half = spread / 2
     known = spread == spread
-    return Mark(
+    return revised(
+        mark,
         price_points=bar.close_points,
         bid_points=bar.close_points - half if known else NAN,
         ask_points=bar.close_points + half if known else NAN,
-        depth_top5_lots=mark.depth_top5_lots,
         atr_points=_average(mark.atr_points, true_range, min(bars, ATR_BARS)),
         bars=bars,
         variance_points2=mark.variance_points2 if first else _average(mark.variance_points2, change2, VOL_BARS),

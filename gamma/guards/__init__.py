@@ -5,12 +5,12 @@ A guard's class states its scope, the base it measures, when it resets and what 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import ClassVar, Final, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from gamma.reasons import Fact, Reason
 from gamma.views import OrderView, View
@@ -150,7 +150,14 @@ def missing(view: View, names: Sequence[str]) -> str:
     Unknown is NaN or infinite for a number, empty for a text, 0 for a time.
     """
     for name in names:
-        if not _known(name, _reader(name)(view)):
+        read, is_time = _reader(name)
+        value = read(view)
+        if isinstance(value, str):
+            known = value != ""
+        else:
+            number = float(value)
+            known = number > 0 if is_time else math.isfinite(number)
+        if not known:
             return name
     return ""
 
@@ -168,12 +175,6 @@ def floor_lots(lots: float) -> int:
 
 
 @cache
-def _reader(name: str) -> "attrgetter[object]":
-    return attrgetter(name)
-
-
-def _known(name: str, value: object) -> bool:
-    if isinstance(value, str):
-        return value != ""
-    number = float(value)  # type: ignore[arg-type]
-    return number > 0 if name.endswith("_utc_ns") else math.isfinite(number)
+def _reader(name: str) -> tuple[Callable[[View], Any], bool]:
+    """How an input is read, and whether it is a time."""
+    return attrgetter(name), name.endswith("_utc_ns")

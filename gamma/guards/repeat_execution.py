@@ -47,8 +47,8 @@ class RepeatExecution(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
         sides = [
             past.side
             for past in view.activity.intents
-            if not past.reduces
+            if past.ts_event_utc_ns > since_utc_ns
+            and not past.reduces
             and (past.strategy, past.market) == (view.strategy, view.market.symbol)
-            and past.ts_event_utc_ns > since_utc_ns
         ]
         return max(sides.count(1), sides.count(-1))
