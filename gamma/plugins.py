@@ -163,7 +163,7 @@ def section(group: str, sections: Mapping[str, Mapping[str, Any]], name: str, co
 
 
 def check(config: Config) -> None:
-    """Build every sizer, guard and signal source that the strategies name, and every section that none names.
+    """Build every sizer and guard that the strategies name, and those whose section stands though none names them.
 
     Raises: ConfigInvalid, with all that is wrong.
     """
