@@ -1,4 +1,4 @@
-"""`gamma models evaluate` and `match`: one policy on bars, and the ledger's trades beside its card."""
+"""`gamma models evaluate` (or `evaluate policy`) and `match`: one policy on bars; the ledger's trades by its card."""
 
 import os
 from collections.abc import Iterator
@@ -45,6 +45,8 @@ def evaluate(
     Its card is not changed.
 
     Example: gamma models evaluate mnq-phase2 --bars NQ_5m.parquet --span 2025-04-01..2025-06-30
+
+    Example: gamma evaluate policy mnq-phase2 --bars NQ_5m.parquet --span 2025-04-01..2025-06-30
     """
     from gamma.history.figures import trades_sha256
     from gamma.rehearsal import promotion

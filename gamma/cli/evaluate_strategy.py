@@ -123,7 +123,9 @@ def _files(subjects: "Sequence[Subject]", bars: Sequence[str], bar_s: int | None
 
 def _record(config: "Config", subject: "Subject", days: "Held", purpose: str, *, again: bool) -> None:
     """Count the trial, and the look at report days, before it is had; days of training are no report days."""
-    if purpose == "report" and not subject.saw(days):
+    if purpose == "select":
+        looks.warn_of_reuse(config, subject.family, [days.span])
+    elif not subject.saw(days):
         looks.refuse(config, subject.family, days.span, again=again)
         looks.note_look(config, subject.family, days.span, why="evaluate strategy")
     looks.note_trials(config, subject.family, [subject.sha256])

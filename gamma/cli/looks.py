@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from gamma.cli import run_registry
 from gamma.errors import InputInvalid
@@ -45,18 +45,38 @@ def refuse(config: "Config", family: str, span: "Span", *, again: bool) -> None:
 
     Raises: InputInvalid, which says when they were looked at.
     """
-    from datetime import UTC, datetime
+    before = _last_look(config, family, span)
+    if before is not None and not again:
+        raise InputInvalid(
+            f"{family}: days of {span} were looked at on {_day(before)} ({before['notes']}), and a second look is not "
+            "out of sample any more; take later days, or look --again with a --reason: it is counted"
+        )
 
+
+def warn_of_reuse(config: "Config", family: str, spans: "Sequence[Span]") -> None:
+    """Say so where days to choose on were report days before: what is chosen on them has to be proved on later ones."""
+    from rich.console import Console
+
+    for span in spans:
+        before = _last_look(config, family, span)
+        if before is not None:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                f"[yellow]{family}: days of {span} were report days on {_day(before)}: what is chosen on them has seen "
+                "them, and only later days can prove it[/]"
+            )
+
+
+def _last_look(config: "Config", family: str, span: "Span") -> "Mapping[str, Any] | None":
     from gamma.rehearsal.registry import looked
 
     _, looks = run_registry.rows(config)
-    before = looked(looks, family, span)
-    if before and not again:
-        when = datetime.fromtimestamp(before[-1]["ts_event_utc_ns"] // 10**9, UTC).date().isoformat()
-        raise InputInvalid(
-            f"{family}: days of {span} were looked at on {when} ({before[-1]['notes']}), and a second look is not "
-            "out of sample any more; take later days, or look --again with a --reason: it is counted"
-        )
+    return next(reversed(looked(looks, family, span)), None)
+
+
+def _day(look: "Mapping[str, Any]") -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(look["ts_event_utc_ns"] // 10**9, UTC).date().isoformat()
 
 
 def note_look(config: "Config", family: str, span: "Span", *, why: str) -> None:

@@ -93,6 +93,7 @@ def promote(  # noqa: PLR0913 - each option is a parameter
     limit = _drawdown_max(config, drawdown_max_usd)
     candidates = {str(c.folder): c for c in (promotion.Candidate(folder=f, sha256=t.sha256) for f, t in found)}
     looks.refuse(config, family_of(told), last.span, again=again)
+    looks.warn_of_reuse(config, family_of(told), [one.span for one in spans])
     choice, sweep = _choose((config, chosen, market), candidates, spans, (limit, jobs, family_of(told)))
     if returns is not None:
         write(sweep, returns)

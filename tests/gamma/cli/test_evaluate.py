@@ -106,9 +106,19 @@ def test_report_days_are_looked_at_once_and_days_to_choose_on_as_often_as_one_li
     told(*command)
     assert [look["dataset"] for look in kept("looks")] == [f"MNQ {LATE}"]
     assert "were looked at on" in told(*command, code=1)
-    told(*command, "--for", "select")
+    result = CliRunner().invoke(app, ["evaluate", *command, "--for", "select", "--json"])
+    assert json.loads(result.stdout)["evaluations"]
+    assert f"days of MNQ {LATE} were report days on" in result.stderr
     told(*command, "--again")
     assert len(kept("looks")) == 2
+
+
+def test_days_to_choose_on_that_were_no_report_days_are_taken_in_silence() -> None:
+    told("strategy", "rule", "-b", "MNQ.parquet", "--span", LATE)
+    result = CliRunner().invoke(
+        app, ["evaluate", "strategy", "rule", "-b", "MNQ.parquet", "--span", EARLY, "--for", "select"]
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 def test_bars_that_are_missing_are_told_of() -> None:

@@ -157,7 +157,7 @@ def test_a_policy_is_evaluated_beside_its_baselines() -> None:
     names = [figure["name"] for figure in found["figures"]]
     assert (found["sessions"], found["market"], "beats_random_entries_frac" in names) == (5, "MNQ", True)
     assert (len(kept("looks")), len(kept("runs"))) == (1, 1)
-    again = told("models", "evaluate", one, "-b", "MNQ.parquet", "--span", SELECT, "--again")
+    again = told("evaluate", "policy", one, "-b", "MNQ.parquet", "--span", SELECT, "--again")
     assert again["trades_sha256"] == found["trades_sha256"]
     shown = CliRunner().invoke(app, ["models", "evaluate", one, "-b", "MNQ.parquet", "--span", SELECT, "--again"])
     assert "5 sessions of MNQ" in shown.stdout
