@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from gamma.errors import InputInvalid
-from gamma.feeds.series import NS, PRICES, Series, concatenated
+from gamma.feeds.series import COLUMNS, NS, PRICES, Series, concatenated
 from models.size_picker.broker import Bars, Terms, nights
 from models.size_picker.candles import windows
 from models.size_picker.entries import Cuts, cut
@@ -93,11 +93,19 @@ def together(parts: Sequence[Series]) -> Series:
     ordered = sorted(parts, key=lambda part: int(part.ts_open_utc_ns[0]))
     if len({part.bar_s for part in ordered}) > 1:
         raise InputInvalid(f"bars of {sorted({part.bar_s for part in ordered})} s together; give bars of one length")
-    kept = [
-        part.rows(slice(0, int(np.searchsorted(part.ts_open_utc_ns, after.ts_open_utc_ns[0]))))
-        for part, after in pairwise(ordered)
-    ]
-    return concatenated([*kept, ordered[-1]])
+    kept = []
+    for number, part in enumerate(ordered):
+        ts, free = part.ts_open_utc_ns, np.ones(len(part), np.bool_)
+        for later in ordered[number + 1 :]:
+            free &= (ts < later.ts_open_utc_ns[0]) | (ts > later.ts_open_utc_ns[-1])
+        kept.append(_rows(part, free))
+    whole = concatenated(kept)
+    return _rows(whole, np.argsort(whole.ts_open_utc_ns, kind="stable"))
+
+
+def _rows(series: Series, which: Any) -> Series:
+    columns: dict[str, Any] = {name: getattr(series, name)[which] for name in COLUMNS}
+    return replace(series, **columns)
 
 
 def unbroken(series: Series) -> tuple[list[Series], list[str]]:

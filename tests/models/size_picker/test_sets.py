@@ -144,6 +144,13 @@ def test_of_files_that_overlap_each_hour_is_taken_once() -> None:
     np.testing.assert_array_equal(joined.close_points, whole.close_points)
 
 
+def test_what_lies_after_a_file_within_another_is_kept() -> None:
+    whole = hours(weeks=6)[0]
+    within = cutting.together([whole, whole.rows(slice(100, 200)), whole.rows(slice(150, 300))])
+    np.testing.assert_array_equal(within.ts_open_utc_ns, whole.ts_open_utc_ns)
+    np.testing.assert_array_equal(within.close_points, whole.close_points)
+
+
 def changed_file(folder: Path) -> None:
     path = folder / "balanced-00.npz"
     held = bytearray(path.read_bytes())
