@@ -83,10 +83,18 @@ def predictions(picker: Picker, trades: Trades) -> Predictions:
     """
     if not len(trades):
         raise InputInvalid("no trades to hold probabilities against; give a set that has some")
+    return predicted(picker.name, picker.curve(form.shown(trades)), trades)
+
+
+def predicted(name: str, curve: SizeCurve, trades: Trades) -> Predictions:
+    """The same of a curve that is there already.
+
+    Raises: InputInvalid where a probability is no number from 0 to 1.
+    """
     could = trades.allowed & np.isfinite(trades.ruin_frac)
-    prob = picker.curve(form.shown(trades)).ruin_prob[could]
+    prob = curve.ruin_prob[could]
     if not bool(np.all((prob >= 0.0) & (prob <= 1.0))):
-        raise InputInvalid(f"{picker.name} gives probabilities that are none; train it anew")
+        raise InputInvalid(f"{name} gives probabilities that are none; train it anew")
     each = trades.weights / np.maximum(1, could.sum(axis=1))
     return Predictions(
         prob=prob.astype(np.float64),

@@ -59,8 +59,12 @@ class Conformal:
         return scale_of(self.picker, shown)
 
     def curve(self, shown: Shown) -> SizeCurve:
+        return self.bounded(self.picker.curve(shown), shown)
+
+    def bounded(self, curve: SizeCurve, shown: Shown) -> SizeCurve:
+        """The picker's own curve, with the bound of each size."""
         bound = bounds(self.scores, self.scale(shown), shown.ruin_frac)
-        return replace(self.picker.curve(shown), ruin_bound=np.where(shown.allowed, bound, np.nan))
+        return replace(curve, ruin_bound=np.where(shown.allowed, bound, np.nan))
 
 
 def over(picker: Picker, calibration: Trades) -> Conformal:

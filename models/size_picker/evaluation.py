@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from gamma.curves import chosen
+from gamma.curves import SizeCurve, chosen
 from gamma.errors import InputInvalid
 from gamma.stats.proportions import clopper_pearson
 from gamma.stats.resampling import draws
@@ -136,15 +136,26 @@ class Judged:
     frontiers: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
-def pick(entrant: Entrant, trades: Trades) -> Taken:
-    """What an entrant takes of each trade."""
-    curve = entrant.picker.curve(form.shown(trades))
+def pick(entrant: Entrant, trades: Trades, curve: SizeCurve) -> Taken:
+    """What an entrant takes of each trade, by its curve of them."""
     if entrant.step and isinstance(entrant.picker, Conformal):
         start = Level(alpha=entrant.ruin_max, level=entrant.ruin_max, step=entrant.step)
         own = conformal.own_p_values(entrant.picker, trades)
         found = conformal.levels(own, trades.ts_entry_utc_ns, trades.ts_exit_utc_ns, start)
         curve = replace(curve, ruin_bound=conformal.adapted(curve.ruin_bound, found, entrant.ruin_max))
     return took(trades, np.asarray(chosen(curve, ruin_max=entrant.ruin_max), dtype=np.int64))
+
+
+def curves(entrants: Sequence[Entrant], trades: Trades) -> dict[str, SizeCurve]:
+    """The curve of each entrant, by its name; what stands under several of them is asked once."""
+    shown, asked, found = form.shown(trades), {}, {}
+    for one in entrants:
+        bare = one.picker.picker if isinstance(one.picker, Conformal) else one.picker
+        if id(bare) not in asked:
+            asked[id(bare)] = bare.curve(shown)
+        curve = asked[id(bare)]
+        found[one.name] = one.picker.bounded(curve, shown) if isinstance(one.picker, Conformal) else curve
+    return found
 
 
 def entrants(picker: Picker, ruin_max: float) -> list[Entrant]:
@@ -188,31 +199,27 @@ def judge(name: str, trades: Trades, entrants: Sequence[Entrant], first: str, ru
     """
     if not len(trades) or np.ptp(trades.weights) > 0.0:
         raise InputInvalid(f"{name}: give trades in their natural mix, and some")
-    taken = {one.name: pick(one, trades) for one in entrants} | {"hindsight": took(trades, rivals.hindsight(trades))}
-    hindsight = Entrant(name="hindsight", kind="hindsight", picker=rivals.none(trades.adverse_frac))
-    days, rows, reliability = Days.drawn(trades), [], {}
-    for one in (*entrants, hindsight):
-        told = None if one.kind == "hindsight" else calibration.predictions(one.picker, trades)
-        rows.append(_row(one, taken, days, told))
-        if one.kind == "model" and told is not None:
-            reliability[one.name] = calibration.reliability(told)
-    pairs = [_pair(first, one.name, taken, days) for one in entrants if first in taken and one.name != first]
+    asked = curves(entrants, trades)
+    taken = {one.name: pick(one, trades, asked[one.name]) for one in entrants}
+    taken["hindsight"] = took(trades, rivals.hindsight(trades))
+    told = {one.name: calibration.predicted(one.name, asked[one.name], trades) for one in entrants}
+    best = Entrant(name="hindsight", kind="hindsight", picker=rivals.none(trades.adverse_frac))
+    days = Days.drawn(trades)
     return Judged(
         trades_name=name,
         ts_first_utc_ns=int(trades.ts_entry_utc_ns.min()),
         ts_last_utc_ns=int(trades.ts_entry_utc_ns.max()),
         ruin_max=ruin_max,
-        rows=rows,
-        pairs=pairs,
-        reliability=reliability,
-        frontiers={one.name: frontier(one.picker, trades) for one in entrants if one.kind == "conformal"}
+        rows=[_row(one, taken, days, told.get(one.name)) for one in (*entrants, best)],
+        pairs=[_pair(first, one.name, taken, days) for one in entrants if first in taken and one.name != first],
+        reliability={one.name: calibration.reliability(told[one.name]) for one in entrants if one.kind == "model"},
+        frontiers={one.name: frontier(asked[one.name], trades) for one in entrants if one.kind == "conformal"}
         | {"fixed leverage": leverage_frontier(trades)},
     )
 
 
-def frontier(picker: Picker, trades: Trades) -> list[tuple[float, float]]:
-    """Liquidation rate and mean log growth of a picker at limits of risk from 0.1 % to 50 %."""
-    curve = picker.curve(form.shown(trades))
+def frontier(curve: SizeCurve, trades: Trades) -> list[tuple[float, float]]:
+    """Liquidation rate and mean log growth by a curve at limits of risk from 0.1 % to 50 %."""
     every = (took(trades, np.asarray(chosen(curve, ruin_max=limit), dtype=np.int64)) for limit in LIMITS)
     return [(float(np.mean(one.ruined)), float(np.mean(one.growth))) for one in every]
 

@@ -11,12 +11,13 @@ import numpy as np
 from gamma.clock import NS
 from gamma.errors import InputInvalid
 from gamma.ports import PickerCalibration, PickerEvaluation
-from models.size_picker import calibration, cards, checkpoints, conformal, edges, evaluation, picture, store
+from models.size_picker import calibration, cards, checkpoints, conformal, edges, evaluation, form, picture, store
 from models.size_picker.calibration import Calibrated
 from models.size_picker.evaluation import Entrant, Judged
 from models.size_picker.form import Picker, Trades
 
 NATURAL: Final = "natural"
+REAL: Final = "real"
 SYNTHETIC_MAX: Final = 20_000
 BEST: Final = ("V3 + conformal", "V3", "V2 + conformal", "V2", "V1 + conformal", "V1")
 
@@ -93,11 +94,13 @@ def _sets(order: PickerEvaluation) -> Iterator[tuple[str, Trades, Trades]]:
         held_out = evaluation.later(every, int(train.ts_exit_utc_ns.max()))
         if not len(held_out):
             raise InputInvalid("--real: all trades began before those of --train ended; name later ones")
-        yield "real", held_out.of(np.argsort(held_out.ts_entry_utc_ns, kind="stable")), train
+        yield REAL, held_out.of(np.argsort(held_out.ts_entry_utc_ns, kind="stable")), train
 
 
 def _judged(pickers: Sequence[Picker], name: str, trades: Trades, train: Trades, ruin_max: float) -> Judged:
     entrants = [one for picker in pickers for one in evaluation.entrants(picker, ruin_max)]
+    if name != REAL:  # simulated trades are of many markets at once: they have no order of time
+        entrants = [one for one in entrants if one.kind != "adaptive"]
     names = [one.name for one in entrants]
     first = next((best for best in BEST if best in names), names[0] if names else "")
     entrants += evaluation.rules(train, ruin_max)
@@ -107,7 +110,8 @@ def _judged(pickers: Sequence[Picker], name: str, trades: Trades, train: Trades,
 
 
 def _of_the_same_rate(train: Trades, trades: Trades, first: Entrant) -> list[Entrant]:
-    rate = float(np.mean(evaluation.pick(first, trades).ruined))
+    curve = first.picker.curve(form.shown(trades))
+    rate = float(np.mean(evaluation.pick(first, trades, curve).ruined))
     return [evaluation.matched(train, trades, rate, of) for of in ("leverage", "ranges")]
 
 

@@ -45,7 +45,7 @@ def _reliability(axes: Axes, one: Judged) -> None:
     axes.set_ylim(PROB_LEAST * 0.8, 1.0)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(_percent))
-    axes.set_xlabel("predicted P(liquidation); each point is a fifteenth of all sizes, 0.01 % and less at the edge")
+    axes.set_xlabel("predicted P(liquidation), by fifteenths of all sizes")
     axes.set_ylabel("share that was liquidated")
     axes.set_title(f"{one.trades_name}: what was predicted, and what came")
     if one.reliability:

@@ -69,7 +69,7 @@ def test_pickers_and_rules_are_judged_on_simulated_trades(sets: Path, sealed: Pa
     assert drawn.startswith(b"\x89PNG")
     assert [one["ruin_max"] for one in told["sets"]] == [0.1, 0.01]
     rows = {row["name"]: row for row in told["sets"][1]["rows"]}
-    assert {"V3", "V3 + conformal", "V3 + adaptive", "best fixed leverage", "hindsight"} <= set(rows)
+    assert {"V3", "V3 + conformal", "best fixed leverage", "hindsight"} <= set(rows)
     assert rows["V3 + conformal"]["ruin_rate"]["low"] <= 0.01
     json.dumps(told)
 
