@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from gamma.numeric import NAN, Num, namespace
 
-By = Literal["growth", "return"]
+By = Literal["growth", "return", "size"]
 RUIN_MAX: Final = 0.10
 
 
@@ -52,20 +52,27 @@ class SizeCurve:
     ruin_bound: Num = NAN
 
 
+def worth(curve: SizeCurve, by: By) -> Num:
+    """What each size is chosen by: its mean log growth, its mean return, or its own lots. Shapes: [..., K]."""
+    if by == "size":
+        return curve.lots
+    return curve.growth_mean if by == "growth" else curve.return_mean
+
+
 def chosen(curve: SizeCurve, ruin_max: Num = RUIN_MAX, by: By = "growth") -> Num:
-    """The lots with the most growth, or return, among sizes whose risk of ruin is known and not above `ruin_max`.
+    """The safe lots with the most growth, or return, or the most lots; safe is a known risk of ruin within `ruin_max`.
 
     Of sizes as good as one another it is the smallest; 0 where no other is both safe and better than none.
 
     Shapes: [...].
     """
     xp = namespace(curve.ruin_prob)
-    worth = curve.growth_mean if by == "growth" else curve.return_mean
+    worths = worth(curve, by)
     without_bound = curve.ruin_bound != curve.ruin_bound
     safe = (curve.ruin_prob <= ruin_max) & (without_bound | (curve.ruin_bound <= ruin_max))
     # What is no number compares as false, and so stays out; 0 lots are worth 0, whatever a model says of them.
-    better = safe & (worth > 0.0) & (curve.lots > 0)
-    best = xp.argmax(xp.where(better, worth, 0.0), axis=-1)
+    better = safe & (worths > 0.0) & (curve.lots > 0)
+    best = xp.argmax(xp.where(better, worths, 0.0), axis=-1)
     lots = xp.broadcast_to(xp.asarray(curve.lots), better.shape)
     found = xp.take_along_axis(lots, best[..., None], axis=-1)[..., 0]
     return xp.where(better.any(axis=-1), found, 0)

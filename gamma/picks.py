@@ -9,7 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from gamma.curves import By, SizeCurve, Sizes, chosen
+from gamma.curves import By, SizeCurve, Sizes, chosen, worth
 from gamma.errors import InputMissing
 from gamma.numeric import Num, known, minimum, tolerance, where
 from gamma.reasons import Fact, Reason
@@ -157,7 +157,7 @@ def explained(limits: Limits, view: View, lots: float) -> Mapping[str, Fact]:
         "novelty": float(curve.novelty),
         "novelty_max": limits.novelty_max,
         "model": curve.model_sha256[:8],
-        "calibration": curve.calibration or "none",
+        "calibration": curve.calibration[:8] or "none",
     }
     if why := _no_answer(limits, curve):
         return ground | ({"told": curve.told} if curve.told else {}) | {"reason": why}
@@ -200,8 +200,8 @@ def why_not(limits: Limits, curve: CurveView, at: int, best: int) -> str:
         return f"ruin {curve.ruin_prob[at]:.2%}"
     if bound[at] > limits.ruin_max:
         return f"bound {bound[at]:.2%}"
-    worth = _worth(limits, curve)
-    return f"less {limits.by}" if best and worth[at] <= worth[best] else f"no {limits.by}"
+    worths = worth(_size_curve(curve), limits.by)
+    return f"less {limits.by}" if best and worths[at] <= worths[best] else f"no {limits.by}"
 
 
 def _none_taken(limits: Limits, curve: CurveView) -> Reason:
@@ -209,9 +209,5 @@ def _none_taken(limits: Limits, curve: CurveView) -> Reason:
     there = np.asarray(curve.lots) > 0
     if not np.any(there & (np.asarray(curve.ruin_prob) >= 0)):
         return Reason.BUDGET
-    earning = there & (np.asarray(_worth(limits, curve)) > 0)
+    earning = there & (np.asarray(worth(_size_curve(curve), limits.by)) > 0)
     return Reason.RUIN_LIMIT if np.any(earning) else Reason.NO_EDGE
-
-
-def _worth(limits: Limits, curve: CurveView) -> Num:
-    return curve.growth_mean if limits.by == "growth" else curve.return_mean

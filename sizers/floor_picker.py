@@ -15,7 +15,7 @@ from gamma.views import View
 
 @final
 class FloorPicker(BaseModel, frozen=True, extra="forbid"):
-    """Take the lots with the most growth, or return, whose chance of touching the account's floor is within `ruin_max`.
+    """Take the lots with the most growth whose chance of touching the account's floor is within `ruin_max`.
 
         ruin level of N lots = room [usd] / (N * multiplier [usd/point] * price [points]), as a share of price
         lots = argmax growth(lots) over lots with P(touching the floor) <= ruin_max and the conformal bound <= ruin_max

@@ -18,7 +18,7 @@ LEFT_FRAC: Final = 0.30
 
 @final
 class SizePicker(BaseModel, frozen=True, extra="forbid"):
-    """Take the lots with the most growth, or return, whose chance of liquidation is within `ruin_max`.
+    """Take the lots with the most growth whose chance of liquidation is within `ruin_max`.
 
         liquidation = "equity":  equity <= left_frac * equity at entry
         liquidation = "margin":  equity / used margin <= left_frac
@@ -27,7 +27,9 @@ class SizePicker(BaseModel, frozen=True, extra="forbid"):
     A trained picker, in a `checkpoint` that `sha256` pins, judges every size of the trade from the last candles, equity
     and price: see [the size picker](size-picker.md). 0 lots where it cannot: too few or too old bars, `novelty` above
     its limit, a fault, or equity and price that are not those that it judged. `ruin_max` is 0.10 by default, the
-    documented value; set 0.01: ten trades at 0.10 are survived with 35 %.
+    documented value; set 0.01: ten trades at 0.10 are survived with 35 %. `by = "return"` takes the largest mean return
+    in place of growth. `by = "size"` takes the largest size that is safe, whatever the picker thinks that it earns: for
+    a strategy that knows more of its edge than candles tell.
 
     Shapes: scalars live, [B] in training, where no picker is asked and it gives 0.
     """

@@ -102,9 +102,11 @@ def show_sizes(console: Console, result: DryRun) -> None:
         first, last = rows[len(borne)], rows[-1]
         span = f"{first.lots} to {last.lots} lots" if first is not last else f"{last.lots} lots"
         console.print(f"[dim]  {span}: more than the account's margin bears[/]")
-    grounds = f"{escape(curve.calibration) or 'not calibrated'}, checkpoint {curve.model_sha256[:12]}"
+    calibrated = f"calibration {curve.calibration[:12]}" if curve.calibration else "not calibrated"
+    grounds = f"{escape(calibrated)}, checkpoint {curve.model_sha256[:12]}"
+    best = "the largest size" if limits.by == "size" else f"the most {limits.by}"
     console.print(
-        f"[dim]{_ruin(result)} within {limits.ruin_max:.2%}, then the most {limits.by}; "
+        f"[dim]{_ruin(result)} within {limits.ruin_max:.2%}, then {best}; "
         f"novelty {curve.novelty:.2f} of {limits.novelty_max:g} at most\n{grounds}[/]"
     )
 

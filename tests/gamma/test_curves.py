@@ -47,6 +47,11 @@ def test_it_goes_by_return_where_asked() -> None:
     assert chosen(curve([0, 0.01, 0.02], [-1, 0.1, 0.2]), by="return") == 1
 
 
+def test_it_goes_by_size_where_asked_whatever_that_earns() -> None:
+    assert chosen(curve([0, 0.01, 0.02, 0.2], [0, -0.1, -0.2, -0.3]), by="size") == 2
+    assert chosen(curve([0, 0.3, 0.3], [0, 0.1, 0.2]), by="size") == 0
+
+
 @given(
     ruin=st.lists(st.floats(0, 1), min_size=5, max_size=5),
     growth=st.lists(st.floats(-1, 1), min_size=5, max_size=5),

@@ -20,7 +20,7 @@ EQUITY: Final = st.floats(10.0, 20_000.0)
 VOL: Final = st.floats(0.002, 0.5)
 MEAN: Final = st.floats(-0.01, 0.05)
 LIMIT: Final = st.sampled_from([0.001, 0.01, 0.05, 0.10])
-BY: Final = st.sampled_from(["growth", "return"])
+BY: Final = st.sampled_from(["growth", "return", "size"])
 
 
 def sizers(ruin_max: float, by: By) -> list[Asking]:
@@ -60,12 +60,12 @@ def test_where_growth_has_one_peak_more_equity_never_means_fewer_lots(
         assert richer >= poorer, sizer.ruin
 
 
-@given(equity=EQUITY, vol=VOL, mean=MEAN, low=LIMIT, high=LIMIT)
-def test_by_return_a_looser_limit_never_means_fewer_lots(
-    equity: float, vol: float, mean: float, low: float, high: float
+@given(equity=EQUITY, vol=VOL, mean=MEAN, limits=st.lists(LIMIT, min_size=2, max_size=2), by=BY)
+def test_a_looser_limit_never_means_fewer_lots(
+    equity: float, vol: float, mean: float, limits: list[float], by: By
 ) -> None:
-    low, high = sorted((low, high))
-    for tight, loose in zip(sizers(low, "return"), sizers(high, "return"), strict=True):
+    low, high = sorted(limits)
+    for tight, loose in zip(sizers(low, by), sizers(high, by), strict=True):
         lots = [chain_lots([one], judged(equity, one, vol, mean)) for one in (tight, loose)]
         assert lots[0] <= lots[1], tight.ruin
 

@@ -31,7 +31,7 @@ FURTHER: Final[Mapping[str, list[dict[str, Any]]]] = {
     "bayes_kelly": [{"quantile": None}],
     "bounded_kelly": [{"tail_prob": 0.0, "block_trades": 1}],
     "size_picker": [{"by": "return", "ruin_max": 0.01}, {"liquidation": "margin"}],
-    "floor_picker": [{"by": "return"}],
+    "floor_picker": [{"by": "size"}],
 }
 ODD: Final = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e6])
 BATCH: Final = 6

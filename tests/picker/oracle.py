@@ -80,7 +80,7 @@ class Oracle:
             return_mean=sizes.leverage * mean,
             growth_mean=growth,
         )
-        return Picked(curve=curve, novelty=self.told["novelty"], calibration="closed form")
+        return Picked(curve=curve, novelty=self.told["novelty"], calibration="closed")
 
 
 class OracleShelf:

@@ -49,7 +49,7 @@ def test_each_signal_is_sized_by_what_the_picker_says_of_it(tmp_path: Path) -> N
         assert (curve.why, curve.side, len(curve.lots)) == ("", one.side, 31)
         assert (curve.equity_usd, curve.price_points) == (one.view.account.equity_usd, one.view.market.price_points)
         sizing = one.steps[0]
-        assert sizing.facts["calibration"] == "closed form"
+        assert sizing.facts["calibration"] == "closed"
         assert sizing.facts["chosen_lots"] == one.sized_lots
     assert daemon.assembly.pickings["gold"].picker.bars_seen >= BARS
     assert config.sizers["size_picker"]["sha256"].startswith(str(made[0].steps[0].facts["model"]))

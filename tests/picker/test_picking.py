@@ -76,7 +76,7 @@ def test_of_very_many_sizes_some_are_left_out() -> None:
 def test_what_it_answers_is_in_the_view_with_its_grounds() -> None:
     curve = picking_of(novelty=1.5).curve(gold_view())
     assert (curve.equity_usd, curve.price_points, curve.side, curve.novelty) == (1_000.0, 2_000.0, 1, 1.5)
-    assert (curve.bar_age_s, curve.bar_s, curve.why, curve.calibration) == (0.0, 3600.0, "", "closed form")
+    assert (curve.bar_age_s, curve.bar_s, curve.why, curve.calibration) == (0.0, 3600.0, "", "closed")
     assert (curve.ruin, curve.model_sha256) == ("equity at 0.3", SHA256)
 
 

@@ -31,6 +31,15 @@ def test_a_tighter_limit_is_a_smaller_size(ruin_max: float, lots: int) -> None:
         assert str(told["next_why"]).startswith("ruin ")
 
 
+def test_by_size_it_takes_the_largest_that_is_safe_whatever_it_earns() -> None:
+    sizer = SIZER.model_copy(update={"by": "size", "ruin_max": 0.01})
+    told = facts(judged(gold_view(), sizer, vol_frac=0.045, mean_frac=-0.01), sizer)
+    assert (told["chosen_lots"], told["reason"]) == (20.0, "ok")
+    assert told["growth_mean_frac"] < 0  # type: ignore[operator]
+    none = facts(judged(gold_view(), sizer, vol_frac=5.0), sizer)
+    assert (none["chosen_lots"], none["reason"]) == (0.0, "ruin_limit")
+
+
 def test_of_few_sizes_that_margin_bears_it_takes_the_last_and_says_why_no_more() -> None:
     sizer = SIZER.model_copy(update={"by": "return"})
     told = facts(judged(gold_view(200.0), sizer), sizer)
