@@ -26,6 +26,7 @@ FEEDS: Final = "gamma.feeds"
 TRAINERS: Final = "gamma.trainers"
 BENCHMARKS: Final = "gamma.benchmarks"
 CHECKPOINTS: Final = "gamma.checkpoints"
+SANDBOXES: Final = "gamma.sandboxes"
 SIZE_PICKERS: Final = "gamma.size_pickers"
 
 

@@ -211,6 +211,56 @@ class Chains(Protocol):
     async def chain(self, underlying: str, expires: date) -> Chain: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOrder:
+    """What a sandbox is to be: port (0 for any that is free), seed of its market, money, faults, file of its account.
+
+    `faults` are shares of requests by what goes wrong with them, as `lose_answer=0.1,late=0.05`. Without a file the
+    account is kept in memory.
+    """
+
+    port: int
+    seed: int
+    capital_usd: float
+    faults: str
+    state_path: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOpened:
+    """Where a sandbox listens, and what to put under `[brokers.NAME]` to trade there."""
+
+    url: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxAnswered:
+    """A request and what became of it: `status` 0 where nothing was answered; `asked` and `text` in a few words."""
+
+    method: str
+    path: str
+    asked: str
+    status: int
+    text: str
+    fault: str
+
+
+@runtime_checkable
+class BrokerSandbox(Protocol):
+    """A broker on this machine that speaks the real one's protocol; it serves until it is cancelled.
+
+    Raises: InputInvalid when the faults are none; ConfigInvalid when the file is another account's.
+    """
+
+    async def serve(
+        self,
+        order: SandboxOrder,
+        opened: Callable[[SandboxOpened], None],
+        answered: Callable[[SandboxAnswered], None],
+    ) -> None: ...
+
+
 @runtime_checkable
 class BarDriven(Protocol):
     """A broker whose matching is driven by the bars that we see: paper, and the simulations."""

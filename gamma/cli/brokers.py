@@ -1,13 +1,15 @@
-"""`gamma brokers`: the adapters that are installed."""
+"""`gamma brokers`: the adapters that are installed, and their sandboxes."""
 
 from typing import TYPE_CHECKING
 
+from gamma.cli import brokers_sandbox
 from gamma.cli.output import AsJson, console, group, print_json
 
 if TYPE_CHECKING:
     from gamma.plugins import Plugin
 
 app = group("Brokers that gamma can trade with.")
+brokers_sandbox.add_to(app)
 
 
 @app.callback()
