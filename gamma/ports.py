@@ -579,7 +579,8 @@ class TradeSetsOrder:
     Simulated ones: so many whose best size in hindsight is `small`, `mid` and `big`; `balanced` of each of them are
     the balanced set, `remainder` of the others are for reinforcement; `natural` more are as they come. With `bars`
     (`gamma.feeds.series.Series`, hourly) trades are cut from those, as they come; `sources` says where they are from.
-    `market` is a TOML of a fitted market; without one it is the maker's own.
+    `market` is a TOML of a fitted market; without one it is the maker's own. `terms` are the broker's where they are
+    other than the maker's defaults.
     """
 
     out: Path
@@ -593,6 +594,7 @@ class TradeSetsOrder:
     bars: Sequence[Any] = ()
     sources: Sequence[str] = ()
     market: Path | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -643,7 +645,8 @@ class TradeSets(Protocol):
     Of bars, no trade is made of the first `warm_up_bars`. Whoever stops listening leaves no folder behind. `told`
     verifies the folder's hashes.
 
-    Raises: InputInvalid where no such trades can be made, or a folder is not as it was made.
+    Raises: InputInvalid where no such trades can be made, or a folder is not as it was made; ConfigInvalid where terms
+        are none.
     """
 
     @property

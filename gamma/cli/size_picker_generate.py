@@ -40,6 +40,10 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         Path | None,
         typer.Option(help="Simulate what gamma size-picker fit wrote; what ships by default.", metavar="FILE.toml"),
     ] = None,
+    term: Annotated[
+        list[str] | None,
+        typer.Option(help="A term of the broker, as reading=B or leverage=50; again for more.", metavar="NAME=VALUE"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0, max=2**32 - 1)] = 1,
     small: Annotated[int, typer.Option(help="Simulated trades that up to 1.5 oz would suit best.", min=1)] = 100_000,
     mid: Annotated[int, typer.Option(help="Up to 3.0 oz.", min=1)] = 100_000,
@@ -75,6 +79,7 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         bars=read(bars or (), days or (), maker.warm_up_bars),
         sources=tuple(str(file) for file in bars or ()),
         market=market,
+        terms=dict(_term(text) for text in term or ()),
     )
     followed(maker.make(order), quiet=as_json)
     told = maker.told(out)
@@ -82,6 +87,16 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         print_json(told)
         return
     _show(told)
+
+
+def _term(text: str) -> "tuple[str, float | str]":
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputInvalid(f"--term {text}: write it as NAME=VALUE, such as reading=B")
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
 
 
 def trade_sets() -> "TradeSets":

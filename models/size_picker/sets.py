@@ -10,6 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from gamma.errors import InputInvalid
+from gamma.params import parse
 from gamma.ports import Progressed, TradeSetsOrder
 from models.size_picker import cutting, store
 from models.size_picker.broker import Terms
@@ -37,9 +38,6 @@ ASKED: Final = ("small", "mid", "big", "balanced", "remainder", "natural")
 class GoldSets:
     """Makes sets of trades of gold."""
 
-    def __init__(self, terms: Terms | None = None) -> None:
-        self._terms = terms or Terms()
-
     @property
     def warm_up_bars(self) -> int:
         """Bars that pass before the first trade."""
@@ -47,16 +45,11 @@ class GoldSets:
 
     def make(self, order: TradeSetsOrder) -> Iterator[Progressed]:
         """Make the folder; it is there whole, or not at all."""
-        least = min(order.small, order.mid, order.big)
-        if order.balanced > least:
-            raise InputInvalid(f"--balanced {order.balanced}: of a class there are {least} trades; ask for fewer")
-        others = order.small + order.mid + order.big - 3 * order.balanced
-        if order.remainder > others:
-            raise InputInvalid(
-                f"--remainder {order.remainder}: {others} trades are not in the balanced set; ask for fewer"
-            )
+        terms = _terms(order)
+        if not order.bars:
+            _refuse(order)
         with _whole(order.out) as folder:
-            yield from self._real(order, folder) if order.bars else self._simulated(order, folder)
+            yield from _real(order, terms, folder) if order.bars else _simulated(order, terms, folder)
 
     def told(self, folder: Path) -> Mapping[str, Any]:
         """What lies in a folder, once all hashes are verified."""
@@ -64,66 +57,89 @@ class GoldSets:
         held = sum(path.stat().st_size for path in folder.iterdir())
         return {"folder": str(folder), "bytes": held, **told}
 
-    def _simulated(self, order: TradeSetsOrder, folder: Path) -> Iterator[Progressed]:
-        pools, counts = _Pools(order), np.zeros(len(store.CLASSES), np.int64)
-        chunk = 0
-        while not pools.full:
-            if chunk == CHUNKS_MAX:
-                raise InputInvalid(f"{pools.lacking}: so few trades of it come; ask for fewer")
-            found, rng = self._chunk(order, SETS, chunk)
-            counts += np.bincount(store.classes(found.outcome.returns), minlength=len(counts))
-            pools.take(found, rng)
-            chunk += 1
-            yield Progressed("simulating trades", pools.held, order.small + order.mid + order.big)
-        natural: list[Trades] = []
-        while (held := sum(len(one) for one in natural)) < order.natural:
-            found, rng = self._chunk(order, NATURAL, len(natural))
-            some = np.sort(rng.permutation(len(found.cuts))[: -(-order.natural // NATURAL_CHUNKS)])
-            natural.append(found.trades(some))
-            yield Progressed("simulating trades as they come", held, order.natural)
-        yield Progressed("writing", 0, 1)
-        parts = _parts(pools.sorted(), order)
-        if natural:
-            parts["natural"] = store.joined(natural).of(slice(order.natural))
-        shares = {name: float(n / counts.sum()) for name, n in zip(store.CLASSES, counts, strict=True)}
-        store.write(folder, parts, self._told(order, shares, ()) | {"trades_tried": int(counts.sum()), "chunks": chunk})
-        yield Progressed("written", 1, 1)
 
-    def _real(self, order: TradeSetsOrder, folder: Path) -> Iterator[Progressed]:
-        yield Progressed("cutting trades", 0, 1)
-        series = cutting.together(order.bars)
-        runs, notes = cutting.unbroken(series)
-        found = cutting.found(runs, _rng(order.seed, REAL, 0), self._terms)
-        if not len(found.cuts):
-            named = ", ".join(order.sources)
-            raise InputInvalid(f"{named}: no trade fits into {len(series):,} bars; give more of them")
-        trades = found.trades(np.arange(len(found.cuts)))
-        trades = trades.of(np.argsort(trades.ts_entry_utc_ns, kind="stable"))
-        counts = np.bincount(store.classes(trades.returns), minlength=len(store.CLASSES))
-        shares = {name: float(n / len(trades)) for name, n in zip(store.CLASSES, counts, strict=True)}
-        store.write(folder, {"natural": trades}, self._told(order, shares, notes))
-        yield Progressed("written", 1, 1)
+def _refuse(order: TradeSetsOrder) -> None:
+    """Raises: InputInvalid where the parts do not add up."""
+    least = min(order.small, order.mid, order.big)
+    if order.balanced > least:
+        raise InputInvalid(f"--balanced {order.balanced}: of a class there are {least} trades; ask for fewer")
+    others = order.small + order.mid + order.big - 3 * order.balanced
+    if order.remainder > others:
+        raise InputInvalid(f"--remainder {order.remainder}: {others} trades are not in the balanced set; ask for fewer")
 
-    def _chunk(self, order: TradeSetsOrder, stream: int, chunk: int) -> tuple[Found, np.random.Generator]:
-        rng = _rng(order.seed, stream, chunk)
-        runs = simulate(_shape(order), rng, WEEKS, between(rng, PRICES_USD, PATHS))
-        return cutting.found(runs, rng, self._terms, DRAWS if stream == SETS else 1), rng
 
-    def _told(self, order: TradeSetsOrder, shares: Mapping[str, float], notes: Sequence[str]) -> dict[str, Any]:
-        return {
-            "seed": order.seed,
-            "sources": [Path(one).name for one in order.sources],
-            "asked": {
-                name: getattr(order, name) for name in ("small", "mid", "big", "balanced", "remainder", "natural")
-            },
-            "terms": self._terms.model_dump(mode="json"),
-            "market": None if order.bars else asdict(_shape(order)),
-            "equity_usd": cutting.EQUITY_USD,
-            "prices_usd": None if order.bars else PRICES_USD,
-            "rules": NAMES,
-            "natural_shares": dict(shares),
-            "notes": list(notes),
-        }
+def _terms(order: TradeSetsOrder) -> Terms:
+    terms = parse(Terms, _whole_numbers(order.terms), "size-picker.terms")
+    if terms.reading == "floor" or terms.ounces.tolist() != Terms().ounces.tolist():
+        raise InputInvalid("--term: trades are of gold at 0 to 30 lots, liquidated by reading A or B; leave others out")
+    return terms
+
+
+def _whole_numbers(terms: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: int(each) if isinstance(each, float) and each.is_integer() else each for name, each in terms.items()}
+
+
+def _simulated(order: TradeSetsOrder, terms: Terms, folder: Path) -> Iterator[Progressed]:
+    pools, counts = _Pools(order), np.zeros(len(store.CLASSES), np.int64)
+    chunk = 0
+    while not pools.full:
+        if chunk == CHUNKS_MAX:
+            raise InputInvalid(f"{pools.lacking}: so few trades of it come; ask for fewer")
+        found, rng = _chunk(order, terms, SETS, chunk)
+        counts += np.bincount(store.classes(found.outcome.returns), minlength=len(counts))
+        pools.take(found, rng)
+        chunk += 1
+        yield Progressed("simulating trades", pools.held, order.small + order.mid + order.big)
+    natural: list[Trades] = []
+    while (held := sum(len(one) for one in natural)) < order.natural:
+        found, rng = _chunk(order, terms, NATURAL, len(natural))
+        some = np.sort(rng.permutation(len(found.cuts))[: -(-order.natural // NATURAL_CHUNKS)])
+        natural.append(found.trades(some))
+        yield Progressed("simulating trades as they come", held, order.natural)
+    yield Progressed("writing", 0, 1)
+    parts = _parts(pools.sorted(), order)
+    if natural:
+        parts["natural"] = store.joined(natural).of(slice(order.natural))
+    shares = {name: float(n / counts.sum()) for name, n in zip(store.CLASSES, counts, strict=True)}
+    store.write(folder, parts, _told(order, terms, shares, ()) | {"trades_tried": int(counts.sum()), "chunks": chunk})
+    yield Progressed("written", 1, 1)
+
+
+def _real(order: TradeSetsOrder, terms: Terms, folder: Path) -> Iterator[Progressed]:
+    yield Progressed("cutting trades", 0, 1)
+    series = cutting.together(order.bars)
+    runs, notes = cutting.unbroken(series)
+    found = cutting.found(runs, _rng(order.seed, REAL, 0), terms)
+    if not len(found.cuts):
+        named = ", ".join(order.sources)
+        raise InputInvalid(f"{named}: no trade fits into {len(series):,} bars; give more of them")
+    trades = found.trades(np.arange(len(found.cuts)))
+    trades = trades.of(np.argsort(trades.ts_entry_utc_ns, kind="stable"))
+    counts = np.bincount(store.classes(trades.returns), minlength=len(store.CLASSES))
+    shares = {name: float(n / len(trades)) for name, n in zip(store.CLASSES, counts, strict=True)}
+    store.write(folder, {"natural": trades}, _told(order, terms, shares, notes))
+    yield Progressed("written", 1, 1)
+
+
+def _chunk(order: TradeSetsOrder, terms: Terms, stream: int, chunk: int) -> tuple[Found, np.random.Generator]:
+    rng = _rng(order.seed, stream, chunk)
+    runs = simulate(_shape(order), rng, WEEKS, between(rng, PRICES_USD, PATHS))
+    return cutting.found(runs, rng, terms, DRAWS if stream == SETS else 1), rng
+
+
+def _told(order: TradeSetsOrder, terms: Terms, shares: Mapping[str, float], notes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "seed": order.seed,
+        "sources": [Path(one).name for one in order.sources],
+        "asked": {name: getattr(order, name) for name in ("small", "mid", "big", "balanced", "remainder", "natural")},
+        "terms": terms.model_dump(mode="json"),
+        "market": None if order.bars else asdict(_shape(order)),
+        "equity_usd": cutting.EQUITY_USD,
+        "prices_usd": None if order.bars else PRICES_USD,
+        "rules": NAMES,
+        "natural_shares": dict(shares),
+        "notes": list(notes),
+    }
 
 
 @final

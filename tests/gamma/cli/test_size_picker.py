@@ -58,6 +58,8 @@ def test_days_are_those_of_all_bars_or_of_each() -> None:
 
 def test_bad_input_is_refused_by_name() -> None:
     Path("there").mkdir()
+    assert "write it as NAME=VALUE" in ran("generate", "--out", "new", "--term", "B", code=1)
+    assert "leverage = 0" in ran("generate", "--out", "new", "--term", "leverage=0", code=78)
     assert "there: is there already" in ran("generate", "--out", "there", code=1)
     assert "there are none" in ran("generate", "--out", "new", "--days", "2020-01-01..2020-02-01", code=1)
     assert "no such file" in ran("generate", "--out", "new", "--bars", "no.csv", code=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gamma.errors import InputInvalid
+from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.ports import TradeSets, TradeSetsOrder
 from models.size_picker import cutting, sets, store
 from models.size_picker.form import SIZES, shown
@@ -198,6 +198,31 @@ def test_what_was_changed_in_a_folder_is_named(
 def test_a_part_that_is_not_there_names_those_that_are(folder: Path) -> None:
     with pytest.raises(InputInvalid, match=r"no part 'small'; it has balanced, remainder, left, natural, all"):
         store.load(folder, "small")
+
+
+def test_the_terms_of_a_set_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    trades = store.load(made(tmp_path / "gold", natural=0, terms={"reading": "B", "leverage": 10.0}))
+    level = shown(trades)
+    with np.errstate(divide="ignore"):
+        expected = 1 / level.leverage - 0.3 / 10
+    np.testing.assert_allclose(level.ruin_frac[:, 1:], expected[:, 1:], rtol=1e-6)
+    assert level.leverage[level.allowed].max() <= 10.000001
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"reading": "C"}, "reading"),
+        ({"spread": 1.0}, "spread"),
+        ({"reading": "floor"}, "liquidated by reading A or B"),
+        ({"lots_max": 10.0}, "0 to 30 lots"),
+    ],
+)
+def test_terms_that_no_broker_of_gold_has_are_refused_by_name(
+    tmp_path: Path, terms: dict[str, object], said: str
+) -> None:
+    with pytest.raises((InputInvalid, ConfigInvalid), match=said):
+        made(tmp_path / "gold", terms=terms)
 
 
 def test_whoever_stops_listening_leaves_no_folder_behind(tmp_path: Path) -> None:

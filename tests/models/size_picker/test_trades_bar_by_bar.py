@@ -79,9 +79,9 @@ def test_trades_cut_from_bars_are_what_a_broker_makes_of_them(tmp_path: Path, re
     series = hours(weeks=60, seed=3)[0]
     order = TradeSetsOrder(
         out=tmp_path / "cut", seed=1, small=0, mid=0, big=0, balanced=0, remainder=0, natural=0,
-        bars=(series,), sources=("hours.csv",),
+        bars=(series,), sources=("hours.csv",), terms={"reading": reading},
     )  # fmt: skip
-    list(GoldSets(terms=terms).make(order))
+    list(GoldSets().make(order))
     found = some(store.load(tmp_path / "cut"))
     assert (found.ruined & found.allowed).any()
     same_bar_by_bar(found, series, terms)
