@@ -703,6 +703,44 @@ class PickerJudge(Protocol):
     def calibrate(self, order: PickerCalibration) -> Mapping[str, Any]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickerTraining:
+    """A size picker to be trained, in the folder `out`: a model by its name, on simulated trades and real ones.
+
+    `real_frac` is the share that real trades have in what is learned, where there are both.
+    """
+
+    model: str
+    sets: Path | None
+    real: Sequence[Path]
+    out: Path
+    seed: int
+    epochs: int
+    real_frac: float
+    code_commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickerEpoch:
+    """What is told after an epoch; losses are weighted means a trade, `best` is the epoch whose weights are kept."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    validation_loss: float
+    best: int
+
+
+@runtime_checkable
+class PickerTrainer(Protocol):
+    """Trains size pickers; `tell` hears of each epoch, and whether to go on: the best so far is kept in any case.
+
+    Raises: InputInvalid where the folder is there, nothing can be trained, or the weights are no numbers at once.
+    """
+
+    def train(self, order: PickerTraining, tell: Callable[[PickerEpoch], bool]) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedFigure:
     """How fast something is [steps a second], and what stands beside it."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from models.size_picker.form import FEATURES, SCALE_MIN, WINDOW_BARS, Floats, scale
+from models.size_picker.form import FEATURES, SCALE_MIN, WINDOW_BARS, Floats, Shown, scale
 
 SPANS: Final = (4, 8, 16, 32)
 SUMS: Final = (
@@ -30,16 +30,16 @@ SCHEMA_SHA256: Final = hashlib.sha256(repr((1, SEEN, SCALE_MIN)).encode()).hexdi
 _SMALL: Final = 1e-12
 
 
-def seen(candles: Floats, spread_frac: Floats) -> Floats:
-    """All that a network is shown, the candles oldest first, then `SUMS`. Shapes: [N, W, 5], [N] to [N, F], float32."""
-    unit = scale(candles)
-    scaled = np.asarray(candles, dtype=np.float64) / unit[:, None, None]
-    reckoned = _sums(scaled, unit, np.asarray(spread_frac, dtype=np.float64))
-    return np.concatenate([scaled.reshape(len(scaled), -1), reckoned], axis=1).astype(np.float32)
+def seen(shown: Shown) -> Floats:
+    """The candles, oldest first, then `SUMS`. Shapes: [N, F], float32."""
+    scaled = shown.candles / scale(shown.candles)[:, None, None]
+    return np.concatenate([scaled.reshape(len(scaled), -1).astype(np.float32), sums(shown)], axis=1)
 
 
-def _sums(scaled: Floats, unit: Floats, spread_frac: Floats) -> Floats:
-    """What is reckoned of the scaled candles [N, W, 5], in the order of `SUMS`."""
+def sums(shown: Shown) -> Floats:
+    """What is reckoned of the candles alone, in the order of `SUMS`. Shapes: [N, S], float32."""
+    unit = scale(shown.candles)
+    scaled, spread_frac = shown.candles / unit[:, None, None], np.asarray(shown.spread_frac, dtype=np.float64)
     moved, reach, upper, lower = (scaled[:, :, n] for n in (0, 1, 3, 4))
     back = moved[:, ::-1]
     squares, path = np.square(back), np.cumsum(moved, axis=1)
@@ -58,7 +58,7 @@ def _sums(scaled: Floats, unit: Floats, spread_frac: Floats) -> Floats:
         np.sum(moved[:, 1:] * moved[:, :-1], axis=1) / np.maximum(squares.sum(axis=1), _SMALL),
         np.log(np.maximum(spread_frac, SCALE_MIN) / unit),
     ]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _log(value: Floats) -> Floats:

@@ -10,23 +10,22 @@ from typing import Any, Final
 import numpy as np
 
 from models import scaling
-from models.size_picker.features import SEEN
 
 Weights = Mapping[str, Any]
 SCALE: Final = ("scale.mean", "scale.variance")
 
 
-def shapes(hidden: Sequence[int], outputs: int, context: int = 0) -> dict[str, tuple[int, ...]]:
-    """The shape of every weight of a network with so many outputs, and of its scale.
+def shapes(inputs: int, hidden: Sequence[int], outputs: int, context: int = 0) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight of a network with so many inputs and outputs, and of its scale.
 
     The first layer may have so many numbers of context beside what is seen of the market.
     """
-    sizes = (len(SEEN), *hidden)
+    sizes = (inputs, *hidden)
     found: dict[str, tuple[int, ...]] = {"context.w": (context, sizes[1])} if context else {}
     for n, (before, after) in enumerate(pairwise(sizes)):
         found |= {f"trunk{n}.w": (before, after), f"trunk{n}.b": (after,)}
     found |= {"head.w": (sizes[-1], outputs), "head.b": (outputs,)}
-    return found | dict.fromkeys(SCALE, (len(SEEN),))
+    return found | dict.fromkeys(SCALE, (inputs,))
 
 
 def fresh(rng: np.random.Generator, of: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

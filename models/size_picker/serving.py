@@ -10,7 +10,7 @@ import numpy as np
 from gamma.bars import Bar
 from gamma.curves import Sizes
 from gamma.ports import Picked, Trained
-from models.size_picker import features, nets
+from models.size_picker import cards, nets
 from models.size_picker.candles import BARS_NEEDED, candles
 from models.size_picker.checkpoints import PickerCheckpoint, picker
 from models.size_picker.form import Floats, Shown, turned
@@ -79,4 +79,5 @@ class BarPicker:
 
     def seen(self, shown: Shown) -> Floats:
         """The features of what is shown. Shapes: [1, F]."""
-        return features.seen(shown.candles, shown.spread_frac)
+        found: Floats = cards.MODELS[self._card.model].seen(shown)
+        return found

@@ -28,7 +28,12 @@ NEVER: Final = -1e9
 
 def shapes(hidden: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor."""
-    return nets.shapes(hidden, SIZES, CONTEXT)
+    return nets.shapes(len(features.SEEN), hidden, SIZES, CONTEXT)
+
+
+def seen(shown: Shown) -> Floats:
+    """What the network is shown: every candle. Shapes: [N, F]."""
+    return features.seen(shown)
 
 
 def best(trades: Trades) -> Ints:
@@ -76,8 +81,8 @@ class V1:
 
     def _logs(self, shown: Shown) -> Floats:
         """The log of the probability of each class. Shapes: [N, 31]."""
-        seen = nets.scaled(self.weights, features.seen(shown.candles, shown.spread_frac))
-        found = np.where(shown.allowed, logits(self.weights, seen, context(shown).astype(np.float64)), NEVER)
+        scaled = nets.scaled(self.weights, seen(shown))
+        found = np.where(shown.allowed, logits(self.weights, scaled, context(shown).astype(np.float64)), NEVER)
         found -= found.max(axis=1, keepdims=True)
         return np.asarray(found - np.log(np.exp(found).sum(axis=1, keepdims=True)))
 

@@ -36,7 +36,12 @@ _U: Final = (-3.0, 9.0)
 def shapes(hidden: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor."""
     sizes = {"sizes.w": (CONTEXT, WIDTH), "sizes.out.w": (WIDTH, 1), "rising": (2,)}
-    return nets.shapes(hidden, RUIN + WIDTH) | sizes
+    return nets.shapes(len(features.SEEN), hidden, RUIN + WIDTH) | sizes
+
+
+def seen(shown: Shown) -> Floats:
+    """What the network is shown: every candle. Shapes: [N, F]."""
+    return features.seen(shown)
 
 
 def untilted(tilted: Any, penalty: float = PENALTY) -> Any:
@@ -87,8 +92,8 @@ class V2:
         return "V2"
 
     def curve(self, shown: Shown) -> SizeCurve:
-        seen = nets.scaled(self.weights, features.seen(shown.candles, shown.spread_frac))
-        logit, out = heads(self.weights, seen, context(shown).astype(np.float64))
+        scaled = nets.scaled(self.weights, seen(shown))
+        logit, out = heads(self.weights, scaled, context(shown).astype(np.float64))
         stake = shown.leverage * scale(shown.candles)[:, None]
         none = np.isposinf(shown.ruin_frac)
         prob = np.where(none, 0.0, untilted(1 / (1 + np.exp(-logit.clip(-500, 500)))))

@@ -2,7 +2,10 @@
 
 A trade falls into one of A x M cells, by its adverse excursion a / scale and its final move / scale:
 
-    P(cell | x)  proportional to  exp(table[cell] + sum_k g_k(x) basis[k, cell]),    g = network(x)
+    P(cell | x)  proportional to  exp(table[cell] + sum_k g_k(x) basis[k, cell]),    g = trust network(x) + b
+
+The table is how often each cell occurs, the basis a few smooth functions of its row and column; `trust` [K] says how
+far what the network learned holds on real trades, where it learned from simulated ones too.
 
 A size is ruined where a reaches its ruin distance r. With w = the share of each row of cells below r (even in log a
 between edges, the last row falling as a power), mu the mean move of a cell and L the leverage of the size:
@@ -12,7 +15,8 @@ between edges, the last row falling as a power), mu the mean move of a cell and 
     E[growth]  = sum w P(cell) log(1 + L mu) + P(ruin) log(1 - loss),    loss = L (r + gap)
 
 where `gap` is how far beyond r a liquidation is filled, in the mean. 1 - w never rises with r, whatever the weights:
-P(ruin) never falls with size or leverage, nor rises with equity. Nothing of equity or size is shown to the network.
+P(ruin) never falls with size or leverage, nor rises with equity. Nothing of equity or size is shown to the network,
+and of the candles only what `features.sums` reckons of them: with every candle it had learned chance by heart.
 """
 
 from collections.abc import Sequence
@@ -38,12 +42,17 @@ def shapes(hidden: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor."""
     cells = (ROWS, COLUMNS)
     fixed = {"table": cells, "basis": (TILTS, *cells), "moves": cells, "edges": (ROWS,), "tail": (1,), "gap": (1,)}
-    return nets.shapes(hidden, TILTS) | fixed
+    return nets.shapes(len(features.SUMS), hidden, TILTS) | {"trust": (TILTS,)} | fixed
+
+
+def seen(shown: Shown) -> Floats:
+    """What the network is shown: the sums of the candles. Shapes: [N, S]."""
+    return features.sums(shown)
 
 
 def logits(weights: Weights, scaled: Any) -> Any:
     """Of every cell, but for a constant. Shapes: [N, F] to [N, A, M]."""
-    tilts = nets.head(weights, scaled)
+    tilts = weights["trust"] * (nets.trunk(weights, scaled) @ weights["head.w"]) + weights["head.b"]
     cells = weights["basis"].reshape(TILTS, -1)
     return weights["table"] + (tilts @ cells).reshape(-1, ROWS, COLUMNS)
 
@@ -61,7 +70,7 @@ class V3:
 
     def scale(self, shown: Shown) -> Floats:
         """The model's own unit of excursions: how far all but one trade in twenty go at most. Shapes: [N]."""
-        rows = self.cells(features.seen(shown.candles, shown.spread_frac)).sum(axis=2)
+        rows = self.cells(seen(shown)).sum(axis=2)
         edges = self.weights["edges"]
         below = np.cumsum(rows, axis=1) - rows
         at = np.maximum((below <= REACH_PROB).sum(axis=1) - 1, 0)
@@ -88,7 +97,7 @@ class V3:
 
     def _part(self, shown: Shown) -> tuple[Floats, Floats, Floats]:
         unit = scale(shown.candles)
-        cells = self.cells(features.seen(shown.candles, shown.spread_frac))
+        cells = self.cells(seen(shown))
         lives = self._lives(np.log(shown.ruin_frac / unit[:, None]))
         rows = cells.sum(axis=2)
         prob = np.einsum("nka,na->nk", 1 - lives, rows)

@@ -16,10 +16,9 @@ from gamma.markets import market
 from models.cards import Figure
 from models.sealed import CARD, PICKER, SUMS
 from models.shelf import Shelf
-from models.size_picker import checkpoints
+from models.size_picker import checkpoints, features
 from models.size_picker.cards import Evaluation
 from models.size_picker.checkpoints import bare, calibrated, load, picker, save
-from models.size_picker.features import SEEN
 from models.size_picker.form import shown
 from models.size_picker.shelf import PickerShelf
 from tests.models.size_picker.checkpoint_case import LATER, LEARNED, card, tensors
@@ -105,7 +104,7 @@ def test_a_calibration_is_sealed_with_the_model_and_used(tmp_path: Path, saved: 
         ({"edges": np.zeros(32, np.float32)}, "edges does not rise"),
         ({"table": np.full((32, 20), np.nan, np.float32)}, r"table has nan at \[0, 0\]"),
         ({"head.b": np.zeros(3, np.float32)}, r"head.b is of shape \(3,\)"),
-        ({"scale.variance": np.full(len(SEEN), -1, np.float32)}, "no variance is below 0"),
+        ({"scale.variance": np.full(len(features.SUMS), -1, np.float32)}, "no variance is below 0"),
     ],
 )
 def test_wrong_tensors_are_refused_by_name(differs: dict[str, Any], why: str, saved: Path) -> None:

@@ -7,7 +7,7 @@ from gamma.bars import Bar
 from gamma.curves import Sizes, chosen
 from gamma.markets import market
 from gamma.ports import SizePicker
-from models.size_picker import features, form
+from models.size_picker import cards, form
 from models.size_picker.candles import windows
 from models.size_picker.checkpoints import load, picker, save
 from models.size_picker.serving import BarPicker
@@ -67,7 +67,6 @@ def test_bar_by_bar_it_sees_and_says_the_numbers_of_training(model: str, side: i
     ohlc = np.array([[b.open_points, b.high_points, b.low_points, b.close_points] for b in given])
     ends = np.arange(32, 90)
     candles = form.turned(windows(ohlc, ends), np.full(len(ends), side))
-    seen = features.seen(candles, np.full(len(ends), 1.5e-4))
     every = form.Shown(
         candles=candles,
         leverage=np.tile(LEVERAGE, (len(ends), 1)),
@@ -76,6 +75,7 @@ def test_bar_by_bar_it_sees_and_says_the_numbers_of_training(model: str, side: i
         equity_ratio=np.ones(len(ends)),
         spread_frac=np.full(len(ends), 1.5e-4),
     )
+    seen = cards.MODELS[model].seen(every)
     told = picker(load(tmp_path / model, pinned_sha256=None)).curve(every)
     for n, bar in enumerate(given):
         live.see(bar)

@@ -11,13 +11,19 @@ HOUR_NS = 3_600 * 10**9
 STEPS = 16
 
 
+def volatility(number: int, seed: int) -> Any:
+    """That of a bar of each of `brownian`'s trades. Shapes: [N]."""
+    return 0.001 * np.exp(np.random.default_rng(seed).uniform(np.log(0.5), np.log(4.0), number))
+
+
 def brownian(number: int, seed: int = 1, *, bars: int = 100, drift: float = 0.0, **differs: Any) -> Trades:
     """Trades of so many bars, of a volatility a bar between 0.05 % and 0.4 %; adverse excursions are continuous.
 
     `drift` is that of the whole trade in standard deviations. Without costs; profile A at 20 times leverage.
     """
     rng = np.random.default_rng(seed)
-    vol = 0.001 * np.exp(rng.uniform(np.log(0.5), np.log(4.0), number))
+    vol = volatility(number, seed)
+    rng.uniform(size=number)  # what the volatility was drawn with
     spread = vol[:, None, None] / STEPS**0.5
     path = np.cumsum((rng.normal(size=(number, 33, STEPS)) * spread).reshape(number, -1), axis=1)
     path = 2_000 * np.exp(path).reshape(number, 33, STEPS)
