@@ -48,8 +48,13 @@ def generate(  # noqa: PLR0913 - each option is a parameter
     small: Annotated[int, typer.Option(help="Simulated trades that up to 1.5 oz would suit best.", min=1)] = 100_000,
     mid: Annotated[int, typer.Option(help="Up to 3.0 oz.", min=1)] = 100_000,
     big: Annotated[int, typer.Option(help="More than 3.0 oz.", min=1)] = 100_000,
-    balanced: Annotated[int, typer.Option(help="Of each of the three, in the balanced set.", min=1)] = 33_000,
-    remainder: Annotated[int, typer.Option(help="Of the others, for reinforcement.", min=0)] = 200_000,
+    balanced: Annotated[
+        int | None,
+        typer.Option(help="Of each of the three, in the balanced set; 33 % of the fewest by default.", min=1),
+    ] = None,
+    remainder: Annotated[
+        int | None, typer.Option(help="Of the others, for reinforcement; two thirds of all by default.", min=0)
+    ] = None,
     natural: Annotated[int, typer.Option(help="More trades, as they come, to judge with.", min=0)] = 50_000,
     as_json: AsJson = False,
 ) -> None:
@@ -66,15 +71,16 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         raise InputInvalid(f"--out {out}: is there already; name a folder that is not")
     if days and not bars:
         raise InputInvalid(f"--days {days[0]}: is of the --bars, and there are none; leave it out")
-    maker = trade_sets()
+    maker, every = trade_sets(), small + mid + big
+    equal = balanced or max(1, min(small, mid, big) * 33 // 100)
     order = TradeSetsOrder(
         out=out,
         seed=seed,
         small=small,
         mid=mid,
         big=big,
-        balanced=balanced,
-        remainder=remainder,
+        balanced=equal,
+        remainder=remainder if remainder is not None else min(2 * every // 3, every - 3 * equal),
         natural=natural,
         bars=read(bars or (), days or (), maker.warm_up_bars),
         sources=tuple(str(file) for file in bars or ()),

@@ -36,6 +36,13 @@ def test_generate_prints_the_shape_that_is_documented() -> None:
     assert told["parts"]["balanced"]["classes"] == [20, 20, 20]
 
 
+def test_generate_splits_what_is_asked_for_as_it_does_300_000() -> None:
+    told = json.loads(ran("generate", "--out", "trades", "--small", "40", "--mid", "30", "--big", "50", "--json"))
+    assert told["asked"]["balanced"] == 9
+    assert told["asked"]["remainder"] == 80
+    assert told["parts"]["left"]["trades"] == 40 + 30 + 50 - 3 * 9 - 80
+
+
 def test_generate_says_what_it_made() -> None:
     said = ran("generate", "--out", "trades", *FEW)
     assert "balanced" in said
