@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gamma.cli import brokers_sandbox
+from gamma.cli import brokers_check, brokers_sandbox
 from gamma.cli.output import AsJson, console, group, print_json
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 app = group("Brokers that gamma can trade with.")
 brokers_sandbox.add_to(app)
+brokers_check.add_to(app)
 
 
 @app.callback()
