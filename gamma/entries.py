@@ -57,6 +57,7 @@ def _made(turn: Turn, signal: SignalMade, view: View, decision: Decision, standi
         standing=standing,
         ts_event_utc_ns=turn.now,
         fault=decision.fault,
+        notes=signal.notes,
     )
 
 

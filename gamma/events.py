@@ -57,6 +57,8 @@ class Manage(StrEnum):
     """The stop behind the best price since the entry, from now on."""
     TRAIL_OFF = "trail_off"
     """The stop stays where it is."""
+    CLOSE = "close"
+    """Out at the market; an entry that still works is taken back."""
 
 
 class Level(StrEnum):
@@ -239,7 +241,10 @@ class SignalMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageWanted:
-    """A strategy wants something of the position that it holds; `trail_atr` average true ranges behind, to trail."""
+    """A strategy wants something of the position that it holds; `trail_atr` average true ranges behind, to trail.
+
+    `why` is the reason of a close, as the trade will tell it.
+    """
 
     strategy: str
     market: str
@@ -247,6 +252,7 @@ class ManageWanted:
     slot_utc_ns: int
     ts_event_utc_ns: int
     trail_atr: float = 0.0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +306,7 @@ class EquityMarked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionMade:
-    """A decision with the whole view that it was made from, and its trace."""
+    """A decision with the whole view that it was made from, its trace, and what its signal noted of what it saw."""
 
     decision_id: str
     strategy: str
@@ -319,6 +325,7 @@ class DecisionMade:
     standing: str
     ts_event_utc_ns: int
     fault: str = ""
+    notes: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Rules that manage an open position: stop, target, break-even, trail, time.
+"""Rules that manage an open position: stop, target, break-even, trail, time; and those of what was sold for a credit.
 
 Pure and traceable: prices in points, scalars live, [B] in training. A stop only ever tightens.
 """
@@ -77,6 +77,48 @@ def wanted_stop(stop: Num, *, side: Num, entry: Num, best: Num, atr: Num, at_bre
     if at_break_even:
         stop = tighter(side, stop, entry)
     return tighter(side, stop, best - side * trail_atr * atr) if trail_atr > 0 else stop
+
+
+@final
+class CreditRule(BaseModel, frozen=True, extra="forbid"):
+    """How an option structure that was sold for a credit is left; a rule that is not set does not act.
+
+    Profits are shares of the credit: what of it would be kept if the structure were bought back now.
+    `target_frac`: out with this much of it. `stop_frac`: out once as much is lost; 2 is twice the credit.
+    `lock_from_frac`: once so much was made, `lock_keep_frac` of the best is kept: out when less is left.
+    `out_before_s`: out so long before the options settle [s].
+    """
+
+    target_frac: Annotated[float, Field(gt=0, le=1)] | None = 0.5
+    stop_frac: Positive | None = 1.0
+    lock_from_frac: Annotated[float, Field(gt=0, lt=1)] | None = 0.25
+    lock_keep_frac: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    out_before_s: Annotated[float, Field(ge=0)] = 1_800.0
+
+
+def credit_kept_frac(credit: Num, cost: Num) -> Num:
+    """What of a credit would be kept if the structure were bought back at this cost: (credit - cost) / credit [1]."""
+    return ratio(credit - cost, credit)
+
+
+def credit_exit(rule: CreditRule, *, kept_frac: float, best_frac: float, left_s: float) -> str:
+    """Why a structure is to be left now; "" where it is not. The worst reason comes first.
+
+        stop    kept <= -stop_frac
+        time    left <= out_before_s
+        target  kept >= target_frac
+        lock    best >= lock_from_frac and kept <= lock_keep_frac best
+
+    A share that is not known (NaN) triggers nothing but the time.
+    """
+    if rule.stop_frac is not None and kept_frac <= -rule.stop_frac:
+        return "stop"
+    if left_s <= rule.out_before_s:
+        return "time"
+    if rule.target_frac is not None and kept_frac >= rule.target_frac:
+        return "target"
+    locked = rule.lock_from_frac is not None and best_frac >= rule.lock_from_frac
+    return "lock" if locked and kept_frac <= rule.lock_keep_frac * best_frac else ""
 
 
 def time_is_up(rule: ExitRule, bars_held: Num) -> Num:

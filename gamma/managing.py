@@ -6,7 +6,7 @@ from typing import Final
 from gamma.bars import Bar
 from gamma.events import Manage, ManageWanted, OrderKind, PositionManaged
 from gamma.exits import managed_stop, time_is_up, wanted_stop
-from gamma.orders import Position
+from gamma.orders import Order, Position
 from gamma.reasons import Reason
 from gamma.rules import StrategyRules
 from gamma.turn import Turn
@@ -48,7 +48,9 @@ def on_manage(turn: Turn, wanted: ManageWanted) -> None:
     opened = turn.book.sessions.get(wanted.market)
     outcome = str(wanted.manage) if reason is Reason.OK else str(reason)
     turn.tick(wanted.strategy, wanted.slot_utc_ns, opened.session.date if opened else "", outcome)
-    if reason is Reason.OK:
+    if reason is Reason.OK and wanted.manage is Manage.CLOSE:
+        _close(turn, wanted)
+    elif reason is Reason.OK:
         _move_stop(turn, strategy, turn.book.position(wanted.strategy, wanted.market))
     tend(turn)
 
@@ -59,14 +61,27 @@ def _standing(turn: Turn, strategy: StrategyRules, wanted: ManageWanted) -> Reas
     position = book.position(strategy.name, symbol)
     if wanted.market != symbol or (wanted.manage is Manage.TRAIL_ON and not 0 < wanted.trail_atr < math.inf):
         return Reason.ORDER_INSANE
-    if not position.lots or position.exit_reason:
+    entering = wanted.manage is Manage.CLOSE and any(_entries(turn, wanted))
+    if not (position.lots or entering) or position.exit_reason:
         return Reason.NO_POSITION
     if book.frozen(strategy.name, symbol):
         return Reason.HALTED
     mark = book.marks.get(symbol)
-    if wanted.manage is not Manage.TRAIL_OFF and (mark is None or not math.isfinite(mark.price_points)):
+    if wanted.manage not in (Manage.TRAIL_OFF, Manage.CLOSE) and (mark is None or not math.isfinite(mark.price_points)):
         return Reason.INPUT_MISSING
     return Reason.UNRESOLVED if book.unresolved(symbol) else Reason.OK
+
+
+def _entries(turn: Turn, wanted: ManageWanted) -> list[Order]:
+    orders = turn.strategy_orders((wanted.strategy, wanted.market))
+    return [order for order in orders if order.intent.kind is OrderKind.ENTRY]
+
+
+def _close(turn: Turn, wanted: ManageWanted) -> None:
+    """What still works to open is taken back, and what is held leaves at the market."""
+    for order in _entries(turn, wanted):
+        turn.cancel(order, wanted.why or str(wanted.manage))
+    turn.want_exit(turn.book.position(wanted.strategy, wanted.market), wanted.why or str(wanted.manage))
 
 
 def _away(ticks: float, side: int) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gamma.exits import ExitRule, bracket, managed_stop, tighter, time_is_up
+from gamma.exits import CreditRule, ExitRule, bracket, credit_exit, credit_kept_frac, managed_stop, tighter, time_is_up
 
 
 def stop_of(rule: ExitRule, *, best: float, side: int = 1, stop: float | None = None, atr: float = 4.0) -> float:
@@ -69,3 +69,40 @@ def test_time_is_up_after_so_many_bars() -> None:
 def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         ExitRule(**wrong)  # type: ignore[arg-type]
+
+
+def why(rule: CreditRule | None = None, *, kept: float, best: float = 0.0, left_s: float = 7_200.0) -> str:
+    return credit_exit(rule or CreditRule(), kept_frac=kept, best_frac=max(best, kept), left_s=left_s)
+
+
+def test_of_a_credit_of_two_bought_back_at_half_three_quarters_are_kept() -> None:
+    assert credit_kept_frac(2.0, 0.5) == 0.75
+    assert credit_kept_frac(2.0, 5.0) == -1.5
+
+
+def test_a_structure_is_left_at_its_target_and_at_its_stop() -> None:
+    assert [why(kept=kept) for kept in (0.49, 0.5, -0.99, -1.0)] == ["", "target", "", "stop"]
+
+
+def test_half_of_the_best_is_locked_in_once_a_quarter_was_made() -> None:
+    assert why(kept=0.1, best=0.24) == ""
+    assert why(kept=0.13, best=0.25) == ""
+    assert why(kept=0.125, best=0.25) == "lock"
+    assert why(kept=-0.2, best=0.4) == "lock"
+
+
+def test_half_an_hour_before_they_settle_options_are_left_whatever_they_are_worth() -> None:
+    assert why(kept=0.0, left_s=1_801) == ""
+    assert why(kept=0.0, left_s=1_800) == "time"
+    assert why(kept=float("nan"), left_s=60) == "time"
+
+
+def test_the_worst_reason_comes_first() -> None:
+    assert why(kept=-2.0, left_s=0) == "stop"
+    assert why(kept=0.9, left_s=0) == "time"
+
+
+def test_an_unknown_cost_and_rules_that_are_not_set_leave_nothing() -> None:
+    assert why(kept=float("nan"), best=0.6) == ""
+    none = CreditRule(target_frac=None, stop_frac=None, lock_from_frac=None, out_before_s=0)
+    assert [why(none, kept=kept, best=0.9) for kept in (0.99, -5.0, 0.0)] == ["", "", ""]

@@ -215,3 +215,43 @@ def test_a_trail_counts_from_the_last_whole_tick_that_could_be_traded(side: int,
     case.do(BarClosed(bar=replace(bar, high_points=high, low_points=low), ts_event_utc_ns=case.now))
     want(case, Manage.TRAIL_ON)
     assert moved(case) == stop - side
+
+
+def test_a_position_that_its_strategy_wants_closed_leaves_at_market_for_its_reason() -> None:
+    case = entered()
+    want(case, Manage.CLOSE, why="target")
+    assert reasons(case) == [Reason.OK]
+    assert case.position().exit_reason == "target"
+    assert case.ticks[-1].outcome == "close"
+    case.restart()
+    assert case.position().exit_reason == "target"
+    want(case, Manage.CLOSE, why="stop")
+    assert reasons(case)[1:] == [Reason.NO_POSITION]
+
+
+def test_a_close_leaves_a_trail_as_it_is() -> None:
+    case = entered()
+    case.bar(PRICE + 50, high=PRICE + 60, low=PRICE)
+    want(case, Manage.TRAIL_ON)
+    moved(case)
+    want(case, Manage.CLOSE)
+    assert (case.position().trail_atr, case.position().exit_reason) == (1.0, "close")
+
+
+def test_an_entry_that_still_works_is_taken_back_by_a_close() -> None:
+    case = Case(strategy_rules())
+    case.bar()
+    case.signal(price=PRICE - 40)
+    entry = case.intent(OrderKind.ENTRY)
+    case.accept(entry.client_order_id, *(o.intent.client_order_id for o in case.children(entry.client_order_id)))
+    want(case, Manage.CLOSE, why="unfilled")
+    assert reasons(case) == [Reason.OK]
+    assert case.intent(OrderKind.CANCEL).subject == entry.client_order_id
+    assert case.intent(OrderKind.CANCEL).reason == "unfilled"
+
+
+def test_there_is_nothing_to_close_where_nothing_is_held_and_nothing_works() -> None:
+    case = Case()
+    case.bar()
+    want(case, Manage.CLOSE)
+    assert reasons(case) == [Reason.NO_POSITION]
