@@ -45,6 +45,7 @@ from gamma.events import (
     TimeAdvanced,
 )
 from gamma.guards import Action
+from gamma.markets import Kind
 from gamma.outlook import equity_microusd
 from gamma.rules import Rules
 from gamma.turn import Turn
@@ -150,12 +151,13 @@ def _on_health(turn: Turn, event: HealthSeen) -> None:
 
 def _mark_equity(turn: Turn, bar: Bar) -> None:
     """Equity at the bar's favourable and adverse extreme and at its close; recorded where it can have changed."""
-    book = turn.book
+    book, market = turn.book, turn.book.market(bar.market)
+    # The bars of an option root are its underlying's: a spread is carried at cost, within a bar as at its close.
+    priced = market.kind is not Kind.OPTION_SPREAD
     close = equity_microusd(book)
-    held = [p for p in book.positions.values() if p.market == bar.market and p.lots]
+    held = [p for p in book.positions.values() if priced and p.market == bar.market and p.lots]
     if not held and close == book.money.equity_microusd:
         return
-    market = book.market(bar.market)
     # Of what is held: how far above and below the close the bar's extremes were.
     at_close, *ends = (
         sum(p.open_microusd(points * market.ticks_per_point, market.tick_value_microusd) for p in held)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gamma.events import DecisionMade, Leg, Level, OrderKind, OrderType, SignalMade
+from gamma.events import DecisionMade, EquityMarked, Leg, Level, OrderKind, OrderType, SignalMade
 from gamma.guards import Action, Trip, Verdict
 from gamma.markets import market
 from gamma.reasons import Reason
@@ -162,6 +162,22 @@ def test_a_spread_is_not_ordered_at_its_underlyings_price() -> None:
     assert case.position().risk_microusd_per_lot == 850_000_000
     case.bar(100_000, symbol="SPX")
     assert case.book.money.equity_microusd == 50_000_000_000 - 1_200_000
+
+
+def test_what_the_index_does_within_a_bar_is_no_profit_or_loss_of_a_spread() -> None:
+    """Sold at 30 ticks; the index moves 500 points within the bar, and so does no equity of ours."""
+    spx = market("SPX")
+    case = Case(strategy_rules(traded=spx), setup=replace(setup_of(), markets={"SPX": spx}))
+    case.bar(symbol="SPX")
+    legs = (Leg(symbol="P4900", ratio=1), Leg(symbol="P4910", ratio=-1))
+    case.signal(-1, stop=0, target=0, price=30, legs=legs, risk_microusd_per_lot=850_000_000)
+    entry = case.intent(OrderKind.ENTRY)
+    case.accept(entry.client_order_id)
+    case.fill(entry.client_order_id, 2, 30, symbol="SPX")
+    case.bar(100_000, high=105_000, low=95_000, symbol="SPX")
+    marked = case.of(EquityMarked)[-1]
+    assert marked.high_microusd == marked.low_microusd == marked.close_microusd == 50_000_000_000 - 1_200_000
+    assert case.book.money.peak_microusd == 50_000_000_000
 
 
 def test_a_strategy_in_a_position_waits_until_it_is_flat() -> None:
