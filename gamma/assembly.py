@@ -16,6 +16,7 @@ from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
+from gamma.feeds.chain_tape import ChainTape
 from gamma.guards import Guard, Punctual
 from gamma.markets import MICRO, TABLE, Market
 from gamma.picking import Picking
@@ -23,6 +24,7 @@ from gamma.ports import (
     Broker,
     Capabilities,
     Dedupe,
+    KnownChains,
     ManagingSource,
     Model,
     Modelled,
@@ -86,6 +88,7 @@ class Assembly:
     streams: tuple[SignalStream, ...]
     hours: Hours
     start_utc_ns: int
+    chains: KnownChains | None = None
     pickings: Mapping[str, Picking] = field(default_factory=dict)
 
 
@@ -104,7 +107,8 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         )
     setup = setup_of(config)
     hours = Hours(flat_by=_flat_by(config))
-    sources = _sources(config, setup.markets, hours)
+    chains = _chains(config)
+    sources = _sources(config, setup.markets, hours, chains)
     broker = _broker(config, brokers.pop(), setup.markets, state_path)
     _check_mode(config, broker.capabilities)
     rules = rules_of(config, broker.capabilities, _models(sources))
@@ -119,6 +123,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         streams=tuple(s for s in sources.values() if isinstance(s, SignalStream)),
         hours=hours,
         start_utc_ns=_start_ns(config, setup.markets),
+        chains=chains,
         pickings=pickers.opened(config, rules, feed.bar_s),
     )
 
@@ -308,7 +313,22 @@ def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
 Source = SignalSource | ManagingSource | SignalStream
 
 
-def _sources(config: Config, markets: Mapping[str, Market], hours: Hours) -> dict[str, Source]:
+def _chains(config: Config) -> KnownChains | None:
+    """The option chains that are known in the course of time; None where no file is named.
+
+    Raises: ConfigInvalid when a file cannot be read.
+    """
+    if not config.chains.files:
+        return None
+    try:
+        return ChainTape.open(config.chains.files)
+    except InputInvalid as error:
+        raise ConfigInvalid(f"[chains] files: {error}") from None
+
+
+def _sources(
+    config: Config, markets: Mapping[str, Market], hours: Hours, chains: KnownChains | None
+) -> dict[str, Source]:
     """Each strategy's source of signals: one that looks at bars, or one that hears them from outside."""
     opened: dict[str, Source] = {}
     where = checkpoints.folders(config.paths.models)
@@ -316,6 +336,7 @@ def _sources(config: Config, markets: Mapping[str, Market], hours: Hours) -> dic
         mode=config.gamma.mode,
         hours=hours,
         policy=lambda name, sha256, market: checkpoints.policy(name, sha256, market, where),
+        chains=chains,
     )
     for strategy in config.strategies:
         params = {k: v for k, v in strategy.signal.items() if k != "use"}

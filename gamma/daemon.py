@@ -90,6 +90,7 @@ class Daemon:
             assembly.seats,
             assembly.hours,
             pickings=assembly.pickings,
+            chains=assembly.chains,
             late_max_s=assembly.feed.bar_s if self.live else None,
         )
 

@@ -1,6 +1,6 @@
 """The desk: what happens on a closed bar, in its order. One pipeline for the daemon and for replay.
 
-the bar trades through the broker, where the broker lives on bars
+the bar trades through the broker, where the broker lives on bars; and so does the option chain that is known by then
 the broker is asked: fills come in, and what became of an order that was lost
 a new session is opened
 the bar closes: marks, exits, guards
@@ -21,7 +21,7 @@ from gamma.effects import Tick
 from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
 from gamma.outlook import look
 from gamma.picking import Picking
-from gamma.ports import BarDriven, Hours, ManagingSource, SignalSource
+from gamma.ports import BarDriven, ChainDriven, Hours, KnownChains, ManagingSource, SignalSource
 from gamma.shell import Shell
 from gamma.situation import situation_of
 
@@ -45,7 +45,7 @@ class Desk:
     """Takes closed bars and works them off, one after the other.
 
     On a bar that closed more than `late_max_s` ago nothing is decided: its price is not to be had any more.
-    `pickings` are the size pickers by strategy.
+    `pickings` are the size pickers by strategy, `chains` the option chains as they are known.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Desk:
         hours: Hours,
         *,
         pickings: Mapping[str, Picking] = MappingProxyType({}),
+        chains: KnownChains | None = None,
         late_max_s: float | None = None,
     ) -> None:
         self.shell = shell
@@ -64,6 +65,8 @@ class Desk:
         self.bars = 0
         self._late_max_ns = math.inf if late_max_s is None else late_max_s * NS
         self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
+        self._chains = chains
+        self._priced = shell.broker if isinstance(shell.broker, ChainDriven) else None
         self._day_market = shell.rules.day_market
         self._sessions: dict[str, Session] = {}
         self._worked: dict[str, int] = {}
@@ -90,6 +93,7 @@ class Desk:
             return
         if self._driven is not None:
             self._driven.trade_through(bar)
+        self._show_chain(bar)
         await self._catch_up()
         self.bars += 1
         self._worked[bar.market] = bar.ts_close_utc_ns
@@ -103,6 +107,14 @@ class Desk:
             picking.see(bar)
         for seat in self.seats.get(bar.market, ()):
             await self._look(seat, bar)
+
+    def _show_chain(self, bar: Bar) -> None:
+        """Let the broker trade on the chain of the bar's market, where it lives on chains and there is one."""
+        if self._chains is None or self._priced is None:
+            return
+        chain = self._chains.known(bar.market, bar.ts_close_utc_ns)
+        if chain is not None:
+            self._priced.trade_on(chain)
 
     async def hear(self, signal: SignalMade) -> None:
         """Take a signal up, with what its strategy's picker says of its sizes at the equity and price of now."""

@@ -8,8 +8,9 @@ Source: Hull, Options, Futures, and Other Derivatives, chapters 15 and 19.
 """
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, final
 from zoneinfo import ZoneInfo
@@ -70,7 +71,8 @@ class Option:
 class Chain:
     """The options of one underlying at one moment, in columns [N]; what the feed does not tell is NaN.
 
-    `expires` are dates, `call` tells calls from puts; the rest is as in `Option`.
+    `expires` are dates, `call` tells calls from puts; the rest is as in `Option`. `vix_points` is the volatility index
+    when it was quoted, where the feed tells it.
 
     Raises: InputInvalid where the columns differ in length, or the spot is no price.
     """
@@ -89,6 +91,7 @@ class Chain:
     gamma: Floats
     open_interest: Floats
     volume: Floats
+    vix_points: float = math.nan
 
     def __post_init__(self) -> None:
         if not 0 < self.spot_points < math.inf:
@@ -111,10 +114,20 @@ class Chain:
         ends = [known[str(r), d.item()] for r, d in zip(self.root, self.expires, strict=True)]
         return (np.array(ends, dtype=np.float64) - self.ts_utc_ns) / YEAR_NS
 
+    def row(self, symbol: str) -> int | None:
+        """The row of the option of this symbol; None where the chain has none.
+
+        Raises: InputInvalid when it is no symbol of the clearing house's.
+        """
+        root, expires, right, strike = _parsed(symbol)
+        same = (self.strike_points == strike) & (self.call == (right is Right.CALL))
+        found = np.nonzero(same & (self.expires == np.datetime64(expires)) & (self.root == root))[0]
+        return int(found[0]) if len(found) else None
+
     def rows(self, kept: NDArray[np.bool_]) -> "Chain":
         """The options that are kept."""
         columns: dict[str, Any] = {name: getattr(self, name)[kept] for name in COLUMNS}
-        return Chain(underlying=self.underlying, spot_points=self.spot_points, ts_utc_ns=self.ts_utc_ns, **columns)
+        return replace(self, **columns)
 
     def option(self, row: int) -> Option:
         """One of its options."""
@@ -148,6 +161,26 @@ def chain_of(underlying: str, spot_points: float, ts_utc_ns: int, options: Seque
         call=np.array([one.right is Right.CALL for one in options], dtype=np.bool_),
         **numbers,
     )
+
+
+_SYMBOL: Final = re.compile(r"([A-Z]+)(\d{2})(\d{2})(\d{2})([CP])(\d{8})")
+
+
+def settles_utc_ns(symbol: str) -> int:
+    """When the option of this symbol settles [UTC ns].
+
+    Raises: InputInvalid when it is no symbol of the clearing house's.
+    """
+    root, expires, _, _ = _parsed(symbol)
+    return settlement_utc_ns(root, expires)
+
+
+def _parsed(symbol: str) -> tuple[str, date, Right, float]:
+    found = _SYMBOL.fullmatch(symbol)
+    if found is None:
+        raise InputInvalid(f"{symbol!r} is no option's symbol, as SPXW230526C04200000 is")
+    expires = date(2000 + int(found[2]), int(found[3]), int(found[4]))
+    return found[1], expires, Right.CALL if found[5] == "C" else Right.PUT, int(found[6]) / 1000
 
 
 def settlement_utc_ns(root: str, expires: date) -> int:

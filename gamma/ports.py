@@ -419,16 +419,38 @@ class Modelled(Protocol):
     def model(self) -> Model: ...
 
 
+@runtime_checkable
+class KnownChains(Protocol):
+    """Option chains as they are known: of an underlying the newest that was quoted by a moment, and nothing later.
+
+    It answers at once. Whoever fetches chains does so beside the bars, and what was fetched is known from then on.
+    """
+
+    def known(self, underlying: str, ts_utc_ns: int) -> Chain | None: ...
+
+
+@runtime_checkable
+class ChainDriven(Protocol):
+    """A broker whose matching of option structures is driven by the chains that we see: paper.
+
+    A chain that it has seen is no news, whoever shows it again.
+    """
+
+    def trade_on(self, chain: Chain) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a source of signals may ask for when it is opened: give `open` a parameter `surroundings`.
 
-    `policy` opens a checkpoint by its name or folder and the hash that is pinned, for a market.
+    `policy` opens a checkpoint by its name or folder and the hash that is pinned, for a market. `chains` is None where
+    no option chains are configured.
     """
 
     mode: str
     hours: Hours
     policy: Callable[[str, str, Market], Policy]
+    chains: KnownChains | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

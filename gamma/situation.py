@@ -26,11 +26,20 @@ def situation_of(book: Book, strategy: str, market: str) -> Situation:
         at_break_even=position.at_break_even,
         trailing=position.trail_atr > 0,
         leaving=bool(position.exit_reason),
+        legs=_legs(book, position, mine),
         balance_microusd=book.balance_microusd,
         equity_microusd=equity_microusd(book),
         floor_microusd=floor.floor_microusd if floor else None,
         drawdown_microusd=rule.drawdown_microusd if rule else None,
     )
+
+
+def _legs(book: Book, position: Position, orders: list[Order]) -> tuple[tuple[str, int], ...]:
+    """The options of what is held, or else of the entry that works."""
+    entry = book.orders.get(position.entry_id) if position.lots else None
+    if entry is None:
+        entry = next((o for o in orders if o.intent.kind is OrderKind.ENTRY and o.left_lots), None)
+    return tuple((leg.symbol, leg.ratio) for leg in entry.intent.legs) if entry is not None else ()
 
 
 def _held_at(orders: list[Order], position: Position, kind: OrderKind) -> float:

@@ -301,8 +301,9 @@ class Situation:
 
     `side` without `lots` is an entry that works and has not filled. `stop_ticks` and `target_ticks` are what the broker
     holds, NaN where it holds none; `risk_ticks` is how far the first stop lay from the entry. `leaving`: the position
-    is being closed. `floor_microusd` is the equity at which the account is breached, `drawdown_microusd` how far it
-    first lay below the account; None where there is no floor.
+    is being closed. `legs` are the options of a structure that is held or being opened: symbols, and how many, + bought
+    and - sold when it is bought. `floor_microusd` is the equity at which the account is breached, `drawdown_microusd`
+    how far it first lay below the account; None where there is no floor.
     """
 
     ts_event_utc_ns: int
@@ -317,6 +318,7 @@ class Situation:
     at_break_even: bool = False
     trailing: bool = False
     leaving: bool = False
+    legs: tuple[tuple[str, int], ...] = ()
     balance_microusd: int
     equity_microusd: int
     floor_microusd: int | None = None

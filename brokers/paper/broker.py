@@ -17,6 +17,7 @@ from gamma.decision import ApprovedOrder
 from gamma.errors import InputInvalid, InvariantBroken, MarkerUnknown, Transient
 from gamma.events import Intent
 from gamma.markets import Market
+from gamma.options import Chain
 from gamma.params import parse
 from gamma.ports import (
     Accepted,
@@ -194,6 +195,18 @@ class PaperBroker:
                     exchange.quote(tape, bid_ticks, ask_ticks, ts_utc_ns)
         except sqlite3.Error as error:
             raise Transient(f"paper broker: the quote's fills could not be stored: {error}") from error
+
+    def trade_on(self, chain: Chain) -> None:
+        """Trade the option structures of a market on its chain; one that was seen before is not news.
+
+        Raises: Transient when the fills cannot be stored.
+        """
+        try:
+            tape = self._exchange.tapes.get(chain.underlying)
+            with self._writing(durable=tape is not None and bool(tape.working)) as exchange:
+                exchange.trade_chain(chain)
+        except sqlite3.Error as error:
+            raise Transient(f"paper broker: the chain's fills could not be stored: {error}") from error
 
     async def find(self, client_order_id: str) -> Lookup:
         """Look an order up; where it is not known it never arrived."""

@@ -8,10 +8,12 @@ from brokers.paper.account import Account
 from brokers.paper.matching import Costs, Reach, at_open, at_quote, inside, lots_allowed, reach, reachable, round_up
 from brokers.paper.orders import PaperOrder, Tape
 from brokers.paper.params import PaperParams
+from brokers.paper.structures import net_ticks
 from gamma.bars import Bar
 from gamma.errors import InputInvalid
-from gamma.events import Fill, Intent, OrderKind, OrderState, OrderType
+from gamma.events import Fill, Intent, Leg, OrderKind, OrderState, OrderType
 from gamma.markets import Kind, Market, event_market
+from gamma.options import Chain
 from gamma.ports import Accepted, Placed, Rejected
 
 _BRACKET: Final = (OrderKind.STOP, OrderKind.TARGET)
@@ -133,6 +135,46 @@ class Exchange:
             ts_event_utc_ns=tape.ts_event_utc_ns,
         )
         self._attempt_all(self._ranked(tape), look)
+
+    def trade_chain(self, chain: Chain) -> None:
+        """Trade the structures of a market on its option chain, each at the net price of its own legs.
+
+        A chain that is no newer than what was seen of the market is not news.
+        """
+        tape = self.tape(chain.underlying)
+        if tape is None or not tape.by_quote_only or chain.ts_utc_ns <= tape.ts_event_utc_ns:
+            return
+        tape.ts_event_utc_ns = chain.ts_utc_ns
+        self.touched.add(tape.market.symbol)
+        tape.bid_ticks = tape.ask_ticks = None
+        legs = self._structure(tape)
+        if legs:
+            tape.bid_ticks, tape.ask_ticks = (net_ticks(chain, legs, tape.market, side) for side in (-1, 1))
+            known = [price for price in (tape.bid_ticks, tape.ask_ticks) if price is not None]
+            tape.price_ticks = sum(known) / len(known) if known else tape.price_ticks
+        costs = self._costs(tape)
+        look = _Round(
+            price=lambda order: at_quote(
+                order, net_ticks(chain, order.intent.legs, tape.market, order.intent.side), costs
+            ),
+            lots_max=float("inf"),
+            ts_event_utc_ns=chain.ts_utc_ns,
+        )
+        self._attempt_all([i for i in self._ranked(tape) if self.orders[i].intent.legs], look)
+
+    def _structure(self, tape: Tape) -> tuple[Leg, ...]:
+        """The legs of what is held there, or else of what works."""
+        symbol = tape.market.symbol
+        held = bool(self.account.lots(symbol))
+        orders = reversed(self.orders.values()) if held else (self.orders[i] for i in tape.working)
+        return next(
+            (
+                order.intent.legs
+                for order in orders
+                if order.intent.market == symbol and order.intent.legs and (order.filled_lots or not held)
+            ),
+            (),
+        )
 
     def equity_microusd(self) -> int:
         """Balance and open P&L at the last prices [micro-dollars]."""

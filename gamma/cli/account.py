@@ -224,6 +224,12 @@ def _show_one(made: "DecisionMade") -> None:
     out.print(f"[bold]{escape(made.decision_id)}[/]  {when}  {what}, bound by [bold]{escape(made.bound_by)}[/]")
     out.print()
     out.print(trace_table(made.steps, made.bound_by))
+    if made.notes:
+        saw = (
+            f"{name} {value:,.6g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in made.notes.items()
+        )
+        out.print(f"\n[dim]the signal saw: {escape(', '.join(saw))}[/]")
     if made.fault:
         out.print(f"\n[bold red]fault[/] {escape(made.fault)}")
 

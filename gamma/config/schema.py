@@ -140,6 +140,13 @@ class Feed(Section):
 
 
 @final
+class Chains(Section):
+    """Where option chains come from, for strategies that sell spreads."""
+
+    files: tuple[str, ...] = Field((), description="recorded chains, CSV or Parquet; each is known from its time on")
+
+
+@final
 class Strategy(Section):
     """A signal in one market, sized by a chain and judged by guards."""
 
@@ -242,6 +249,7 @@ class Config(Section):
     gamma: Gamma = Field(default_factory=Gamma)
     account: Account
     feed: Feed = Field(default_factory=Feed)
+    chains: Chains = Field(default_factory=Chains)
     brokers: dict[str, Params] = Field(default={"paper": {}})
     strategies: Annotated[tuple[Strategy, ...], Field(min_length=1)]
     sizers: dict[str, Params] = Field(default_factory=dict)

@@ -1,9 +1,9 @@
 """Option chains from files: a table with a row an option, in CSV or Parquet, and what Cboe's quote page downloads.
 
 A table has `expiration`, `right` (C, P, call or put), `strike` and `underlying_last` or `spot`, and may have
-`underlying`, `root`, `ts`, `snapshot_id`, `bid`, `ask`, `iv`, `delta`, `gamma`, `open_interest` and `volume`; names in
-any case, other columns are left alone. Times are ISO 8601. Rows of one `ts`, or of one `snapshot_id`, are
-one chain.
+`underlying`, `root`, `ts`, `snapshot_id`, `vix`, `bid`, `ask`, `iv`, `delta`, `gamma`, `open_interest` and `volume`;
+names in any case, other columns are left alone. Times are ISO 8601. Rows of one `underlying` and one `ts`, or one
+`snapshot_id`, are one chain.
 """
 
 import csv
@@ -27,7 +27,7 @@ ROOTS: Final = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "XSPW": "XSP"}
 _NEEDED: Final = ("expiration", "right", "strike", "spot")
 _NUMBERS: Final = ("bid", "ask", "iv", "delta", "gamma", "open_interest", "volume")
 _FIELDS: Final = {"bid": "bid_points", "ask": "ask_points"}
-_ALIASES: Final = {"underlying_last": "spot", "expires": "expiration", "type": "right", "time": "ts"}
+_ALIASES: Final = {"underlying_last": "spot", "vix_last": "vix", "expires": "expiration", "type": "right", "time": "ts"}
 _CALLS: Final = {"C": True, "CALL": True, "P": False, "PUT": False}
 _OCC: Final = re.compile(r"([A-Z]+)(\d{6})([CP])(\d{8})")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -144,7 +144,8 @@ def _table(source: Path, table: pl.DataFrame, how: ChainWanted) -> list[Chain]:
     if missing:
         raise InputInvalid(f"{source}: has no column {', '.join(missing)}; it has {', '.join(table.columns)}")
     table = _picked(source, _picked(source, table, "snapshot_id", how.snapshot), "underlying", how.underlying)
-    by = next((name for name in ("ts", "snapshot_id") if name in table.columns), None)
+    when = next((name for name in ("ts", "snapshot_id") if name in table.columns), None)
+    by = [name for name in ("underlying", when) if name in table.columns]
     parts = table.partition_by(by, maintain_order=True) if by else [table]
     chains = [_chain(source, part, how) for part in parts]
     return sorted(chains, key=lambda chain: chain.ts_utc_ns)
@@ -192,6 +193,7 @@ def _chain(source: Path, table: pl.DataFrame, how: ChainWanted) -> Chain:
         expires=expires.to_numpy().astype("datetime64[D]"),
         call=np.array([_CALLS[one] for one in right], dtype=np.bool_),
         strike_points=strikes,
+        vix_points=float(_column(table, "vix")[0]) if "vix" in table.columns else math.nan,
         **numbers,
     )
 

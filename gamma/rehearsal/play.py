@@ -268,7 +268,13 @@ class _Stage:
 
     async def play(self, state_path: Path | None) -> None:
         """Trade all bars; the broker leaves its account at `state_path`."""
-        desk = Desk(self._shell, self._assembly.seats, self._assembly.hours, pickings=self._assembly.pickings)
+        desk = Desk(
+            self._shell,
+            self._assembly.seats,
+            self._assembly.hours,
+            pickings=self._assembly.pickings,
+            chains=self._assembly.chains,
+        )
         await self._start(desk)
         for bar in self._assembly.feed.bars(self._time.utc_ns):
             self._time.utc_ns = bar.ts_close_utc_ns
