@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gamma import plugins
+from gamma import pickers, plugins
 from gamma.assembly import assemble, rules_of
 from gamma.config import Config
 from gamma.daemon import Daemon
@@ -155,6 +155,14 @@ def test_a_picker_that_is_not_pinned_or_is_another_is_refused(tmp_path: Path) ->
     for sha256, text in (("", "sha256 is not set: pin the checkpoint"), ("0" * 64, "is pinned")):
         write_config(tmp_path, sha256)
         assert text in refusal(config_in(tmp_path))
+
+
+def test_a_picker_for_paper_only_is_refused_on_real_money(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "paper_only = true")
+    live = config.model_copy(update={"gamma": config.gamma.model_copy(update={"mode": "live"})})
+    assert pickers.opened(config, rules_of(config), 3600)
+    with pytest.raises(ConfigInvalid, match="checkpoint oracle is for paper only"):
+        pickers.opened(live, rules_of(live), 3600)
 
 
 def test_a_picker_that_is_not_there_is_refused(oracles: Path, tmp_path: Path) -> None:

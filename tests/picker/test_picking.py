@@ -70,6 +70,10 @@ def test_of_very_many_sizes_some_are_left_out() -> None:
     assert lots.tolist() == list(range(0, 1_001, 9))
 
 
+def test_of_a_market_that_may_not_be_traded_there_is_no_size() -> None:
+    assert SIZER.sizes(gold_view(market={"lots_max": 0})).lots.tolist() == [0.0]
+
+
 # What it answers.
 
 
