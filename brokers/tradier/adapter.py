@@ -241,7 +241,7 @@ class TradierBroker:
             if balances["account_number"] != self._params.account_id:
                 raise Transient("balances: of another account than was asked for")
             equity = reading.microusd(balances["total_equity"])
-            free = next(balances[kind] for kind in ("margin", "pdt", "cash") if balances.get(kind))
+            [free] = [balances[kind] for kind in ("margin", "pdt", "cash") if balances.get(kind)]
             buying_power = free.get("option_buying_power", free.get("cash_available"))
             return BrokerAccount(
                 account=self._params.account_id,

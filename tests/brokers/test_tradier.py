@@ -1,5 +1,6 @@
 """Tradier's adapter at its sandbox: fills, positions and money by hand, and what no other broker does."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -163,6 +164,13 @@ def test_a_list_in_a_shape_that_nobody_knows_is_none(rig: TradierRig, body: byte
     rig.answer_reads(200, body)
     with pytest.raises(Transient):
         rig.run(rig.broker.open_orders())
+
+
+def test_balances_without_a_word_of_what_is_free_are_none(rig: TradierRig) -> None:
+    told = {"account_number": ACCOUNT, "total_equity": 1.5, "open_pl": 0, "total_cash": 1.5}
+    rig.answer_reads(200, json.dumps({"balances": told}).encode())
+    with pytest.raises(Transient, match="balances: not understood"):
+        rig.run(rig.broker.account())
 
 
 def test_a_fill_of_yesterdays_order_is_read_by_its_number(rig: TradierRig) -> None:
