@@ -42,5 +42,6 @@ def calibrate(
     say.print(f"{told['model']}: {told['trades']:,} trades, {told['knots']} knots")
     say.print(f"calibration error {told['ece_before']:.4f} -> {told['ece_after']:.4f} on these very trades")
     say.print(f"Brier score {told['brier_before']:.4f} -> {told['brier_after']:.4f}")
+    say.print(f"its mean moves are trusted to {told['drift_trust']:.0%}, about {told['drift_mean_frac'] * 1e4:+.1f} bp")
     say.print(f"the smallest risk that it can bound is {told['alpha_min']:.2%}")
     say.print(f"[green]✓[/] {told['folder']}: {told['sha256']}")

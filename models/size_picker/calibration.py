@@ -13,6 +13,7 @@ from gamma.curves import SizeCurve
 from gamma.errors import InputInvalid
 from models.size_picker import form
 from models.size_picker.conformal import scale_of
+from models.size_picker.drift import Drift
 from models.size_picker.form import Flags, Floats, Picker, Shown, Trades
 
 CELLS: Final = 512
@@ -35,10 +36,14 @@ class Calibration:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibrated:
-    """A picker whose probabilities of liquidation are set right; what rose with size, leverage or less equity does."""
+    """A picker whose probabilities of liquidation are set right; what rose with size, leverage or less equity does.
+
+    With a `drift` its view of where each trade goes is drawn to the mean, as far as it was not borne out.
+    """
 
     picker: Picker
     calibration: Calibration
+    drift: Drift | None = None
 
     @property
     def name(self) -> str:
@@ -49,6 +54,7 @@ class Calibrated:
 
     def curve(self, shown: Shown) -> SizeCurve:
         curve = self.picker.curve(shown)
+        curve = curve if self.drift is None else self.drift(curve, shown)
         prob = np.where(np.isposinf(shown.ruin_frac), 0.0, self.calibration(curve.ruin_prob))
         return replace(curve, ruin_prob=np.where(shown.allowed, prob, np.nan))
 

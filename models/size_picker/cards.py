@@ -64,13 +64,15 @@ class Training(BaseModel, frozen=True, extra="forbid"):
 class Calibration(BaseModel, frozen=True, extra="forbid"):
     """What the probabilities were set right on; `id` is the SHA-256 of what came of it, the conformal scores included.
 
-    `knots` is the length of the map, `scores` how many conformal scores there are; either may be 0.
+    `knots` is the length of the map, `scores` how many conformal scores there are; either may be 0. `drift` is whether
+    mean moves are drawn together.
     """
 
     id: Sha256
     sets: Sets
     knots: Annotated[int, Field(ge=0, le=4_096)]
     scores: Annotated[int, Field(ge=0, le=200_000)]
+    drift: bool = False
 
 
 @final
@@ -134,6 +136,8 @@ def shapes(card: Card) -> dict[str, tuple[int, ...]]:
         found |= dict.fromkeys(("calibration.predicted", "calibration.observed"), (card.calibration.knots,))
     if card.calibration and card.calibration.scores:
         found["conformal.scores"] = (card.calibration.scores,)
+    if card.calibration and card.calibration.drift:
+        found["calibration.drift"] = (2,)
     return found
 
 

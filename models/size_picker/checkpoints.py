@@ -1,7 +1,8 @@
 """Checkpoints of size pickers: sealed folders (`models.sealed`) whose card and tensors are a size picker's.
 
 The tensors are the model's own (`models.size_picker.v1` to `v3`), the scale of what it was shown, and, once it is
-calibrated, `calibration.predicted` and `calibration.observed`, the map of its probabilities, and `conformal.scores`.
+calibrated, `calibration.predicted` and `calibration.observed`, the map of its probabilities, `calibration.drift`, how
+far its mean moves are trusted, and `conformal.scores`.
 """
 
 import hashlib
@@ -20,9 +21,11 @@ from models.size_picker import cards
 from models.size_picker.calibration import Calibrated, Calibration
 from models.size_picker.cards import Card, TradeSet
 from models.size_picker.conformal import Conformal
+from models.size_picker.drift import Drift
 from models.size_picker.form import Picker
 
-ADDED: Final = ("calibration.predicted", "calibration.observed", "conformal.scores")
+ADDED: Final = ("calibration.predicted", "calibration.observed", "conformal.scores", "calibration.drift")
+RISING: Final = (*ADDED[:3], "edges")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +83,13 @@ def picker(checkpoint: PickerCheckpoint) -> Picker:
     found, tensors = bare(checkpoint), checkpoint.tensors
     if ADDED[0] in tensors:
         predicted, observed = (tensors[name].astype(np.float64) for name in ADDED[:2])
-        found = Calibrated(picker=found, calibration=Calibration(predicted=predicted, observed=observed))
+        calibration = Calibration(predicted=predicted, observed=observed)
+        drift = (
+            Drift(mean_frac=float(tensors[ADDED[3]][0]), trust=float(tensors[ADDED[3]][1]))
+            if ADDED[3] in tensors
+            else None
+        )
+        found = Calibrated(picker=found, calibration=calibration, drift=drift)
     if ADDED[2] in tensors:
         found = Conformal(picker=found, scores=tensors[ADDED[2]].astype(np.float64))
     return found
@@ -97,6 +106,7 @@ def calibrated(
         sets=tuple(sets),
         knots=len(new.get(ADDED[0], ())),
         scores=len(new.get(ADDED[2], ())),
+        drift=ADDED[3] in new,
     )
     return tensors | new, checkpoint.card.model_copy(update={"calibration": calibration})
 
@@ -111,7 +121,7 @@ def _wrong(card: Card, tensors: Mapping[str, Any]) -> str:
     """What is wrong with the tensors of a picker with this card; nothing where they are as they should be."""
     if wrong := sealed.tensors_wrong(PICKER, cards.shapes(card), tensors):
         return wrong
-    for name in (*ADDED, "edges"):
+    for name in RISING:
         if name in tensors and (np.diff(tensors[name]) < (1e-6 if name == "edges" else 0.0)).any():
             return f"{name} does not rise, and should"
     for name in ("tail", "gap"):

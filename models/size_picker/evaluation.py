@@ -14,15 +14,13 @@ import numpy as np
 from gamma.curves import SizeCurve, chosen
 from gamma.errors import InputInvalid
 from gamma.stats.proportions import clopper_pearson
-from gamma.stats.resampling import draws
 from models.size_picker import calibration, conformal, form, rivals
 from models.size_picker.calibration import Reliability
 from models.size_picker.conformal import Conformal, Level
 from models.size_picker.form import Flags, Floats, Ints, Picker, Trades
+from models.size_picker.samples import Days
 
 Kind = Literal["model", "conformal", "adaptive", "rule", "hindsight"]
-DAY_NS: Final = 86_400 * 10**9
-BLOCK_DAYS: Final = 30.0
 LIMITS: Final = tuple(float(limit) for limit in np.geomspace(0.001, 0.5, 19))
 
 
@@ -100,26 +98,6 @@ class Pair:
     @property
     def stands(self) -> bool:
         return self.ahead.low > 0.0 and self.ruin_rate <= self.ruin_rate_other
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Days:
-    """The days of trades, and how often each was drawn: once for all figures, so that differences are paired.
-
-    Shapes: `of` [N], the day of each trade; `times` [R, D]; `trades` [R], how many a resample has.
-    """
-
-    of: Ints
-    times: Floats
-    trades: Floats
-
-    @classmethod
-    def drawn(cls, trades: Trades) -> "Days":
-        """The days on which trades began, drawn in blocks."""
-        _, of = np.unique(trades.ts_entry_utc_ns // DAY_NS, return_inverse=True)
-        counts = np.bincount(of)
-        times = np.array([np.bincount(rows, minlength=len(counts)) for rows in draws(len(counts), BLOCK_DAYS)])
-        return cls(of=of, times=times.astype(np.float64), trades=(times @ counts).astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

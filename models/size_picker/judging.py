@@ -11,8 +11,20 @@ import numpy as np
 from gamma.clock import NS
 from gamma.errors import InputInvalid
 from gamma.ports import PickerCalibration, PickerEvaluation
-from models.size_picker import calibration, cards, checkpoints, conformal, edges, evaluation, form, picture, store
+from models.size_picker import (
+    calibration,
+    cards,
+    checkpoints,
+    conformal,
+    drift,
+    edges,
+    evaluation,
+    form,
+    picture,
+    store,
+)
 from models.size_picker.calibration import Calibrated
+from models.size_picker.drift import Drift
 from models.size_picker.evaluation import Entrant, Judged
 from models.size_picker.form import Picker, Trades
 
@@ -58,11 +70,15 @@ class Judge:
         _check_unseen(checkpoint.card, sets)
         trades = store.joined([_natural(folder) for folder in order.trades])
         fitted = calibration.fit(calibration.predictions(model, trades))
+        # V1 ranks sizes: what its curve has for growth is none, and it expects no move.
+        moved = Drift(mean_frac=0.0, trust=0.0) if checkpoint.card.model == "v1" else drift.fit(model, trades)
         added = {
             "calibration.predicted": _rising(fitted.predicted),
             "calibration.observed": _rising(fitted.observed),
             "conformal.scores": conformal.sealed(conformal.scores(model, trades)),
         }
+        if checkpoint.card.model != "v1":
+            added["calibration.drift"] = np.array([moved.mean_frac, moved.trust])
         tensors, card = checkpoints.calibrated(checkpoint, added, sets)
         sha256 = checkpoints.save(order.out, tensors, card)
         before = calibration.predictions(model, trades)
@@ -77,6 +93,8 @@ class Judge:
             "ece_after": calibration.reliability(after).ece,
             "brier_before": calibration.brier(before),
             "brier_after": calibration.brier(after),
+            "drift_mean_frac": moved.mean_frac,
+            "drift_trust": moved.trust,
             "alpha_min": 1.0 / (len(trades) + 1),
         }
 

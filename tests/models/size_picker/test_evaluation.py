@@ -6,6 +6,7 @@ import pytest
 from gamma.errors import InputInvalid
 from models.size_picker import conformal, evaluation, picture, rivals
 from models.size_picker.evaluation import Entrant
+from models.size_picker.samples import Days
 from tests.models.size_picker.drawn import HOUR_NS, Known, Reckless, trades
 
 
@@ -51,7 +52,7 @@ def test_a_difference_stands_beyond_its_interval_and_at_no_more_risk() -> None:
 
 
 def test_an_interval_takes_clusters_of_days_for_what_they_are() -> None:
-    days = evaluation.Days.drawn(trades(2_400, 1))
+    days = Days.drawn(trades(2_400, 1))
     rng = np.random.default_rng(1)
     alone = evaluation.interval(rng.normal(size=2_400), days)
     of_a_month = np.repeat(rng.normal(size=4), 600)  # 25 days each
