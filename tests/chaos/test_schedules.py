@@ -11,8 +11,8 @@ from gamma.chaos.simulation import sweep
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.trials import run, trial
 
-SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "2000"))
-PARTS = 20
+SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "1000"))
+PARTS = 10
 QUARTERS = 4
 # Of a session's deaths each so-manyth is tried; 1 is the whole sweep.
 STRIDE = int(os.environ.get("GAMMA_SWEEP", "1"))
