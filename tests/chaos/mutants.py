@@ -122,8 +122,8 @@ def halt_unread_at_the_socket(patch: MonkeyPatch) -> None:
 def stale_bars_decide(patch: MonkeyPatch) -> None:
     make = Desk.__init__
 
-    def patient(self: Desk, shell: Any, seats: Any, hours: Any, late_max_s: float | None = None) -> None:  # noqa: ARG001
-        make(self, shell, seats, hours)
+    def patient(self: Desk, *parts: Any, **settings: Any) -> None:
+        make(self, *parts, **settings | {"late_max_s": None})
 
     patch.setattr(Desk, "__init__", patient)
     patch.setattr(StaleData, "__call__", lambda self, view, order: passed(order, self.reading(view)))
