@@ -19,6 +19,7 @@ from gamma.book import Book
 from gamma.clock import NS
 from gamma.effects import Tick
 from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
+from gamma.orders import any_unresolved
 from gamma.outlook import look
 from gamma.picking import Picking
 from gamma.ports import BarDriven, ChainDriven, Hours, KnownChains, ManagingSource, SignalSource
@@ -136,7 +137,7 @@ class Desk:
 
     async def _catch_up(self) -> None:
         """Hear what the broker did; while an order's fate is unknown, ask for everything."""
-        if any(order.unresolved for order in self.shell.book.orders.values()):
+        if any_unresolved(self.shell.book.orders.values()):
             await self.shell.reconcile()
         else:
             await self.shell.poll()

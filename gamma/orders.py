@@ -6,7 +6,9 @@
 A fill is stronger than any state: one that comes for an order that was thought dead is booked.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Final
 
 from gamma.errors import InvariantBroken
@@ -17,6 +19,7 @@ _OPEN: Final = frozenset({OrderState.PENDING, OrderState.UNKNOWN, OrderState.QUA
 _ENDS: Final = frozenset(
     {OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.ABSENT}
 )
+_STATE: Final = attrgetter("state")
 
 GRAPH: Final[dict[OrderState, frozenset[OrderState]]] = {
     OrderState.PENDING: _LIVE | _ENDS | {OrderState.UNKNOWN},
@@ -85,6 +88,16 @@ class Order:
     def moves_position(self) -> bool:
         """Whether it can trade at all: cancels and replaces cannot."""
         return self.intent.kind not in (OrderKind.CANCEL, OrderKind.REPLACE)
+
+
+def any_unresolved(orders: Iterable[Order]) -> bool:
+    """Whether the fate of one of them is not known; asked on every bar, and so by their states alone."""
+    return not _OPEN.isdisjoint(map(_STATE, orders))
+
+
+def all_ended(orders: Iterable[Order]) -> bool:
+    """Whether none of them works any more."""
+    return _ENDS.issuperset(map(_STATE, orders))
 
 
 def advance(order: Order, state: OrderState, ts_utc_ns: int = 0) -> Order:

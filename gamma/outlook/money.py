@@ -36,32 +36,39 @@ def account(scene: Scene) -> AccountView:
 
 def position(scene: Scene) -> PositionView:
     """What is held and works in the strategy's market, its family and the account."""
-    book, strategy, symbol, family = scene.book, scene.strategy, scene.market.symbol, scene.market.family
-    working = [(o.intent, o.left_lots) for o in scene.entries]
-    long_minis = short_minis = market_value = family_value = 0.0
-    for (_, held), position in book.positions.items():
-        market = book.market(held)
-        value = _margin_usd(book, held, position.lots)
-        market_value += value if held == symbol else 0.0
+    book, symbol, family = scene.book, scene.market.symbol, scene.market.family
+    held_lots = others_long = others_short = working_long = working_short = 0
+    market_value = family_value = long_minis = short_minis = 0.0
+    for (name, held), position in book.positions.items():
+        market, lots = book.market(held), position.lots
+        value = _margin_usd(book, held, lots)
+        if held == symbol:
+            held_lots += lots
+            market_value += value
+            if name != scene.strategy.name:
+                others_long += max(0, lots)
+                others_short += max(0, -lots)
         if market.family == family:
             family_value += value
-            long_minis += max(0, position.lots) * market.mini_equivalent
-            short_minis += max(0, -position.lots) * market.mini_equivalent
-    for intent, lots in working:
-        market = book.market(intent.market)
+            long_minis += max(0, lots) * market.mini_equivalent
+            short_minis += max(0, -lots) * market.mini_equivalent
+    for order in scene.entries:
+        market = book.market(order.intent.market)
+        long_lots, short_lots = _sides(order)
+        if order.intent.market == symbol:
+            working_long += long_lots
+            working_short += short_lots
         if market.family == family:
-            long_minis += max(0, intent.side) * lots * market.mini_equivalent
-            short_minis += max(0, -intent.side) * lots * market.mini_equivalent
-    lots_held = book.lots(symbol)
-    bare_lots, bare_since_utc_ns = _bare(book, book.positions.get((strategy.name, symbol)))
-    others = [p.lots for (name, held), p in book.positions.items() if held == symbol and name != strategy.name]
+            long_minis += long_lots * market.mini_equivalent
+            short_minis += short_lots * market.mini_equivalent
+    bare_lots, bare_since_utc_ns = _bare(book, book.positions.get((scene.strategy.name, symbol)))
     return PositionView(
-        lots=lots_held,
-        working_long_lots=sum(n for i, n in working if i.market == symbol and i.side > 0),
-        working_short_lots=sum(n for i, n in working if i.market == symbol and i.side < 0),
-        others_long_lots=sum(max(0, lots) for lots in others),
-        others_short_lots=sum(max(0, -lots) for lots in others),
-        value_usd=_margin_usd(book, symbol, lots_held),
+        lots=held_lots,
+        working_long_lots=working_long,
+        working_short_lots=working_short,
+        others_long_lots=others_long,
+        others_short_lots=others_short,
+        value_usd=_margin_usd(book, symbol, held_lots),
         market_value_usd=market_value,
         family_value_usd=family_value,
         portfolio_usd=scene.equity_microusd / MICRO,
@@ -71,6 +78,12 @@ def position(scene: Scene) -> PositionView:
         bare_lots=bare_lots,
         bare_s=(book.ts_event_utc_ns - bare_since_utc_ns) / 1e9 if bare_lots else 0.0,
     )
+
+
+def _sides(order: Order) -> tuple[int, int]:
+    """What could still fill, long and short [lots]."""
+    lots = order.left_lots
+    return (lots, 0) if order.intent.side > 0 else (0, lots)
 
 
 def _margin_usd(book: Book, symbol: str, lots: int) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from gamma.errors import InvariantBroken
 from gamma.events import Fill, Intent, OrderKind, OrderState, OrderType
-from gamma.orders import GRAPH, Order, Position, advance, fill_order, fill_position
+from gamma.orders import GRAPH, Order, Position, advance, all_ended, any_unresolved, fill_order, fill_position
 
 TICK = 500_000
 
@@ -153,3 +153,16 @@ def test_a_working_order_that_was_asked_to_cancel_is_canceling() -> None:
     asked = replace(order(OrderState.ACKED), ts_cancel_utc_ns=5)
     assert asked.canceling
     assert not replace(asked, state=OrderState.CANCELED).canceling
+
+
+@pytest.mark.parametrize("state", OrderState)
+def test_what_is_asked_of_many_orders_is_what_each_of_them_says(state: OrderState) -> None:
+    one, ended, waits = order(state), order(OrderState.FILLED), order(OrderState.UNKNOWN)
+    assert any_unresolved([ended, one]) == one.unresolved
+    assert all_ended([ended, one]) == one.ended
+    assert any_unresolved([one, waits])
+    assert not all_ended([waits, one])
+
+
+def test_of_no_orders_none_is_unresolved_and_all_have_ended() -> None:
+    assert (any_unresolved([]), all_ended([])) == (False, True)

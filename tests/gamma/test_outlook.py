@@ -11,6 +11,7 @@ from gamma.codec import encode
 from gamma.events import BarClosed, OrderKind, SignalMade
 from gamma.floor import FloorRule, TrailsOn
 from gamma.markets import MICRO, Market, event_market, market
+from gamma.orders import Position
 from gamma.outlook import equity_microusd, glance, look
 from gamma.rules import ProfilePolicy
 from gamma.views import View
@@ -147,6 +148,13 @@ def test_a_working_entry_without_a_stop_risks_its_margin() -> None:
     case.bar()
     case.signal(stop=0, target=0)
     assert seen(case).account.gross_risk_usd == 6_600
+
+
+def test_a_position_that_is_flat_needs_no_price() -> None:
+    case = Case()
+    flat = Position(strategy="alpha", market="MNQ")
+    book = replace(case.book, positions={("alpha", "MNQ"): flat})
+    assert equity_microusd(book) == book.balance_microusd
 
 
 def test_what_is_held_without_a_price_makes_equity_unknown() -> None:
