@@ -28,6 +28,7 @@ SUMS: Final = (
 SEEN: Final = (*(f"{name}_{n}" for n in range(WINDOW_BARS) for name in FEATURES), *SUMS)
 SCHEMA_SHA256: Final = hashlib.sha256(repr((1, SEEN, SCALE_MIN)).encode()).hexdigest()
 _SMALL: Final = 1e-12
+_LEAST: Final = 1e-4
 
 
 def seen(shown: Shown) -> Floats:
@@ -40,27 +41,36 @@ def sums(shown: Shown) -> Floats:
     """What is reckoned of the candles alone, in the order of `SUMS`. Shapes: [N, S], float32."""
     unit = scale(shown.candles)
     scaled, spread_frac = shown.candles / unit[:, None, None], np.asarray(shown.spread_frac, dtype=np.float64)
-    moved, reach, upper, lower = (scaled[:, :, n] for n in (0, 1, 3, 4))
-    back = moved[:, ::-1]
-    squares, path = np.square(back), np.cumsum(moved, axis=1)
+    # Newest first, so that a sum over the last n bars is one place of a running one.
+    moved, reach, upper, lower = (scaled[:, ::-1, n] for n in (0, 1, 3, 4))
+    squares, path = np.square(moved), np.cumsum(scaled[:, :, 0], axis=1)[:, ::-1]
     top, bottom = np.max(path + upper, axis=1), np.min(path - lower, axis=1)
-    way, far = np.abs(moved).sum(axis=1), path[:, -1]
-    columns = [
-        np.log(unit),
-        *(_log(np.mean(np.square(reach[:, -n:]), axis=1)) for n in SPANS[:-1]),
-        *(_log(np.mean(squares[:, :n], axis=1)) for n in SPANS),
-        _log(np.max(squares, axis=1)),
-        _log(np.max(reach, axis=1)),
-        *(back[:, :n].sum(axis=1) / n**0.5 for n in (1, *SPANS)),
-        *((lower - upper)[:, -n:].mean(axis=1) for n in SPANS[1:]),
+    way, far = np.abs(moved).sum(axis=1), path[:, 0]
+    whole = np.cumsum(squares, axis=1)
+    powers = (
+        _over(np.cumsum(np.square(reach), axis=1), SPANS[:-1], 1.0),
+        _over(whole, SPANS, 1.0),
+        np.max(squares, axis=1)[:, None],
+        np.max(reach, axis=1)[:, None],
+    )
+    straight = (
         (far - bottom) / np.maximum(top - bottom, _SMALL) - 0.5,
         far / np.maximum(way, _SMALL),
-        np.sum(moved[:, 1:] * moved[:, :-1], axis=1) / np.maximum(squares.sum(axis=1), _SMALL),
+        np.sum(moved[:, 1:] * moved[:, :-1], axis=1) / np.maximum(whole[:, -1], _SMALL),
         np.log(np.maximum(spread_frac, SCALE_MIN) / unit),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    )
+    columns = (
+        np.log(unit)[:, None],
+        np.log(np.maximum(np.concatenate(powers, axis=1), _LEAST)),
+        _over(np.cumsum(moved, axis=1), (1, *SPANS), 0.5),
+        _over(np.cumsum(lower - upper, axis=1), SPANS[1:], 1.0),
+        np.stack(straight, axis=1),
+    )
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
-def _log(value: Floats) -> Floats:
-    found: Floats = np.log(np.maximum(value, 1e-4))
+def _over(running: Floats, spans: tuple[int, ...], power: float) -> Floats:
+    """Running sums over these many bars, by their number to a power. Shapes: [N, W] to [N, spans]."""
+    number = np.array(spans)
+    found: Floats = running[:, number - 1] / number**power
     return found

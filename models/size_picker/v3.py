@@ -108,8 +108,9 @@ class V3:
         mean = stake * np.einsum("nka,na->nk", lives, moved) - prob * loss
         # What lives has lost less than what ruins; the mean of a cell that is cut may say otherwise.
         moves = stake[:, :, None] * self.weights["moves"].ravel()
-        after = np.maximum(moves, -np.minimum(loss, _LOSS_MAX)[:, :, None])
-        grown = np.log1p(after).reshape(*stake.shape, ROWS, COLUMNS)
+        np.maximum(moves, -np.minimum(loss, _LOSS_MAX)[:, :, None], out=moves)
+        moves += 1.0
+        grown = np.log(moves, out=moves).reshape(*stake.shape, ROWS, COLUMNS)
         each = np.matmul(grown.transpose(0, 2, 1, 3), cells[:, :, :, None])[..., 0]
         with np.errstate(divide="ignore", invalid="ignore"):
             ruin = np.where(prob > 0, prob * np.log1p(-np.minimum(loss, 1.0)), 0.0)
