@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from gamma.cli import app
 from models.checkpoints import CARD, save
 from models.shelf import Shelf
+from models.size_picker.shelf import PickerShelf
 from tests.models.checkpoint_case import REPORT, card, tensors
 
 DOCS = (Path(__file__).parents[3] / "docs/cli.md").read_text(encoding="utf-8")
@@ -99,7 +100,8 @@ def test_a_folder_that_is_not_there_is_named(folder: Path, monkeypatch: pytest.M
 
 
 def test_without_a_configuration_those_that_ship_are_listed(folder: Path) -> None:
-    assert [Path(row["folder"]) for row in printed("models", "list")] == list(Shelf().found(Shelf().shipped))
+    shipped = [one for shelf in (Shelf(), PickerShelf()) for one in shelf.found(shelf.shipped)]
+    assert [Path(row["folder"]) for row in printed("models", "list")] == shipped
     assert printed("models", "list", str(folder / "notes")) == []
     assert "no checkpoints yet" in told("models", "list", str(folder / "notes"))
 
