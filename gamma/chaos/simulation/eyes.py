@@ -84,7 +84,7 @@ class ManagingEyes:
         rng = random.Random(f"manage {eyes.seed} {eyes.strategy} {ts}")
         if not situation.lots or ts >= eyes.quiet_utc_ns or rng.random() < 0.2:
             return eyes.on_bar(bar)
-        manage = rng.choice(tuple(Manage))
+        manage = rng.choice((Manage.BREAK_EVEN, Manage.TRAIL_ON, Manage.TRAIL_OFF))
         return ManageWanted(
             strategy=eyes.strategy,
             market=bar.market,
