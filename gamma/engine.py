@@ -155,15 +155,16 @@ def _on_health(turn: Turn, event: HealthSeen) -> None:
 def _mark_equity(turn: Turn, bar: Bar) -> None:
     """Equity at the bar's favourable and adverse extreme and at its close; recorded where it can have changed."""
     book, market = turn.book, turn.book.market(bar.market)
-    # The bars of an option root are its underlying's: a spread is carried at cost, within a bar as at its close.
-    priced = market.kind is not Kind.OPTION_SPREAD
     close = equity_microusd(book)
-    held = [p for p in book.positions.values() if priced and p.market == bar.market and p.lots]
+    held = [p for p in book.positions.values() if p.market == bar.market and p.lots]
     if not held and close == book.money.equity_microusd:
         return
+    # The bars of an option root are its underlying's: a spread is carried at cost, within a bar as at its close. The
+    # mark is recorded all the same, for positions are aged by it.
+    priced = held if market.kind is not Kind.OPTION_SPREAD else ()
     # Of what is held: how far above and below the close the bar's extremes were.
     at_close, *ends = (
-        sum(p.open_microusd(points * market.ticks_per_point, market.tick_value_microusd) for p in held)
+        sum(p.open_microusd(points * market.ticks_per_point, market.tick_value_microusd) for p in priced)
         for points in (bar.close_points, bar.high_points, bar.low_points)
     )
     turn.record(

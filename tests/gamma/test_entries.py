@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from gamma.events import DecisionMade, EquityMarked, Leg, Level, OrderKind, OrderType, SignalMade
+from gamma.events import DecisionMade, EquityMarked, ExitWanted, Leg, Level, OrderKind, OrderType, SignalMade
+from gamma.exits import ExitRule
 from gamma.guards import Action, Trip, Verdict
 from gamma.markets import market
 from gamma.reasons import Reason
@@ -178,6 +179,22 @@ def test_what_the_index_does_within_a_bar_is_no_profit_or_loss_of_a_spread() -> 
     marked = case.of(EquityMarked)[-1]
     assert marked.high_microusd == marked.low_microusd == marked.close_microusd == 50_000_000_000 - 1_200_000
     assert case.book.money.peak_microusd == 50_000_000_000
+
+
+def test_a_spread_that_is_held_alone_ages_bar_by_bar_and_leaves_in_time() -> None:
+    spx = market("SPX")
+    rules = strategy_rules(traded=spx, exits=ExitRule(time_bars=3))
+    case = Case(rules, setup=replace(setup_of(), markets={"SPX": spx}))
+    case.bar(symbol="SPX")
+    legs = (Leg(symbol="P4900", ratio=1), Leg(symbol="P4910", ratio=-1))
+    case.signal(-1, stop=0, target=0, price=30, legs=legs, risk_microusd_per_lot=850_000_000)
+    entry = case.intent(OrderKind.ENTRY)
+    case.accept(entry.client_order_id)
+    case.fill(entry.client_order_id, 2, 30, symbol="SPX")
+    for _ in range(3):
+        assert not case.of(ExitWanted)
+        case.bar(symbol="SPX")
+    assert [wanted.reason for wanted in case.of(ExitWanted)] == ["time"]
 
 
 def test_a_strategy_in_a_position_waits_until_it_is_flat() -> None:
