@@ -693,6 +693,7 @@ class PickerEvaluation:
 
     `sets` are simulated trades, `real` are cut from bars; rules are fitted to what is sorted of `sets`, and to `train`.
     `ruin_max` are the limits of risk; with an `edge_frac` every trade that lives is credited with it, of its notional.
+    `seal` is the folder in which the best picker is sealed anew, with what was found on real trades in its card.
     """
 
     pickers: Sequence[Path]
@@ -701,6 +702,7 @@ class PickerEvaluation:
     train: Path | None
     ruin_max: Sequence[float]
     edge_frac: float = 0.0
+    seal: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

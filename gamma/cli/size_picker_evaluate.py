@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - each option is a parameter
     *,
     picker: Annotated[
         Folders, typer.Option("--picker", "-p", help="A picker; again for more. Rules alone without.", metavar="FOLDER")
@@ -41,6 +41,9 @@ def evaluate(
         float, typer.Option("--edge-bp", help="What if each trade that lives earned so much more of its notional.")
     ] = 0.0,
     picture: Annotated[Path | None, typer.Option(help="Draw it.", metavar="FILE.png")] = None,
+    seal: Annotated[
+        Path | None, typer.Option(help="Seal the best picker with what was found in its card.", metavar="FOLDER")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold pickers against rules and hindsight: liquidations, growth, regret and calibration, with intervals.
@@ -52,6 +55,8 @@ def evaluate(
     """
     from gamma.ports import PickerEvaluation
 
+    if seal and (not real or not picker or edge_bp):
+        raise InputInvalid("--seal: a card tells of real trades as they were; give --picker, --real and no --edge-bp")
     if sets is None and not real:
         raise InputInvalid("no trades to judge on; name some with --sets or --real")
     order = PickerEvaluation(
@@ -61,6 +66,7 @@ def evaluate(
         train=train,
         ruin_max=tuple(ruin_max or LIMITS),
         edge_frac=edge_bp / BASIS_POINTS,
+        seal=seal,
     )
     with working("picking a size for every trade ..."):
         told, drawn = judge().evaluate(order)
@@ -74,8 +80,9 @@ def evaluate(
     for one in told["sets"]:
         _show(one)
     _explain()
-    if picture:
-        console().print(f"[green]✓[/] {picture}")
+    for path in (picture, seal):
+        if path:
+            console().print(f"[green]✓[/] {path}")
 
 
 def judge() -> "PickerJudge":

@@ -21,6 +21,7 @@ from models.size_picker import (
     evaluation,
     form,
     picture,
+    sealing,
     store,
 )
 from models.size_picker.calibration import Calibrated
@@ -57,6 +58,8 @@ class Judge:
             for name, trades, train in _sets(order)
             for ruin_max in order.ruin_max
         ]
+        if order.seal is not None:
+            sealing.sealed(order, [one for one in found if one.trades_name == REAL])
         return {"edge_frac": order.edge_frac, "sets": [_told(one) for one in found]}, picture.draw(found)
 
     def calibrate(self, order: PickerCalibration) -> Mapping[str, Any]:
@@ -66,7 +69,7 @@ class Judge:
         """
         checkpoint = checkpoints.load(order.picker, pinned_sha256=None)
         model = checkpoints.bare(checkpoint)
-        sets = [_set_of(folder) for folder in order.trades]
+        sets = [sealing.set_of(folder) for folder in order.trades]
         _check_unseen(checkpoint.card, sets)
         trades = store.joined([_natural(folder) for folder in order.trades])
         fitted = calibration.fit(calibration.predictions(model, trades))
@@ -150,20 +153,6 @@ def _told(one: Judged) -> dict[str, Any]:
 
 def _natural(folder: Path) -> Trades:
     return store.load(folder, NATURAL)
-
-
-def _set_of(folder: Path) -> cards.TradeSet:
-    """What a card says of a set."""
-    told, trades = store.manifest_of(folder), _natural(folder)
-    first, last = int(trades.ts_entry_utc_ns.min()), int(trades.ts_entry_utc_ns.max())
-    return cards.TradeSet(
-        name=folder.name,
-        sha256=told["sha256"],
-        real=told["market"] is None,
-        trades=len(trades),
-        first_utc=datetime.fromtimestamp(first // NS, UTC),
-        last_utc=datetime.fromtimestamp(last // NS, UTC),
-    )
 
 
 def _check_unseen(card: cards.Card, sets: Sequence[cards.TradeSet]) -> None:

@@ -16,6 +16,7 @@ from models.size_picker.sets import GoldSets
 from tests.gamma.cli.test_shapes import documented
 from tests.models.size_picker.checkpoint_case import card, tensors
 from tests.models.size_picker.drawn import Reckless
+from tests.models.size_picker.market_case import hours
 
 TIMES = int(os.environ.get("GAMMA_GUARANTEE", "1"))
 
@@ -149,3 +150,26 @@ def test_the_rate_of_liquidation_is_at_most_alpha_on_generated_trades(sets: Path
         of += len(held_out)
     low, _ = clopper_pearson(count, of, 0.99)
     assert low <= alpha
+
+
+def test_what_was_found_on_real_trades_is_sealed_in_the_card(sealed: Path, tmp_path: Path) -> None:
+    cut = []
+    for name, weeks, seed in (("past", 40, 1), ("later", 80, 1)):
+        series = hours(weeks=weeks, seed=seed)[0]
+        order = TradeSetsOrder(
+            out=tmp_path / name, seed=1, small=1, mid=1, big=1, balanced=1, remainder=0, natural=0,
+            bars=(series,), sources=(name,),
+        )  # fmt: skip
+        for _ in GoldSets().make(order):
+            pass
+        cut.append(order.out)
+    asked = PickerEvaluation(
+        pickers=(sealed,), sets=None, real=(cut[1],), train=cut[0], ruin_max=(0.01,), seal=tmp_path / "shipped"
+    )
+    Judge().evaluate(asked)
+    found = checkpoints.load(tmp_path / "shipped", pinned_sha256=None).card
+    report = found.evaluations[-1]
+    assert report.name == "report span, risk of liquidation at most 1%"
+    assert {"ruin_rate_frac", "growth_mean_log", "ahead_of best fixed leverage"} <= {one.name for one in report.figures}
+    assert found.calibration is not None
+    assert not report.out_of_sample  # its card says that it was trained on trades of that time
