@@ -88,7 +88,7 @@ def _follow(trainer: "PickerTrainer", order: "PickerTraining", *, quiet: bool) -
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _asked_to_stop() as asked, Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+    with asked_to_stop() as asked, Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task(f"{order.model}: reading trades", total=order.epochs)
 
         def tell(one: "PickerEpoch") -> bool:
@@ -100,7 +100,7 @@ def _follow(trainer: "PickerTrainer", order: "PickerTraining", *, quiet: bool) -
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[list[int]]:
+def asked_to_stop() -> Iterator[list[int]]:
     """What was asked by Ctrl-C; a second time ends the process at once, as it would without."""
     asked: list[int] = []
     before: Callable[..., Any] | int | None = signal.getsignal(signal.SIGINT)
