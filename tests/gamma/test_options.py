@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from gamma.errors import InputInvalid
-from gamma.options import Option, Terms, black_scholes, chain_of, gamma_of, implied_vol, settlement_utc_ns
+from gamma.options import (
+    Option,
+    Terms,
+    black_scholes,
+    chain_of,
+    gamma_of,
+    implied_vol,
+    settlement_utc_ns,
+    settles_utc_ns,
+)
 from gamma.structures import Right
 
 TABLE = Path(__file__).parents[2] / "../shared/data/reference/py_vollib/test_data.json"
@@ -152,3 +161,20 @@ def test_a_chain_needs_a_spot_and_columns_of_one_length() -> None:
     columns = {name: getattr(chain, name) for name in chain.__slots__}
     with pytest.raises(InputInvalid, match="iv has 0 rows, and strike_points has 1"):
         type(chain)(**(columns | {"iv": np.array([])}))
+
+
+def test_a_chain_finds_an_option_by_its_symbol() -> None:
+    chain = chain_of("SPX", 4150.0, 0, [option(), option(4197.5, Right.PUT), option(4200.0, Right.PUT)])
+    assert chain.row("SPXW230526P04197500") == 1
+    assert chain.row("SPXW230526P04200000") == 2
+    assert [chain.row(name) for name in ("SPX230526P04200000", "SPXW230527P04200000", "SPXW230526P04205000")] == [
+        None
+    ] * 3
+    with pytest.raises(InputInvalid, match="'SPXW' is no option's symbol"):
+        chain.row("SPXW")
+
+
+def test_a_symbol_tells_when_its_option_settles() -> None:
+    assert settles_utc_ns("SPXW230519P04200000") == settlement_utc_ns("SPXW", date(2023, 5, 19))
+    with pytest.raises(InputInvalid, match="is no option's symbol"):
+        settles_utc_ns("SPXW230519")
