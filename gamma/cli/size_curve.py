@@ -159,7 +159,7 @@ def _colour(row: SizeRow, limits: Limits) -> str:
 
 
 def _percent(value: float | None, form: str = ".2%") -> str:
-    return "-" if value is None else format(value, form)
+    return "-" if value is None else format(round(value, 6) + 0.0, form)  # minus zero is zero
 
 
 def _bar(value: float, most: float) -> str:
