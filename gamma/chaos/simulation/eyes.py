@@ -15,7 +15,7 @@ from gamma.rules import Rules
 from gamma.views import Situation
 
 STILL: Final = 0.4
-_LEGS: Final = (Leg(symbol="XSP P 580", ratio=-1), Leg(symbol="XSP P 575", ratio=1))
+_LEGS: Final = (Leg(symbol="XSP260417P00580000", ratio=1), Leg(symbol="XSP260417P00575000", ratio=-1))
 
 
 @final
