@@ -124,7 +124,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         hours=hours,
         start_utc_ns=_start_ns(config, setup.markets),
         chains=chains,
-        pickings=pickers.opened(config, rules, feed.bar_s),
+        pickings=pickers.opened(config, rules, lambda: feed.bar_s),
     )
 
 

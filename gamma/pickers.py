@@ -1,6 +1,6 @@
 """The size pickers of a configuration: opened by their checkpoints, and refused where they do not fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gamma import checkpoints
@@ -12,8 +12,8 @@ from gamma.picks import Asking
 from gamma.rules import Rules
 
 
-def opened(config: Config, rules: Rules, bar_s: int) -> dict[str, Picking]:
-    """The size picker of each strategy whose chain asks one.
+def opened(config: Config, rules: Rules, bar_s: Callable[[], int]) -> dict[str, Picking]:
+    """The size picker of each strategy whose chain asks one; where none does, no file is read for the length of bars.
 
     Raises: ConfigInvalid when it is refused, or not made for this market, for bars of this length, or for live trading.
     """
@@ -26,7 +26,7 @@ def opened(config: Config, rules: Rules, bar_s: int) -> dict[str, Picking]:
             raise ConfigInvalid(f"[strategies.{name}] {both} would both ask a size picker; leave one in its chain")
         for section, sizer in asking:
             found[name] = _picking(f"sizers.{section}", sizer, strategy.market, where)
-            _check_picker(f"sizers.{section}", found[name], config.gamma.mode, bar_s)
+            _check_picker(f"sizers.{section}", found[name], config.gamma.mode, bar_s())
     return found
 
 

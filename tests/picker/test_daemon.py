@@ -160,9 +160,9 @@ def test_a_picker_that_is_not_pinned_or_is_another_is_refused(tmp_path: Path) ->
 def test_a_picker_for_paper_only_is_refused_on_real_money(tmp_path: Path) -> None:
     config = config_of(tmp_path, "paper_only = true")
     live = config.model_copy(update={"gamma": config.gamma.model_copy(update={"mode": "live"})})
-    assert pickers.opened(config, rules_of(config), 3600)
+    assert pickers.opened(config, rules_of(config), lambda: 3600)
     with pytest.raises(ConfigInvalid, match="checkpoint oracle is for paper only"):
-        pickers.opened(live, rules_of(live), 3600)
+        pickers.opened(live, rules_of(live), lambda: 3600)
 
 
 def test_a_picker_that_is_not_there_is_refused(oracles: Path, tmp_path: Path) -> None:
