@@ -7,6 +7,7 @@ The account and the candles are simulated; what is timed is all that a signal co
 """
 
 import gc
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -79,20 +80,24 @@ def main():
     view = look(book, rules, strategy, signal)
     sizes, judged = sizer.sizes(view), replace(view, curve=picking.curve(view))
     assert not judged.curve.why, judged.curve.told
+    closing = itertools.cycle(bars)  # each answer is to candles that it was not asked about before
     gc.collect()
     gc.freeze()  # as the daemon does once it is warm
 
+    def answered():
+        picking.picker.see(next(closing))
+        return picking.picker.pick(sizes)
+
     def asked():
-        picking.picker.see(bar)
+        picking.picker.see(next(closing))
         seen = look(book, rules, strategy, signal)
         return size(strategy.sizers, replace(seen, curve=picking.curve(seen)))
 
     print(f"{told.kind}, {len(sizes.lots)} sizes")
-    alone = timed(lambda: picking.picker.pick(sizes), TIMES)
-    show("the picker's answer", alone)
-    show("and checked, in the view", timed(lambda: picking.curve(view), TIMES), alone)
+    alone = timed(answered, TIMES)
+    show("a closed bar seen, and the picker's answer", alone)
     show("the sizer's choice and its trace", timed(lambda: size(strategy.sizers, judged), TIMES), alone)
-    show("a closed bar seen, a signal looked at, asked and sized", timed(asked, TIMES), alone)
+    show("a closed bar seen, a signal looked at, judged and sized", timed(asked, TIMES), alone)
     more = len(encode(judged)) - len(encode(view))
     print(f"what is recorded of it with the decision: {more:,} bytes")
 
