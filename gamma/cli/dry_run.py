@@ -13,6 +13,7 @@ from gamma import plugins
 from gamma.account import opened, standing
 from gamma.assembly import SQLITE, assemble
 from gamma.book import Book
+from gamma.cli import examples
 from gamma.cli.cases import Hand, hand_view
 from gamma.cli.configured_case import found
 from gamma.config import Config, Strategy, load
@@ -47,7 +48,8 @@ class Asked:
 class DryRun:
     """A decision that nothing came of, with the view and the chain that it was made from.
 
-    `unjudged` names the guards that could not look, with the inputs that only a running daemon has.
+    `example` names the example that it is of, where no strategy of the configuration trades the market. `unjudged`
+    names the guards that could not look, with the inputs that only a running daemon has.
     """
 
     view: View
@@ -57,6 +59,7 @@ class DryRun:
     decision: Decision
     unjudged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str
+    example: str = ""
 
 
 def run(asked: Asked) -> DryRun:
@@ -85,7 +88,7 @@ def _by_hand(asked: Asked) -> DryRun:
 
 
 def _configured(asked: Asked) -> DryRun:
-    config = load(asked.path, os.environ)
+    config, example = _config(asked)
     assembly = assemble(config, state_path=None)
     strategy = assembly.rules.strategies[_strategy(config, asked).name]
     here = found(assembly, strategy, _book(config), asked.hand)
@@ -98,8 +101,22 @@ def _configured(asked: Asked) -> DryRun:
         guards=seeing,
         decision=decide(here.view, strategy.sizers, seeing, signal_id=SIGNAL_ID, standing=here.standing),
         unjudged={name: gap for name, gap in gaps.items() if gap},
-        title=f"strategy {strategy.name}, as of {_when(here.ts_utc_ns)}",
+        title=f"{f'example {example}' if example else f'strategy {strategy.name}'}, as of {_when(here.ts_utc_ns)}",
+        example=example,
     )
+
+
+def _config(asked: Asked) -> tuple[Config, str]:
+    """The configuration; where it lies unnamed and does not trade the market, the example that does, by its name.
+
+    Raises: ConfigInvalid.
+    """
+    example = None if asked.path_named or asked.strategy else examples.of_market(asked.market)
+    if example is None or asked.path.exists():
+        config = load(asked.path, os.environ)
+        if example is None or any(strategy.market == asked.market for strategy in config.strategies):
+            return config, ""
+    return load(example, {}), example.name
 
 
 def _book(config: Config) -> Book | None:

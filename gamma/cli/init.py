@@ -2,13 +2,13 @@
 
 import re
 import tomllib
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gamma.cli import examples
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, console, print_json
 from gamma.errors import InputInvalid
 
@@ -79,11 +79,8 @@ def _parted(text: str) -> tuple[str, dict[str, str], str]:
 
 
 def example() -> str:
-    """The example configuration: shipped in the wheel, or beside the packages in a working copy."""
-    shipped = files("gamma").joinpath("config.example.toml")
-    if not shipped.is_file():
-        shipped = Path(str(files("gamma"))).parent / "config.example.toml"
-    return shipped.read_text(encoding="utf-8")
+    """The example configuration."""
+    return examples.first().read_text(encoding="utf-8")
 
 
 def write(path: Path, text: str) -> None:

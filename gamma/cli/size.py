@@ -101,7 +101,7 @@ def _shape(result: "DryRun") -> dict[str, object]:
         "steps": steps,
         "bound_by": decision.bound_by,
         "halted": decision.halted,
-    }
+    } | ({"example": result.example} if result.example else {})
 
 
 def _rows(found: "Curve") -> list[dict[str, object]]:

@@ -31,6 +31,27 @@ def test_every_size_of_gold_is_judged() -> None:
     assert [row["lots"] for row in chosen] == [found["steps"][0]["lots_after"]]
 
 
+@pytest.mark.parametrize("configured", [False, True])
+def test_it_stands_in_where_no_strategy_trades_gold(configured: bool) -> None:
+    """Without a configuration, and with one that trades other markets; it says whose account it is."""
+    if configured:
+        assert CliRunner().invoke(app, ["init", "--defaults"]).exit_code == 0
+    result = CliRunner().invoke(app, ["size", "--market", "XAU_USD", "--dry-run", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["example"] == "gold.toml"
+    assert found["sizes"] == told("size", "--market", "XAU_USD", "--dry-run")["sizes"]
+    assert list(Path().iterdir()) == ([Path("config.toml")] if configured else [])
+
+
+def test_it_does_not_stand_in_for_a_configuration_or_a_strategy_that_is_named() -> None:
+    assert CliRunner().invoke(app, ["init", "--defaults"]).exit_code == 0
+    for named, code in ((["--config", "config.toml"], 78), (["--strategy", "gold"], 1)):
+        result = CliRunner().invoke(app, ["size", "--market", "XAU_USD", "--dry-run", *named])
+        assert result.exit_code == code
+        assert "mnq" in result.output
+
+
 def test_it_trades_and_every_decision_is_made_again() -> None:
     ran = CliRunner().invoke(app, ["run", "--plain", "--speed", "max", "--bars", "300", "--config", str(EXAMPLE)])
     assert ran.exit_code == 0, ran.output
