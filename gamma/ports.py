@@ -602,7 +602,7 @@ class TradeSetsOrder:
     the balanced set, `remainder` of the others are for reinforcement; `natural` more are as they come. With `bars`
     (`gamma.feeds.series.Series`, hourly) trades are cut from those, as they come; `sources` says where they are from.
     `market` is a TOML of a fitted market; without one it is the maker's own. `terms` are the broker's where they are
-    other than the maker's defaults.
+    other than the maker's defaults; `symbol` is the market that is traded.
     """
 
     out: Path
@@ -617,6 +617,7 @@ class TradeSetsOrder:
     sources: Sequence[str] = ()
     market: Path | None = None
     terms: Mapping[str, Any] = field(default_factory=dict)
+    symbol: str = "XAU_USD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gamma.cli.output import AsJson, console, print_json
-from gamma.cli.size_picker_generate import followed, read
+from gamma.cli.size_picker_generate import MARKET, followed, read
 
 if TYPE_CHECKING:
     from gamma.ports import FitRow, Fitted, MarketFit
@@ -21,16 +21,17 @@ def fit(
     *,
     bars: Annotated[
         list[Path],
-        typer.Option("--bars", "-b", help="CSV or Parquet of years of gold; again for more.", metavar="FILE"),
+        typer.Option("--bars", "-b", help="CSV or Parquet of years of it; again for more.", metavar="FILE"),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The TOML to write.", metavar="FILE.toml")],
     days: Annotated[
         list[str] | None, typer.Option(help="Of these days alone; again for each --bars.", metavar="FROM..TO")
     ] = None,
+    symbol: Annotated[str, typer.Option(help="The market that the bars are of.", metavar="MARKET")] = MARKET,
     picture: Annotated[Path | None, typer.Option(help="Draw real beside simulated bars.", metavar="FILE.png")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the simulated market to real hours of gold, and hold it against them.
+    """Fit the simulated market to real hours, of gold unless --symbol says another, and hold it against them.
 
     The table has each measure of the real bars beside simulated markets of the same length: their middle, and where
     nine of ten of them lie. What is outside does not fit. gamma size-picker generate --market takes what is written.
@@ -41,7 +42,9 @@ def fit(
     from gamma.ports import FitOrder, Fitted
 
     fitter: MarketFit = plugins.named(plugins.SIZE_PICKERS, "fit").load()()
-    order = FitOrder(bars=read(bars, days or ()), sources=tuple(str(file) for file in bars), out=out, picture=picture)
+    order = FitOrder(
+        bars=read(bars, days or (), symbol=symbol), sources=tuple(str(file) for file in bars), out=out, picture=picture
+    )
     found = followed(fitter.fit(order), quiet=as_json)
     assert isinstance(found, Fitted)  # noqa: S101 - what is told last is how well it fits
     if as_json:

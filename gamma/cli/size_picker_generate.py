@@ -44,6 +44,9 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         list[str] | None,
         typer.Option(help="A term of the broker, as reading=B or leverage=50; again for more.", metavar="NAME=VALUE"),
     ] = None,
+    symbol: Annotated[
+        str, typer.Option(help="What is traded: XAU_USD, or a micro such as MNQ above a floor.", metavar="MARKET")
+    ] = MARKET,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0, max=2**32 - 1)] = 1,
     small: Annotated[int, typer.Option(help="Simulated trades that up to 1.5 oz would suit best.", min=1)] = 100_000,
     mid: Annotated[int, typer.Option(help="Up to 3.0 oz.", min=1)] = 100_000,
@@ -58,7 +61,7 @@ def generate(  # noqa: PLR0913 - each option is a parameter
     natural: Annotated[int, typer.Option(help="More trades, as they come, to judge with.", min=0)] = 50_000,
     as_json: AsJson = False,
 ) -> None:
-    """Make trades of gold on hourly bars, each with what became of it at 0 and all 30 sizes.
+    """Make trades on hourly bars, of gold unless --symbol says another, with what became of each at 0 and all 30 sizes.
 
     They are simulated, and sorted by the size that hindsight would pick; weights restore the natural mix. With --bars
     they are cut from real bars by the same rules of entry and exit, as they come.
@@ -82,7 +85,8 @@ def generate(  # noqa: PLR0913 - each option is a parameter
         balanced=equal,
         remainder=remainder if remainder is not None else min(2 * every // 3, every - 3 * equal),
         natural=natural,
-        bars=read(bars or (), days or (), maker.warm_up_bars),
+        symbol=symbol,
+        bars=read(bars or (), days or (), maker.warm_up_bars, symbol),
         sources=tuple(str(file) for file in bars or ()),
         market=market,
         terms=dict(_term(text) for text in term or ()),
@@ -113,8 +117,10 @@ def trade_sets() -> "TradeSets":
     return sets
 
 
-def read(files: "Sequence[Path]", days: "Sequence[str]" = (), before: int = 0) -> "tuple[Series, ...]":
-    """Hourly bars of gold, of files of hours or shorter bars: all of them, or those of days and so many before them.
+def read(
+    files: "Sequence[Path]", days: "Sequence[str]" = (), before: int = 0, symbol: str = MARKET
+) -> "tuple[Series, ...]":
+    """Hourly bars of a market, of files of hours or shorter: all of them, or those of days and so many before them.
 
     The days are those of all files, or of each its own.
 
@@ -124,7 +130,7 @@ def read(files: "Sequence[Path]", days: "Sequence[str]" = (), before: int = 0) -
 
     if len(days) > 1 and len(days) != len(files):
         raise InputInvalid(f"--days: {len(days)} of them for {len(files)} --bars; give one for all, or one for each")
-    found = [load_bars(file, MARKET, Wanted(bar_s=BAR_S)).series for file in files]
+    found = [load_bars(file, symbol, Wanted(bar_s=BAR_S)).series for file in files]
     spans = days if len(days) == len(files) else [*days, ""][:1] * len(files)
     return tuple(_cut(*one, before) if one[2] else one[0] for one in zip(found, files, spans, strict=True))
 
@@ -135,7 +141,7 @@ def _cut(series: "Series", file: Path, days: str, before: int) -> "Series":
 
     from gamma.cli.evaluate import span_of
 
-    span = span_of(days, MARKET)
+    span = span_of(days, series.market)
     edges = np.array([span.first, span.last], "M8[D]") + np.array([0, 1])
     first, last = np.searchsorted(series.ts_open_utc_ns, edges.astype("M8[ns]").astype(np.int64)).tolist()
     if first == last:

@@ -10,14 +10,13 @@ import numpy as np
 
 from gamma.errors import InputInvalid
 from gamma.feeds.series import COLUMNS, NS, PRICES, Series, concatenated
+from models.size_picker.accounts import SPOT, Accounts
 from models.size_picker.broker import Bars, Terms, nights
 from models.size_picker.candles import windows
 from models.size_picker.entries import Cuts, cut
-from models.size_picker.form import Floats, Trades
+from models.size_picker.form import Floats, Ints, Trades
 from models.size_picker.outcomes import Entries, Outcomes, outcomes
 
-# Honest ranges: each order of size as likely as another.
-EQUITY_USD: Final = (200.0, 5_000.0)
 # Half of the accounts stand where they began; the others lie apart from it so much, in logs.
 BEGUN_FRAC: Final = 0.5
 RATIO_SD: Final = 0.3
@@ -36,6 +35,7 @@ class Found:
     placed: Entries
     ratio: Floats
     outcome: Outcomes
+    ounces_per_lot: float
 
     def trades(self, rows: Any) -> Trades:
         """These rows as trades; of the simulated and the real alike."""
@@ -55,10 +55,14 @@ class Found:
             ts_entry_utc_ns=self.bars.ts_open_utc_ns[cuts.entry_bar],
             ts_exit_utc_ns=self.bars.ts_open_utc_ns[cuts.exit_bar],
             weights=np.ones(len(cuts)),
+            ounces_per_lot=np.full(len(cuts), self.ounces_per_lot),
+            floor_usd=self.placed.floor_usd[rows],
         )
 
 
-def found(runs: Sequence[Series], rng: np.random.Generator, terms: Terms, draws: int = 1) -> Found:
+def found(
+    runs: Sequence[Series], rng: np.random.Generator, terms: Terms, accounts: Accounts = SPOT, draws: int = 1
+) -> Found:
     """Every trade of the rules in runs of bars, each so often with an equity and a spread; none spans two runs."""
     cuts, first = [], 0
     for run in runs:
@@ -66,14 +70,18 @@ def found(runs: Sequence[Series], rng: np.random.Generator, terms: Terms, draws:
         cuts.append(replace(some, entry_bar=some.entry_bar + first, exit_bar=some.exit_bar + first))
         first += len(run)
     every, bars = Cuts.joined(cuts * draws), concatenated(runs)
+    seen = _as_broker_sees(bars)
+    if accounts.flat_by_day:
+        every = _ended_by_day(every, seen.nights)
     count = len(every)
+    equity_usd = between(rng, accounts.equity_usd, count)
     placed = Entries(
         side=every.side,
         entry_bar=every.entry_bar,
         exit_bar=every.exit_bar,
-        equity_usd=between(rng, EQUITY_USD, count),
+        equity_usd=equity_usd,
         spread_frac=terms.spread_frac * np.exp(SPREAD_SD * rng.standard_normal(count)),
-        floor_usd=np.zeros(count),
+        floor_usd=equity_usd - between(rng, accounts.room_usd, count) if accounts.room_usd else np.zeros(count),
     )
     apart = np.where(rng.random(count) < BEGUN_FRAC, 0.0, RATIO_SD * rng.standard_normal(count))
     return Found(
@@ -81,8 +89,18 @@ def found(runs: Sequence[Series], rng: np.random.Generator, terms: Terms, draws:
         cuts=every,
         placed=placed,
         ratio=np.exp(apart),
-        outcome=outcomes(_as_broker_sees(bars), placed, terms),
+        outcome=outcomes(seen, placed, terms),
+        ounces_per_lot=terms.ounces_per_lot,
     )
+
+
+def _ended_by_day(cuts: Cuts, charged: Ints) -> Cuts:
+    """The trades, each ended at the first open after 17:00 in New York: with its gap, it risks a bit more."""
+    # Runs lie one behind another in time, or are paths by one clock: a night less is another path.
+    turned_at = np.flatnonzero(np.diff(charged)) + 1
+    after = np.append(turned_at, len(charged) - 1)[np.searchsorted(turned_at, cuts.entry_bar, side="right")]
+    cuts = replace(cuts, exit_bar=np.minimum(cuts.exit_bar, after))
+    return cuts.of(cuts.entry_bar < cuts.exit_bar)
 
 
 def together(parts: Sequence[Series]) -> Series:

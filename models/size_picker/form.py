@@ -33,7 +33,8 @@ class Trades:
     over the account's first. `adverse_frac` is the largest adverse excursion up to the exit, of one ounce and with
     all costs, as a share of the entry price; `move_frac` is what the trade came to, so reckoned. `returns` are on
     equity, at each size: liquidated where the size was, with gaps; NaN at sizes that leverage does not allow.
-    `weights` restore the natural mix, 1 where it is natural.
+    `weights` restore the natural mix, 1 where it is natural. `ounces_per_lot` is, for a future, the usd a lot gains by
+    one point; `floor_usd` the equity that ruins, 0 where something else does.
 
     Shapes: [N] each, but `candles` [N, W, 5], `returns` [N, 31] and `ruin_frac` [N, 31], the adverse excursion at
     which each size is liquidated; infinite at 0 lots.
@@ -53,6 +54,8 @@ class Trades:
     ts_entry_utc_ns: Ints
     ts_exit_utc_ns: Ints
     weights: Floats
+    ounces_per_lot: Floats
+    floor_usd: Floats
 
     def __len__(self) -> int:
         return len(self.side)
@@ -107,10 +110,10 @@ class Picker(Protocol):
 
 def shown(trades: Trades) -> Shown:
     """What a model is shown of these trades."""
-    lots = np.arange(SIZES)
+    ounces = np.arange(trades.returns.shape[1]) * trades.ounces_per_lot[:, None]
     return Shown(
         candles=turned(trades.candles, trades.side),
-        leverage=lots * OZ_PER_LOT * (trades.price_usd / trades.equity_usd)[:, None],
+        leverage=ounces * (trades.price_usd / trades.equity_usd)[:, None],
         ruin_frac=trades.ruin_frac,
         allowed=trades.allowed,
         equity_ratio=trades.equity_ratio,

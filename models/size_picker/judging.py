@@ -44,7 +44,10 @@ class Judge:
 
         Raises: InputInvalid, ConfigInvalid where a folder is none.
         """
-        pickers = [checkpoints.picker(checkpoints.load(folder, pinned_sha256=None)) for folder in order.pickers]
+        loaded = [checkpoints.load(folder, pinned_sha256=None) for folder in order.pickers]
+        for one in loaded:
+            _check_market(one.card, [*((order.sets,) if order.sets else ()), *order.real])
+        pickers = [checkpoints.picker(one) for one in loaded]
         if len({one.name for one in pickers}) < len(pickers):
             raise InputInvalid(f"two pickers are both {_twice(pickers)}; give one folder of each model")
         found = [
@@ -71,6 +74,7 @@ class Judge:
         model = checkpoints.bare(checkpoint)
         sets = [sealing.set_of(folder) for folder in order.trades]
         _check_unseen(checkpoint.card, sets)
+        _check_market(checkpoint.card, order.trades)
         trades = store.joined([_natural(folder) for folder in order.trades])
         fitted = calibration.fit(calibration.predictions(model, trades))
         # V1 ranks sizes: what its curve has for growth is none, and it expects no move.
@@ -163,6 +167,13 @@ def _check_unseen(card: cards.Card, sets: Sequence[cards.TradeSet]) -> None:
                 raise InputInvalid(
                     f"{one.name}: the picker was trained on trades of its time ({learned.name}); name others"
                 )
+
+
+def _check_market(card: cards.Card, folders: Sequence[Path]) -> None:
+    """What a picker says of another market's trades is nothing that its card may tell."""
+    for folder in folders:
+        if (symbol := store.symbol_of(folder)) not in card.markets:
+            raise InputInvalid(f"{folder}: has trades of {symbol}, the picker is of {', '.join(card.markets)}")
 
 
 def _rising(values: Any) -> Any:

@@ -10,9 +10,9 @@ from typing import Any, Final, final
 import numpy as np
 
 from gamma.errors import InputInvalid
-from gamma.params import parse
 from gamma.ports import Progressed, TradeSetsOrder
 from models.size_picker import cutting, store
+from models.size_picker.accounts import GOLD, accounts_of, terms_of
 from models.size_picker.broker import Terms
 from models.size_picker.cutting import Found, between
 from models.size_picker.entries import NAMES, WARM_UP_BARS
@@ -28,15 +28,13 @@ CHUNKS_MAX: Final = 2_000
 DRAWS: Final = 2
 # Natural trades come from so many chunks at least.
 NATURAL_CHUNKS: Final = 8
-# Each order of size as likely as another.
-PRICES_USD: Final = (1_200.0, 5_000.0)
 SETS, NATURAL, SHUFFLE, REAL = range(4)
 ASKED: Final = ("small", "mid", "big", "balanced", "remainder", "natural")
 
 
 @final
 class GoldSets:
-    """Makes sets of trades of gold."""
+    """Makes sets of trades of gold, or of a micro of an index."""
 
     @property
     def warm_up_bars(self) -> int:
@@ -45,7 +43,9 @@ class GoldSets:
 
     def make(self, order: TradeSetsOrder) -> Iterator[Progressed]:
         """Make the folder; it is there whole, or not at all."""
-        terms = _terms(order)
+        terms = terms_of(order.symbol, _whole_numbers(order.terms))
+        if order.symbol != GOLD and not order.bars and order.market is None:
+            raise InputInvalid(f"--symbol {order.symbol}: simulated gold ships alone; name a --market that was fitted")
         if not order.bars:
             _refuse(order)
         with _whole(order.out) as folder:
@@ -66,13 +66,6 @@ def _refuse(order: TradeSetsOrder) -> None:
     others = order.small + order.mid + order.big - 3 * order.balanced
     if order.remainder > others:
         raise InputInvalid(f"--remainder {order.remainder}: {others} trades are not in the balanced set; ask for fewer")
-
-
-def _terms(order: TradeSetsOrder) -> Terms:
-    terms = parse(Terms, _whole_numbers(order.terms), "size-picker.terms")
-    if terms.reading == "floor" or terms.ounces.tolist() != Terms().ounces.tolist():
-        raise InputInvalid("--term: trades are of gold at 0 to 30 lots, liquidated by reading A or B; leave others out")
-    return terms
 
 
 def _whole_numbers(terms: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,7 +102,7 @@ def _real(order: TradeSetsOrder, terms: Terms, folder: Path) -> Iterator[Progres
     yield Progressed("cutting trades", 0, 1)
     series = cutting.together(order.bars)
     runs, notes = cutting.unbroken(series)
-    found = cutting.found(runs, _rng(order.seed, REAL, 0), terms)
+    found = cutting.found(runs, _rng(order.seed, REAL, 0), terms, accounts_of(order.symbol, terms))
     if not len(found.cuts):
         named = ", ".join(order.sources)
         raise InputInvalid(f"{named}: no trade fits into {len(series):,} bars; give more of them")
@@ -123,19 +116,22 @@ def _real(order: TradeSetsOrder, terms: Terms, folder: Path) -> Iterator[Progres
 
 def _chunk(order: TradeSetsOrder, terms: Terms, stream: int, chunk: int) -> tuple[Found, np.random.Generator]:
     rng = _rng(order.seed, stream, chunk)
-    runs = simulate(_shape(order), rng, WEEKS, between(rng, PRICES_USD, PATHS))
-    return cutting.found(runs, rng, terms, DRAWS if stream == SETS else 1), rng
+    accounts = accounts_of(order.symbol, terms)
+    runs = simulate(_shape(order), rng, WEEKS, between(rng, accounts.prices_usd, PATHS))
+    return cutting.found(runs, rng, terms, accounts, DRAWS if stream == SETS else 1), rng
 
 
 def _told(order: TradeSetsOrder, terms: Terms, shares: Mapping[str, float], notes: Sequence[str]) -> dict[str, Any]:
-    return {
+    accounts = accounts_of(order.symbol, terms)
+    of = {"symbol": order.symbol, "room_usd": accounts.room_usd} if order.symbol != GOLD else {}
+    return of | {
         "seed": order.seed,
         "sources": [Path(one).name for one in order.sources],
         "asked": {name: getattr(order, name) for name in ("small", "mid", "big", "balanced", "remainder", "natural")},
         "terms": terms.model_dump(mode="json"),
         "market": None if order.bars else asdict(_shape(order)),
-        "equity_usd": cutting.EQUITY_USD,
-        "prices_usd": None if order.bars else PRICES_USD,
+        "equity_usd": accounts.equity_usd,
+        "prices_usd": None if order.bars else accounts.prices_usd,
         "rules": NAMES,
         "natural_shares": dict(shares),
         "notes": list(notes),

@@ -20,8 +20,10 @@ FILE_TRADES: Final = 50_000
 CLASSES: Final = ("small", "mid", "big")
 # The most lots of a small best size, and of a mid one: 1.5 and 3.0 oz.
 EDGES_LOTS: Final = (round(1.5 / OZ_PER_LOT), round(3.0 / OZ_PER_LOT))
-# What is reckoned from the rest when it is read.
-DERIVED: Final = ("ruin_frac", "weights")
+# What is reckoned from the rest when it is read; a floor is kept where there is one.
+DERIVED: Final = ("ruin_frac", "weights", "ounces_per_lot")
+FLOOR: Final = "floor_usd"
+GOLD: Final = "XAU_USD"
 
 
 def best_lots(returns: Any) -> Ints:
@@ -65,7 +67,8 @@ def write(folder: Path, parts: Mapping[str, Trades], told: Mapping[str, Any]) ->
         for first in range(0, len(trades), FILE_TRADES):
             name = f"{part}-{first // FILE_TRADES:02}.npz"
             rows = trades.of(slice(first, first + FILE_TRADES))
-            columns: dict[str, Any] = {key: each for key, each in rows.arrays().items() if key not in DERIVED}
+            left_out = DERIVED if rows.floor_usd.any() else (*DERIVED, FLOOR)
+            columns: dict[str, Any] = {key: each for key, each in rows.arrays().items() if key not in left_out}
             np.savez(folder / name, **columns)
             files[part].append({"name": name, "trades": len(rows), "sha256": _sha256(folder / name)})
     manifest: dict[str, Any] = {
@@ -116,6 +119,14 @@ def verified(folder: Path) -> dict[str, Any]:
     return told
 
 
+def symbol_of(folder: Path) -> str:
+    """The market that a folder's trades are of.
+
+    Raises: InputInvalid, which names what is wrong.
+    """
+    return str(manifest_of(folder).get("symbol", GOLD))
+
+
 def load(folder: Path, part: str = "") -> Trades:
     """The trades of a part, verified; weighed so that each part has the natural mix.
 
@@ -144,9 +155,10 @@ def _read(path: Path, sha256: str, terms: Terms) -> Trades:
     try:
         with np.load(path, allow_pickle=False) as held:
             columns = {name: held[name] for name in held.files}
-        found = ruin_frac(columns["equity_usd"], columns["price_usd"], terms)
+        columns.setdefault(FLOOR, np.zeros(len(columns["equity_usd"])))
+        found = ruin_frac(columns["equity_usd"], columns["price_usd"], terms, columns[FLOOR])
         ones = np.ones(len(found))
-        trades = Trades(**columns, ruin_frac=found, weights=ones)
+        trades = Trades(**columns, ruin_frac=found, weights=ones, ounces_per_lot=terms.ounces_per_lot * ones)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputInvalid(f"{path}: cannot be read as trades ({error}); make the set again") from None
     if trades.returns.shape[1:] != (SIZES,):

@@ -26,7 +26,6 @@ from models.size_picker.learning import Learned, Plan, fit
 HIDDEN: Final[Mapping[str, tuple[int, ...]]] = {"v1": (64, 32), "v2": (64, 32), "v3": (32,)}
 HELD_OUT_FRAC: Final = 0.15
 SET_RIGHT: Final = Plan(epochs=60, batch=1 << 20, rate=1e-2, decay=0.0, patience=60)
-MARKETS: Final = ("XAU_USD",)
 
 Tell = Callable[[PickerEpoch], bool]
 
@@ -42,16 +41,16 @@ class Source:
 
 @final
 class GoldTrainer:
-    """Trains size pickers of gold."""
+    """Trains size pickers, each of one market: gold, or a micro of an index."""
 
     def train(self, order: PickerTraining, tell: Tell) -> Mapping[str, Any]:
         sealed.check_new(order.out)
         if order.model not in cards.MODELS:
             raise InputInvalid(f"--model {order.model}: is none; give one of {', '.join(cards.MODELS)}")
-        began = time.monotonic()
+        began, symbol = time.monotonic(), _symbol(order)
         sources = _sources(order)
         learned = trained(cast("ModelName", order.model), sources, _plan(order), tell)
-        sha256 = checkpoints.save(order.out, learned.tensors, _card(order, sources, learned))
+        sha256 = checkpoints.save(order.out, learned.tensors, _card(order, sources, learned, symbol))
         return {
             "folder": str(order.out),
             "model": order.model,
@@ -98,11 +97,26 @@ def source(told: TradeSet, trades: Trades) -> Source:
     return Source(told=told, learned=learned, held=held)
 
 
+def _folders(order: PickerTraining) -> list[Path]:
+    return [*((order.sets,) if order.sets else ()), *order.real]
+
+
+def _symbol(order: PickerTraining) -> str:
+    """The one market that all trades are of.
+
+    Raises: InputInvalid where there is none, or more than one.
+    """
+    found = sorted({store.symbol_of(folder) for folder in _folders(order)})
+    if not found:
+        raise InputInvalid("nothing to learn from; name trades with --sets or --real")
+    if len(found) > 1:
+        raise InputInvalid(f"trades of {' and '.join(found)}: a picker is of one market; leave the others out")
+    return found[0]
+
+
 def _sources(order: PickerTraining) -> list[Source]:
     """Sets as they are weighed: the real ones have their share together, each by how many trades it has."""
-    folders = [*((order.sets,) if order.sets else ()), *order.real]
-    if not folders:
-        raise InputInvalid("nothing to learn from; name trades with --sets or --real")
+    folders = _folders(order)
     loaded = [(folder, folder in order.real, store.load(folder)) for folder in folders]
     counts = {real: sum(len(trades) for _, of, trades in loaded if of == real) for real in (False, True)}
     shares = {True: order.real_frac if order.sets else 1.0, False: 1 - order.real_frac if order.real else 1.0}
@@ -131,13 +145,13 @@ def _plan(order: PickerTraining) -> Plan:
     return Plan(epochs=order.epochs, decay=0.1, patience=max(4, order.epochs // 2), seed=order.seed)
 
 
-def _card(order: PickerTraining, sources: Sequence[Source], learned: Learned) -> Card:
+def _card(order: PickerTraining, sources: Sequence[Source], learned: Learned, symbol: str) -> Card:
     return Card(
         format=1,
         notice=NOTICE,
         kind="size_picker",
         model=cast("ModelName", order.model),
-        markets=MARKETS,
+        markets=(symbol,),
         bar_s=BAR_S,
         window_bars=WINDOW_BARS,
         features=FEATURES,

@@ -47,6 +47,8 @@ def trades(count: int, seed: int, drift: float = 0.0, vol_scale: float = 1.0) ->
         ts_entry_utc_ns=entry,
         ts_exit_utc_ns=entry + BARS * HOUR_NS,
         weights=np.ones(count),
+        ounces_per_lot=np.full(count, OZ_PER_LOT),
+        floor_usd=np.zeros(count),
     )
 
 

@@ -55,5 +55,7 @@ def brownian(number: int, seed: int = 1, *, bars: int = 100, drift: float = 0.0,
         "ts_entry_utc_ns": times,
         "ts_exit_utc_ns": times + bars * HOUR_NS,
         "weights": np.ones(number),
+        "ounces_per_lot": np.full(number, OZ_PER_LOT),
+        "floor_usd": np.zeros(number),
     }
     return Trades(**(told | differs))
