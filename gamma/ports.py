@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from gamma.bars import Bar, Session
-from gamma.curves import SizeCurve, Sizes
+from gamma.curves import By, SizeCurve, Sizes
 from gamma.events import Fill, Intent, ManageWanted, ModelFailed, OrderState, SignalMade
 from gamma.floor import FloorRule
 from gamma.markets import Market
@@ -695,6 +695,7 @@ class PickerEvaluation:
     `sets` are simulated trades, `real` are cut from bars; rules are fitted to what is sorted of `sets`, and to `train`.
     `ruin_max` are the limits of risk; with an `edge_frac` every trade that lives is credited with it, of its notional.
     `seal` is the folder in which the best picker is sealed anew, with what was found on real trades in its card.
+    `by` is what pickers choose by within a limit.
     """
 
     pickers: Sequence[Path]
@@ -704,6 +705,7 @@ class PickerEvaluation:
     ruin_max: Sequence[float]
     edge_frac: float = 0.0
     seal: Path | None = None
+    by: By = "growth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
@@ -10,6 +10,7 @@ from gamma.cli.output import AsJson, console, print_json, working
 from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
+    from gamma.curves import By
     from gamma.ports import PickerJudge
 
 LIMITS: Final = (0.10, 0.01)
@@ -40,6 +41,9 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter
     edge_bp: Annotated[
         float, typer.Option("--edge-bp", help="What if each trade that lives earned so much more of its notional.")
     ] = 0.0,
+    by: Annotated[
+        str, typer.Option(help="What pickers choose by within the limit: growth, return or size.", metavar="WHAT")
+    ] = "growth",
     picture: Annotated[Path | None, typer.Option(help="Draw it.", metavar="FILE.png")] = None,
     seal: Annotated[
         Path | None, typer.Option(help="Seal the best picker with what was found in its card.", metavar="FOLDER")
@@ -67,6 +71,7 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter
         ruin_max=tuple(ruin_max or LIMITS),
         edge_frac=edge_bp / BASIS_POINTS,
         seal=seal,
+        by=_by(by),
     )
     with working("picking a size for every trade ..."):
         told, drawn = judge().evaluate(order)
@@ -83,6 +88,18 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter
     for path in (picture, seal):
         if path:
             console().print(f"[green]✓[/] {path}")
+
+
+def _by(text: str) -> "By":
+    """Raises: InputInvalid where pickers choose by no such thing."""
+    from typing import get_args
+
+    from gamma.curves import By
+
+    for one in get_args(By):
+        if text == one:
+            return cast("By", one)
+    raise InputInvalid(f"--by {text}: is nothing that sizes are chosen by; give growth, return or size")
 
 
 def judge() -> "PickerJudge":

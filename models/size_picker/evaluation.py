@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from gamma.curves import SizeCurve, chosen
+from gamma.curves import By, SizeCurve, chosen
 from gamma.errors import InputInvalid
 from gamma.stats.proportions import clopper_pearson
 from models.size_picker import calibration, conformal, form, rivals
@@ -35,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entrant:
-    """Who picks, and the risk up to which he may: 1 for a rule that has its own limit.
+    """Who picks, by what, and the risk up to which he may: 1 for a rule that has its own limit.
 
     With a `step` the bounds of its conformal layer are adapted by so much a trade, in the order of time.
     """
@@ -45,6 +45,7 @@ class Entrant:
     picker: Picker
     ruin_max: float = 1.0
     step: float = 0.0
+    by: By = "growth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,7 +122,7 @@ def pick(entrant: Entrant, trades: Trades, curve: SizeCurve) -> Taken:
         own = conformal.own_p_values(entrant.picker, trades)
         found = conformal.levels(own, trades.ts_entry_utc_ns, trades.ts_exit_utc_ns, start)
         curve = replace(curve, ruin_bound=conformal.adapted(curve.ruin_bound, found, entrant.ruin_max))
-    return took(trades, np.asarray(chosen(curve, ruin_max=entrant.ruin_max), dtype=np.int64))
+    return took(trades, np.asarray(chosen(curve, entrant.ruin_max, entrant.by), dtype=np.int64))
 
 
 def curves(entrants: Sequence[Entrant], trades: Trades) -> dict[str, SizeCurve]:
@@ -136,15 +137,16 @@ def curves(entrants: Sequence[Entrant], trades: Trades) -> dict[str, SizeCurve]:
     return found
 
 
-def entrants(picker: Picker, ruin_max: float) -> list[Entrant]:
+def entrants(picker: Picker, ruin_max: float, by: By = "growth") -> list[Entrant]:
     """A model, and where it has a conformal layer the model without it, with it, and with it adapted."""
     if not isinstance(picker, Conformal):
-        return [Entrant(name=picker.name, kind="model", picker=picker, ruin_max=ruin_max)]
+        return [Entrant(name=picker.name, kind="model", picker=picker, ruin_max=ruin_max, by=by)]
     bare = picker.picker
+    layered = Entrant(name=picker.name, kind="conformal", picker=picker, ruin_max=ruin_max, by=by)
     return [
-        Entrant(name=bare.name, kind="model", picker=bare, ruin_max=ruin_max),
-        Entrant(name=picker.name, kind="conformal", picker=picker, ruin_max=ruin_max),
-        Entrant(name=f"{bare.name} + adaptive", kind="adaptive", picker=picker, ruin_max=ruin_max, step=conformal.STEP),
+        Entrant(name=bare.name, kind="model", picker=bare, ruin_max=ruin_max, by=by),
+        layered,
+        replace(layered, name=f"{bare.name} + adaptive", kind="adaptive", step=conformal.STEP),
     ]
 
 
@@ -191,14 +193,14 @@ def judge(name: str, trades: Trades, entrants: Sequence[Entrant], first: str, ru
         rows=[_row(one, taken, days, told.get(one.name)) for one in (*entrants, best)],
         pairs=[_pair(first, one.name, taken, days) for one in entrants if first in taken and one.name != first],
         reliability={one.name: calibration.reliability(told[one.name]) for one in entrants if one.kind == "model"},
-        frontiers={one.name: frontier(asked[one.name], trades) for one in entrants if one.kind == "conformal"}
+        frontiers={one.name: frontier(asked[one.name], trades, one.by) for one in entrants if one.kind == "conformal"}
         | {"fixed leverage": leverage_frontier(trades)},
     )
 
 
-def frontier(curve: SizeCurve, trades: Trades) -> list[tuple[float, float]]:
+def frontier(curve: SizeCurve, trades: Trades, by: By = "growth") -> list[tuple[float, float]]:
     """Liquidation rate and mean log growth by a curve at limits of risk from 0.1 % to 50 %."""
-    every = (took(trades, np.asarray(chosen(curve, ruin_max=limit), dtype=np.int64)) for limit in LIMITS)
+    every = (took(trades, np.asarray(chosen(curve, limit, by), dtype=np.int64)) for limit in LIMITS)
     return [(float(np.mean(one.ruined)), float(np.mean(one.growth))) for one in every]
 
 

@@ -52,7 +52,7 @@ class Judge:
             raise InputInvalid(f"two pickers are both {_twice(pickers)}; give one folder of each model")
         found = [
             _judged(
-                [edges.told(picker, order.edge_frac) for picker in pickers],
+                [one for picker in pickers for one in _entrants(picker, order, ruin_max)],
                 name,
                 edges.credited(trades, order.edge_frac),
                 edges.credited(train, order.edge_frac),
@@ -63,7 +63,8 @@ class Judge:
         ]
         if order.seal is not None:
             sealing.sealed(order, [one for one in found if one.trades_name == REAL])
-        return {"edge_frac": order.edge_frac, "sets": [_told(one) for one in found]}, picture.draw(found)
+        told = [_told(one) for one in found]
+        return {"edge_frac": order.edge_frac, "by": order.by, "sets": told}, picture.draw(found)
 
     def calibrate(self, order: PickerCalibration) -> Mapping[str, Any]:
         """Fit the calibration and the conformal scores to trades, and seal the picker with both in a new folder.
@@ -122,8 +123,11 @@ def _sets(order: PickerEvaluation) -> Iterator[tuple[str, Trades, Trades]]:
         yield REAL, held_out.of(np.argsort(held_out.ts_entry_utc_ns, kind="stable")), train
 
 
-def _judged(pickers: Sequence[Picker], name: str, trades: Trades, train: Trades, ruin_max: float) -> Judged:
-    entrants = [one for picker in pickers for one in evaluation.entrants(picker, ruin_max)]
+def _entrants(picker: Picker, order: PickerEvaluation, ruin_max: float) -> list[Entrant]:
+    return evaluation.entrants(edges.told(picker, order.edge_frac), ruin_max, order.by)
+
+
+def _judged(entrants: list[Entrant], name: str, trades: Trades, train: Trades, ruin_max: float) -> Judged:
     if name != REAL:  # simulated trades are of many markets at once: they have no order of time
         entrants = [one for one in entrants if one.kind != "adaptive"]
     names = [one.name for one in entrants]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gamma.clock import NS
+from gamma.curves import By
 from gamma.errors import InputInvalid
 from gamma.ports import PickerEvaluation
 from models.cards import Figure
@@ -29,9 +30,13 @@ def sealed(order: PickerEvaluation, found: Sequence[Judged]) -> str:
     one = next(each for each in loaded if checkpoints.picker(each).name == best)
     told = one.card.model_dump(mode="json")
     told["evaluations"] += [
-        _told(each, best, set_of(order.real[0]), one.card).model_dump(mode="json") for each in found
+        _told(each, best, set_of(order.real[0]), one.card, order.by).model_dump(mode="json") for each in found
     ]
     return checkpoints.save(order.seal, one.tensors, cards.Card.model_validate_json(json.dumps(told)))
+
+
+def _limit(ruin_max: float, by: By) -> str:
+    return f"{'' if by == 'growth' else f'the best by {by}, '}risk of liquidation at most {ruin_max:.0%}"
 
 
 def set_of(folder: Path) -> cards.TradeSet:
@@ -48,7 +53,7 @@ def set_of(folder: Path) -> cards.TradeSet:
     )
 
 
-def _told(found: Judged, best: str, real: cards.TradeSet, card: cards.Card) -> cards.Evaluation:
+def _told(found: Judged, best: str, real: cards.TradeSet, card: cards.Card, by: By) -> cards.Evaluation:
     row = next(each for each in found.rows if each.name == best)
     pairs = {pair.other: pair for pair in found.pairs}
     trades = real.model_copy(
@@ -59,7 +64,7 @@ def _told(found: Judged, best: str, real: cards.TradeSet, card: cards.Card) -> c
         }
     )
     return cards.Evaluation(
-        name=f"report span, risk of liquidation at most {found.ruin_max:.0%}",
+        name=f"report span, {_limit(found.ruin_max, by)}",
         out_of_sample=all(
             trades.first_utc > learned.last_utc or trades.last_utc < learned.first_utc
             for learned in card.training.sets

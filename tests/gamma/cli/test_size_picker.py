@@ -89,3 +89,7 @@ def test_fit_prints_the_shape_that_is_documented_and_a_table(monkeypatch: pytest
     assert Path("b.png").is_file()
     assert Path("a.toml").read_bytes() == Path("b.toml").read_bytes()
     assert "natural" in ran("generate", "--out", "trades", "--market", "a.toml", *FEW)
+
+
+def test_sizes_are_chosen_by_growth_return_or_size_and_nothing_else() -> None:
+    assert "--by luck: is nothing" in ran("evaluate", "--sets", "sets", "--by", "luck", code=1)

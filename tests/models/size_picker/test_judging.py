@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gamma.cli import app
+from gamma.curves import chosen
 from gamma.errors import GammaError, InputInvalid
 from gamma.ports import PickerCalibration, PickerEvaluation, TradeSetsOrder
 from gamma.stats.proportions import clopper_pearson
@@ -73,6 +74,18 @@ def test_pickers_and_rules_are_judged_on_simulated_trades(sets: Path, sealed: Pa
     assert {"V3", "V3 + conformal", "best fixed leverage", "hindsight"} <= set(rows)
     assert rows["V3 + conformal"]["ruin_rate"]["low"] <= 0.01
     json.dumps(told)
+
+
+def test_by_size_a_picker_takes_the_largest_size_within_the_limit(sets: Path, sealed: Path) -> None:
+    asked = PickerEvaluation(pickers=(sealed,), sets=sets, real=(), train=None, ruin_max=(0.1,), by="size")
+    told, _ = Judge().evaluate(asked)
+    rows = {row["name"]: row for row in told["sets"][0]["rows"]}
+    trades, picker = store.load(sets, "natural"), checkpoints.picker(checkpoints.load(sealed, pinned_sha256=None))
+    lots = chosen(picker.curve(form.shown(trades)), 0.1, "size")
+    assert told["by"] == "size"
+    assert rows["V3 + conformal"]["lots_mean"] == pytest.approx(np.mean(lots))
+    assert np.mean(lots) > 0
+    assert rows["V3"]["lots_mean"] >= rows["V3 + conformal"]["lots_mean"]
 
 
 def test_real_trades_need_past_ones_that_ended_before_them(sets: Path) -> None:
