@@ -85,7 +85,7 @@ def test_fit_prints_the_shape_that_is_documented_and_a_table(monkeypatch: pytest
     assert list(told) == list(page)
     assert list(told["rows"][0]) == list(page["rows"][0])
     said = ran("fit", "--bars", "a.parquet", "--out", "b.toml", "--picture", "b.png")
-    assert "9 of 10 simulated" in said
+    assert "9 of 10 of these" in said
     assert Path("b.png").is_file()
     assert Path("a.toml").read_bytes() == Path("b.toml").read_bytes()
     assert "natural" in ran("generate", "--out", "trades", "--market", "a.toml", *FEW)
