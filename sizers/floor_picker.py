@@ -22,8 +22,9 @@ class FloorPicker(BaseModel, frozen=True, extra="forbid"):
 
     It is `size_picker` for an account that ends at a floor, such as a prop account's: the picker, in a `checkpoint`
     that `sha256` pins, is the same, and must have been trained on bars of the market. A trade's stop is not reckoned
-    with: with one, the floor is touched less often than it says. An account without a floor gets 0 lots. Of the other
-    parameters see `size_picker`.
+    with: with one, the floor is touched less often than it says. Nor is it that a floor may trail: with one that rises
+    while the trade is open it is touched more often. An account without a floor gets 0 lots. Of the other parameters
+    see `size_picker`.
 
     Shapes: scalars live, [B] in training, where no picker is asked and it gives 0.
     """

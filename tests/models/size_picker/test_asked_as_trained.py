@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.size_picker.accounts import terms_of
 from models.size_picker.broker import Reading, Terms, lots_allowed, ruin_frac
 from sizers.floor_picker import FloorPicker
 from sizers.size_picker import SizePicker
@@ -49,7 +50,9 @@ def test_a_floor_is_asked_as_the_broker_of_a_floor_has_it() -> None:
     view = in_market("MNQ", account={"equity_usd": 51_000.0, "balance_usd": 51_000.0, "floor_usd": 49_500.0})
     sizes = FloorPicker(checkpoint="index", sha256=SHA256).sizes(view)
     lots = np.asarray(sizes.lots, dtype=np.int64)
-    terms = Terms(reading="floor", ounces_per_lot=2.0, lots_max=int(lots[-1]), leverage=np.inf)
+    terms = terms_of("MNQ", {})
     said = ruin_frac(51_000.0, view.market.price_points, terms, 49_500.0)[lots]
     assert view.account.room_usd == 1_500.0
+    np.testing.assert_allclose(sizes.leverage, terms.ounces[lots] * view.market.price_points / 51_000.0, rtol=1e-9)
+    assert lots_allowed(51_000.0, view.market.price_points, terms) == terms.lots_max >= lots[-1]
     np.testing.assert_allclose(sizes.ruin_frac, said, rtol=1e-7)

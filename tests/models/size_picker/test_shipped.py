@@ -15,8 +15,9 @@ SHIPPED = PickerShelf().found(PickerShelf().shipped)
 BYTES_MAX = 1_000_000
 
 
-def test_there_is_one_for_gold() -> None:
-    assert "XAU_USD" in {symbol for one in SHIPPED for symbol in PickerShelf().told(one).markets}
+@pytest.mark.parametrize("symbol", ["XAU_USD", "MNQ"])
+def test_there_is_one_for_gold_and_one_above_a_floor(symbol: str) -> None:
+    assert symbol in {symbol for one in SHIPPED for symbol in PickerShelf().told(one).markets}
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
@@ -32,7 +33,9 @@ def test_each_is_small_calibrated_and_trained_on_what_came_before(folder: Path) 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_each_answers_after_the_bars_that_it_needs(folder: Path) -> None:
-    picker = PickerShelf().open(folder, market=market("XAU_USD"), pinned_sha256=load(folder, pinned_sha256=None).sha256)
+    checkpoint = load(folder, pinned_sha256=None)
+    traded = market(checkpoint.card.markets[0])
+    picker = PickerShelf().open(folder, market=traded, pinned_sha256=checkpoint.sha256)
     assert isinstance(picker, SizePicker)
     for bar in bars(picker.bars_needed):
         picker.see(bar)
