@@ -11,7 +11,7 @@ from models.size_picker.broker import Terms
 from models.size_picker.form import SIZES
 
 GOLD: Final = "XAU_USD"
-# What a micro of an index needs no more than: lots are limited by their number, and a floor ruins long before margin.
+# So much that it never binds: lots are limited by their number, and a floor ruins long before margin does.
 FLOOR_LEVERAGE: Final = 1_000.0
 MICRO: Final = 0.1
 
