@@ -15,7 +15,9 @@ def add_to(app: typer.Typer) -> None:
 
 def calibrate(
     *,
-    picker: Annotated[Path, typer.Option("--picker", "-p", help="The picker, as it was trained.", metavar="FOLDER")],
+    picker: Annotated[
+        str, typer.Option("--picker", "-p", help="The picker: one that ships, or its folder.", metavar="NAME")
+    ],
     trades: Annotated[
         list[Path],
         typer.Option("--trades", "-t", help="Trades it was not trained on; again for more.", metavar="FOLDER"),
@@ -30,11 +32,11 @@ def calibrate(
 
     Example: gamma size-picker calibrate --picker v3 --trades trades-2022 --out v3-calibrated
     """
-    from gamma.cli.size_picker_evaluate import judge
+    from gamma.cli.size_picker_evaluate import folder_of, judge
     from gamma.ports import PickerCalibration
 
     with working("asking the picker about every trade ..."):
-        told = judge().calibrate(PickerCalibration(picker=picker, trades=tuple(trades), out=out))
+        told = judge().calibrate(PickerCalibration(picker=folder_of(picker), trades=tuple(trades), out=out))
     if as_json:
         print_json(told)
         return

@@ -26,7 +26,10 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(  # noqa: PLR0913 - each option is a parameter
     *,
     picker: Annotated[
-        Folders, typer.Option("--picker", "-p", help="A picker; again for more. Rules alone without.", metavar="FOLDER")
+        list[str] | None,
+        typer.Option(
+            "--picker", "-p", help="One that ships, or its folder; again for more. Rules alone without.", metavar="NAME"
+        ),
     ] = None,
     sets: Annotated[
         Path | None, typer.Option("--sets", help="Simulated trades: the natural part is judged on.", metavar="FOLDER")
@@ -64,7 +67,7 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter
     if sets is None and not real:
         raise InputInvalid("no trades to judge on; name some with --sets or --real")
     order = PickerEvaluation(
-        pickers=tuple(picker or ()),
+        pickers=tuple(folder_of(one) for one in picker or ()),
         sets=sets,
         real=tuple(real or ()),
         train=train,
@@ -88,6 +91,16 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter
     for path in (picture, seal):
         if path:
             console().print(f"[green]✓[/] {path}")
+
+
+def folder_of(name: str) -> Path:
+    """The folder of a picker by its name, of those that ship, or that folder itself.
+
+    Raises: InputInvalid when there is none.
+    """
+    from gamma import checkpoints
+
+    return checkpoints.named(name, ())[1]
 
 
 def _by(text: str) -> "By":

@@ -93,3 +93,11 @@ def test_fit_prints_the_shape_that_is_documented_and_a_table(monkeypatch: pytest
 
 def test_sizes_are_chosen_by_growth_return_or_size_and_nothing_else() -> None:
     assert "--by luck: is nothing" in ran("evaluate", "--sets", "sets", "--by", "luck", code=1)
+
+
+def test_a_picker_is_named_as_it_ships() -> None:
+    assert "known: gold-picker" in ran("evaluate", "--picker", "nope", "--sets", "sets", code=1)
+    assert "mnq-phase2 is a policy" in ran("evaluate", "--picker", "mnq-phase2", "--sets", "sets", code=78)
+    assert "mnq-phase2 is a policy" in ran(
+        "calibrate", "--picker", "mnq-phase2", "--trades", "trades", "--out", "new", code=78
+    )
