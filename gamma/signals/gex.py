@@ -14,8 +14,6 @@ from typing import Annotated, Any, ClassVar, Final, Self, final
 
 from pydantic import BaseModel, Field, model_validator
 
-from gamma.bars import Bar
-from gamma.events import ManageWanted, ModelFailed, SignalMade
 from gamma.gex import profile
 from gamma.markets import Market
 from gamma.options import Chain
@@ -24,7 +22,6 @@ from gamma.ports import Surroundings
 from gamma.reasons import Fact
 from gamma.signals.spreads import SELLING, Plan, Selling, SpreadSeller, opened, over, wing
 from gamma.structures import Right
-from gamma.views import Situation
 
 Points = Annotated[float, Field(gt=0)]
 
@@ -123,11 +120,8 @@ class GexSource:
 
     Params: ClassVar = GexParams
 
-    def __init__(self, seller: SpreadSeller) -> None:
-        self._seller = seller
-
-    @classmethod
-    def open(cls, params: Mapping[str, Any], *, strategy: str, market: Market, surroundings: Surroundings) -> Self:
+    @staticmethod
+    def open(params: Mapping[str, Any], *, strategy: str, market: Market, surroundings: Surroundings) -> SpreadSeller:
         """Open it from its table in the configuration.
 
         Raises: ConfigInvalid when a parameter is wrong, the market has no option spreads, or there are no chains.
@@ -135,22 +129,4 @@ class GexSource:
         given = over({"selling": SELLING} | dict(DEFAULTS.get(market.symbol, {})), params)
         parsed = parse(GexParams, given, f"strategies.{strategy}.signal")
         chains = opened(surroundings, market, strategy)
-        return cls(SpreadSeller(strategy, market, chains, parsed.selling, lambda chain: plan(chain, parsed)))
-
-    @property
-    def bars_needed(self) -> int:
-        """One: all that it sees is the chain of the moment."""
-        return 1
-
-    @property
-    def warm(self) -> bool:
-        """Always."""
-        return True
-
-    def warm_up(self, bars: Sequence[Bar]) -> None:
-        """Take history without answering."""
-        self._seller.see(bars)
-
-    def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None:
-        """What is sold or bought back on this bar."""
-        return self._seller.decide(bar, situation)
+        return SpreadSeller(strategy, market, chains, parsed.selling, lambda chain: plan(chain, parsed))

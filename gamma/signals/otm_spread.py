@@ -7,14 +7,12 @@ is sold that far below it, where it lies below a call spread that far above.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Self, final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, final
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from gamma.bars import Bar
-from gamma.events import ManageWanted, ModelFailed, SignalMade
 from gamma.gex import profile
 from gamma.markets import Market
 from gamma.options import Chain
@@ -23,7 +21,6 @@ from gamma.ports import Surroundings
 from gamma.reasons import Fact
 from gamma.signals.spreads import SELLING, Plan, Selling, SpreadSeller, first_to_settle, opened, over, wing
 from gamma.structures import Right
-from gamma.views import Situation
 
 Points = Annotated[float, Field(gt=0)]
 OTM_SELLING: Final[Mapping[str, Any]] = over(
@@ -92,11 +89,8 @@ class OtmSpread:
 
     Params: ClassVar = OtmParams
 
-    def __init__(self, seller: SpreadSeller) -> None:
-        self._seller = seller
-
-    @classmethod
-    def open(cls, params: Mapping[str, Any], *, strategy: str, market: Market, surroundings: Surroundings) -> Self:
+    @staticmethod
+    def open(params: Mapping[str, Any], *, strategy: str, market: Market, surroundings: Surroundings) -> SpreadSeller:
         """Open it from its table in the configuration.
 
         Raises: ConfigInvalid when a parameter is wrong, the market has no option spreads, or there are no chains.
@@ -104,22 +98,4 @@ class OtmSpread:
         given = over({"selling": OTM_SELLING} | dict(DEFAULTS.get(market.symbol, {})), params)
         parsed = parse(OtmParams, given, f"strategies.{strategy}.signal")
         chains = opened(surroundings, market, strategy)
-        return cls(SpreadSeller(strategy, market, chains, parsed.selling, lambda chain: plan(chain, parsed)))
-
-    @property
-    def bars_needed(self) -> int:
-        """One: all that it sees is the chain of the moment."""
-        return 1
-
-    @property
-    def warm(self) -> bool:
-        """Always."""
-        return True
-
-    def warm_up(self, bars: Sequence[Bar]) -> None:
-        """Take history without answering."""
-        self._seller.see(bars)
-
-    def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None:
-        """What is sold or bought back on this bar."""
-        return self._seller.decide(bar, situation)
+        return SpreadSeller(strategy, market, chains, parsed.selling, lambda chain: plan(chain, parsed))

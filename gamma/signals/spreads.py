@@ -111,7 +111,7 @@ def first_to_settle(chain: Chain, days_max: float) -> Chain:
 
 @final
 class SpreadSeller:
-    """One strategy that sells spreads in one market; it holds one structure at a time."""
+    """One strategy that sells spreads in one market, once after each of its times; it holds one structure at a time."""
 
     def __init__(self, strategy: str, market: Market, chains: KnownChains, terms: Selling, rule: Rule) -> None:
         self._strategy = strategy
@@ -123,7 +123,17 @@ class SpreadSeller:
         self._best_frac = -math.inf
         self._waited = 0
 
-    def see(self, bars: Sequence[Bar]) -> None:
+    @property
+    def bars_needed(self) -> int:
+        """One: all that it sees is the chain of the moment."""
+        return 1
+
+    @property
+    def warm(self) -> bool:
+        """Always."""
+        return True
+
+    def warm_up(self, bars: Sequence[Bar]) -> None:
         """Take history: nothing is looked for on these bars."""
         for bar in bars:
             self._ts_utc_ns = max(self._ts_utc_ns, bar.ts_close_utc_ns)
