@@ -77,7 +77,7 @@ def _show(found: "Fitted", out: Path, picture: Path | None) -> None:
         (row.name, _number(row.real), _number(row.simulated), f"{_number(row.low)} to {_number(row.high)}", _where(row))
         for row in found.rows
     ]
-    say.print(table(("measure", ">real", ">simulated", ">9 of 10 of these", "?"), rows, say.width))
+    say.print(table(("measure", ">real", ">simulated", ">9 of 10", "?"), rows, say.width))
     for path in (out, picture):
         if path is not None:
             say.print(f"[green]✓[/] {escape(str(path))}")

@@ -205,9 +205,9 @@ def _told() -> Iterator[tuple[str, Callable[[Measures], float]]]:
         yield f"absolute return, {share:.2%} of them, in rms", _of("tail", at)
     yield "mean range over mean absolute return", _of("range_ratio")
     for lag in (1, 23, 115, 460, 2_300):
-        yield f"autocorrelation of absolute returns, {lag} bars", _of("absolute", LAGS.index(lag))
+        yield f"correlation of absolute returns, {lag} bars", _of("absolute", LAGS.index(lag))
     for lag in (1, 23, 115, 460):
-        yield f"autocorrelation of squares, {lag} bars", _of("squares", LAGS.index(lag))
+        yield f"correlation of squares, {lag} bars", _of("squares", LAGS.index(lag))
     for at, kind in enumerate(GAPS):
         yield f"gap {kind}, rms, %", _of("gap_rms", at, times=100)
     for at, bars in enumerate(SUMS[1:], start=1):
