@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
+from gamma.errors import InvariantBroken
+from gamma.events import Intent
 from gamma.guards import Action, Guard, Scope, Trip, Verdict
+from gamma.ports import ApprovedLike
 from gamma.reasons import Reason, Step
 from gamma.sizing import Sizer, Sizing, size
 from gamma.views import OrderView, View
@@ -28,6 +31,17 @@ class ApprovedOrder:
 
     def __repr__(self) -> str:
         return f"ApprovedOrder({self.market} {self.side * self.lots:+d})"
+
+
+def require_approved(approved: ApprovedLike, intent: Intent) -> None:
+    """Refuse to send an order other than the one that was approved; every adapter asks this before its one attempt.
+
+    Raises: TypeError when it was not approved by `decide`; InvariantBroken when another one was.
+    """
+    if not isinstance(approved, ApprovedOrder):
+        raise TypeError(f"{intent.client_order_id}: need a gamma.decision.ApprovedOrder, not {approved!r}")
+    if (approved.market, approved.side, approved.lots) != (intent.market, intent.side, intent.lots):
+        raise InvariantBroken(f"I10: {intent.client_order_id} is not the order that was approved: {approved!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ retries do not exist here, and so cannot be left on.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -16,7 +17,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from gamma.errors import ConfigInvalid, Transient
+from gamma.errors import ConfigInvalid, GammaError, Transient
 
 BODY_MAX: Final = 4 * 1024 * 1024
 DEPTH_MAX: Final = 32
@@ -73,6 +74,22 @@ class Patience:
     def parts(self) -> dict[str, float]:
         """As httpx wants it."""
         return {"connect": self.connect_s, "write": self.write_s, "read": self.read_s, "pool": self.pool_s}
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """An answer that is not of the shape that it should have is none.
+
+    Raises: Transient.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise Transient(f"{what}: not understood ({type(error).__name__}: {error})") from error
+    except Transient:
+        raise
+    except GammaError as error:
+        raise Transient(f"{what}: {error}") from error
 
 
 @final

@@ -13,8 +13,8 @@ from brokers.paper.orders import PaperOrder
 from brokers.paper.params import Fault, PaperParams
 from brokers.paper.store import Store
 from gamma.bars import Bar
-from gamma.decision import ApprovedOrder
-from gamma.errors import InputInvalid, InvariantBroken, MarkerUnknown, Transient
+from gamma.decision import require_approved
+from gamma.errors import InputInvalid, MarkerUnknown, Transient
 from gamma.events import Intent
 from gamma.markets import Market
 from gamma.options import Chain
@@ -149,10 +149,7 @@ class PaperBroker:
 
         Raises: TypeError when the order was not approved by `decide`; InvariantBroken when another one was.
         """
-        if not isinstance(approved, ApprovedOrder):
-            raise TypeError(f"{intent.client_order_id}: need a gamma.decision.ApprovedOrder, not {approved!r}")
-        if (approved.market, approved.side, approved.lots) != (intent.market, intent.side, intent.lots):
-            raise InvariantBroken(f"I10: {intent.client_order_id} is not the order that was approved: {approved!r}")
+        require_approved(approved, intent)
         return self._request(lambda exchange: _place(exchange, intent, bracket))
 
     async def cancel(self, client_order_id: str) -> Placed:

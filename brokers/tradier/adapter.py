@@ -14,10 +14,9 @@ from brokers.tradier.marker import advanced, fills_of, marker_of
 from brokers.tradier.market_data import TradierMarkets
 from brokers.tradier.order_list import OrderList
 from brokers.tradier.params import TradierParams
-from brokers.tradier.reading import understood
 from brokers.tradier.requests import Requests
-from gamma.decision import ApprovedOrder
-from gamma.errors import ConfigInvalid, InvariantBroken, MarkerUnknown, Transient
+from gamma.decision import require_approved
+from gamma.errors import ConfigInvalid, MarkerUnknown, Transient
 from gamma.events import Intent
 from gamma.markets import Kind, Market
 from gamma.options import Chain
@@ -39,7 +38,7 @@ from gamma.ports import (
     Quote,
     Rejected,
 )
-from gamma.wire import NotSent, Reply, Unsure, Wire
+from gamma.wire import NotSent, Reply, Unsure, Wire, understood
 
 _NOT_LET_IN: Final = (401, 403)
 
@@ -129,10 +128,7 @@ class TradierBroker:
 
         Raises: TypeError when the order was not approved by `decide`; InvariantBroken when another one was.
         """
-        if not isinstance(approved, ApprovedOrder):
-            raise TypeError(f"{intent.client_order_id}: need a gamma.decision.ApprovedOrder, not {approved!r}")
-        if (approved.market, approved.side, approved.lots) != (intent.market, intent.side, intent.lots):
-            raise InvariantBroken(f"I10: {intent.client_order_id} is not the order that was approved: {approved!r}")
+        require_approved(approved, intent)
         market = self._markets.get(intent.market)
         refused = writing.unfit(intent, bracket, market)
         if refused is not None or market is None:

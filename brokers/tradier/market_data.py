@@ -7,12 +7,12 @@ from typing import Any, final
 
 from brokers.tradier import reading
 from brokers.tradier.legs import contract
-from brokers.tradier.reading import understood
 from brokers.tradier.requests import Requests
 from gamma.errors import Transient
 from gamma.options import Chain, Option, chain_of
 from gamma.ports import MarketClock, Quote
 from gamma.structures import Right
+from gamma.wire import understood
 
 NS_PER_S, NS_PER_MS = 10**9, 10**6
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final, final
 
 from brokers.tradier import reading
-from brokers.tradier.reading import Executed, understood
+from brokers.tradier.reading import Executed
 from brokers.tradier.requests import Requests
 from brokers.tradier.writing import told_plainly
 from gamma.errors import Transient
 from gamma.events import OrderState
 from gamma.markets import Market
-from gamma.wire import NotSent, Reply
+from gamma.wire import NotSent, Reply, understood
 
 PAGE: Final = 100
 PAGES_MAX: Final = 50

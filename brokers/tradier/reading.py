@@ -1,7 +1,6 @@
 """What Tradier's answers mean. What is not understood changes nothing, and says so."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -9,7 +8,7 @@ from math import gcd
 from typing import Any, Final
 
 from brokers.tradier.legs import TradedLeg, direction
-from gamma.errors import GammaError, Transient
+from gamma.errors import Transient
 from gamma.events import OrderState
 from gamma.markets import MICRO, Market
 from gamma.ports import BrokerOrder
@@ -44,22 +43,6 @@ class Executed:
     legs: tuple[TradedLeg, ...]
     lots: int
     cost_ticks: int
-
-
-@contextmanager
-def understood(what: str) -> Iterator[None]:
-    """An answer that is not of the shape that it should have is none.
-
-    Raises: Transient.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise Transient(f"{what}: not understood ({type(error).__name__}: {error})") from error
-    except Transient:
-        raise
-    except GammaError as error:
-        raise Transient(f"{what}: {error}") from error
 
 
 def rows(told: Any, many: str, one: str) -> list[Mapping[str, Any]]:

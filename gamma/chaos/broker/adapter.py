@@ -17,12 +17,11 @@ from gamma.chaos.broker.reading import (
     order_of,
     placed_of,
     rows_of,
-    understood,
     whole,
 )
 from gamma.chaos.broker.terms import capabilities
-from gamma.decision import ApprovedOrder
-from gamma.errors import InvariantBroken, MarkerUnknown, Transient
+from gamma.decision import require_approved
+from gamma.errors import MarkerUnknown, Transient
 from gamma.events import Fill, Intent, OrderState, OrderType
 from gamma.markets import Market
 from gamma.params import parse
@@ -40,7 +39,7 @@ from gamma.ports import (
     Placed,
     Rejected,
 )
-from gamma.wire import Wire
+from gamma.wire import Wire, understood
 
 OVERLAP_S: Final = 60.0
 PAGES_MAX: Final = 200
@@ -113,10 +112,7 @@ class ChaosBroker:
 
         Raises: TypeError when the order was not approved by `decide`; InvariantBroken when another one was.
         """
-        if not isinstance(approved, ApprovedOrder):
-            raise TypeError(f"{intent.client_order_id}: need a gamma.decision.ApprovedOrder, not {approved!r}")
-        if (approved.market, approved.side, approved.lots) != (intent.market, intent.side, intent.lots):
-            raise InvariantBroken(f"I10: {intent.client_order_id} is not the order that was approved: {approved!r}")
+        require_approved(approved, intent)
         market = self._markets[intent.market]
         body = _body(intent, market) | {"bracket": [_body(child, market) for child in bracket]}
         placed = placed_of(intent.client_order_id, await self._wire.write("POST", "/orders", body))

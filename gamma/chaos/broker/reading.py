@@ -1,11 +1,10 @@
 """What the fake broker's answers mean. A word that is not known changes nothing, and says so."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from gamma.errors import GammaError, Transient
+from gamma.errors import Transient
 from gamma.events import Fill, OrderState
 from gamma.markets import MICRO, Market
 from gamma.ports import Accepted, BrokerOrder, Lost, Placed, Rejected
@@ -36,22 +35,6 @@ NUMBER_MAX: Final = 10**12
 WHOLE_MAX: Final = 2**62
 _THERE_ALREADY: Final = "duplicate_client_id"
 _TOO_LATE_TEXT: Final = "order already in finalized state"
-
-
-@contextmanager
-def understood(what: str) -> Iterator[None]:
-    """An answer that is not of the shape that it should have is none.
-
-    Raises: Transient.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise Transient(f"{what}: not understood ({type(error).__name__}: {error})") from error
-    except Transient:
-        raise
-    except GammaError as error:
-        raise Transient(f"{what}: {error}") from error
 
 
 def rows_of(told: Mapping[str, Any], many: str, one: str) -> list[Mapping[str, Any]]:
