@@ -59,5 +59,5 @@ bench: install ## make every figure that the README quotes
 # One version of each package for every Python, so that all users run the same arithmetic.
 lock: ## make requirements.lock again from pyproject.toml, with the newest versions
 	@command -v $(UV) > /dev/null || { echo "the lock is made with uv; install it, or: make lock UV=/path/to/uv" >&2; exit 1; }
-	@$(UV) pip compile pyproject.toml --quiet --extra sandboxes --group dev --upgrade --universal --fork-strategy fewest \
+	@$(UV) pip compile pyproject.toml --quiet --extra sandboxes --extra ibkr --group dev --upgrade --universal --fork-strategy fewest \
 		--python-version 3.11 --generate-hashes --only-binary :all: --no-annotate --no-header --output-file requirements.lock

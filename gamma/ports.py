@@ -211,6 +211,27 @@ class Chains(Protocol):
     async def chain(self, underlying: str, expires: date) -> Chain: ...
 
 
+@runtime_checkable
+class Candles(Protocol):
+    """A broker that tells bars of `bar_s` seconds that are closed: those that closed after a time, oldest first.
+
+    It gives what it keeps, and of that perhaps a part at a time. Reads raise Transient.
+    """
+
+    async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]: ...
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """A broker that tells at once when something has happened to the account.
+
+    A hint says nothing but "look": what happened is read as ever, and without hints the same is read a little later.
+    It goes on by itself after its connection broke, and never ends.
+    """
+
+    def hints(self) -> AsyncIterator[None]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOrder:
     """What a sandbox is to be: port (0 for any that is free), seed of its market, money, faults, file of its account.
