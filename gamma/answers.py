@@ -1,10 +1,11 @@
 """What the broker says became of our orders: each answer is recorded once, and acted on. Pure."""
 
+from dataclasses import replace
 from typing import TypedDict
 
 from gamma import notices
 from gamma.absence import looks_of, unlisted
-from gamma.book import owner
+from gamma.book import Book, owner
 from gamma.events import (
     BalanceCompared,
     Fill,
@@ -173,6 +174,9 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
     fill = event.fill
     if fill.execution_id in turn.book.executions:
         return
+    if fill.settled:
+        _settle(turn, fill)
+        return
     order = turn.book.orders.get(fill.client_order_id)
     if fill.market in turn.book.setup.markets:
         _book_fill(turn, event, order)
@@ -182,6 +186,43 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
         _adopt(turn, order)
     watch(turn)
     tend(turn)
+
+
+def _settle(turn: Turn, fill: Fill) -> None:
+    """What is held ended by itself: each strategy that holds some of it has its share booked, and nobody traded.
+
+    What nobody here holds is a stranger's. Of a market that is not traded here it is none of ours.
+    """
+    if fill.market not in turn.book.setup.markets:
+        return
+    shares = _shares(turn.book, fill)
+    for share in shares:
+        _book_fill(turn, OrderFilled(fill=share, ts_event_utc_ns=turn.now), None)
+    left = fill.lots - sum(share.lots for share in shares)
+    if left:
+        _stranger(turn, replace(fill, lots=left))
+    watch(turn)
+    tend(turn)
+
+
+def _shares(book: Book, fill: Fill) -> list[Fill]:
+    """A settlement by strategy: first that of the order that opened it; the first share bears the fee."""
+    opener = book.orders.get(fill.opened_by)
+    first = opener.intent.strategy if opener is not None else None
+    held = {
+        s: abs(p.lots) for (s, market), p in book.positions.items() if market == fill.market and p.side == -fill.side
+    }
+    shares: list[Fill] = []
+    left = fill.lots
+    for strategy in sorted(held, key=lambda name: name != first):
+        lots = min(left, held[strategy])
+        if lots:
+            share = replace(fill, lots=lots, opened_by=fill.opened_by if strategy == first else "")
+            if shares:
+                share = replace(share, execution_id=f"{fill.execution_id}+{len(shares)}", fee_microusd=0)
+            shares.append(share)
+        left -= lots
+    return shares
 
 
 def _book_fill(turn: Turn, event: OrderFilled, order: Order | None) -> None:
@@ -195,11 +236,12 @@ def _book_fill(turn: Turn, event: OrderFilled, order: Order | None) -> None:
             market=fill.market,
             lots=fill.side * fill.lots,
             price_points=turn.book.market(fill.market).points(fill.price_ticks),
+            settled=fill.settled,
         )
     )
     after = turn.book.position(before.strategy, fill.market)
     if before.lots and after.side != before.side:
-        _close_trade(turn, before, order)
+        _close_trade(turn, before, order, "settled" if fill.settled else "")
         after = turn.book.position(before.strategy, fill.market)
     # What was to close a position and opened one instead is closed in its turn.
     if order is not None and order.intent.kind is not OrderKind.ENTRY and after.side == fill.side:
@@ -220,12 +262,12 @@ def _stranger(turn: Turn, fill: Fill) -> None:
     _tell_foreign(turn, seen, fill.side * fill.lots, Level.HALTED if seen.ours else Level.REDUCING)
 
 
-def _close_trade(turn: Turn, before: Position, order: Order | None) -> None:
-    """The round trip is complete; what the same fill opened beyond flat is closed next."""
+def _close_trade(turn: Turn, before: Position, order: Order | None, ended: str) -> None:
+    """The round trip is complete; what the same fill opened beyond flat is closed next. `ended` where none traded."""
     market = turn.book.market(before.market)
     position = turn.book.position(before.strategy, before.market)
     kind = order.intent.kind if order is not None else OrderKind.EXIT
-    asked = before.exit_reason or ("exit" if order is not None else "by hand")
+    asked = ended or before.exit_reason or ("exit" if order is not None else "by hand")
     count = turn.book.tracks[before.strategy].trades if before.strategy in turn.book.tracks else 0
     trade = Trade(
         trade_id=f"{before.strategy}#{count + 1}",

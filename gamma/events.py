@@ -109,7 +109,14 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One execution at the broker; `execution_id` is unique in the account."""
+    """One execution at the broker; `execution_id` is unique in the account.
+
+    `fee_estimated` tells that the fee is the market's commission, because the broker does not tell its own.
+
+    A settlement is a fill without an order: `settled_microusd_per_lot` is what a lot was worth then, to the cent, and
+    None for a trade. Its side is opposite to what is held, its price the nearest tick to what it was worth, and
+    `opened_by` the client order id of the order that opened it, where the broker tells that.
+    """
 
     execution_id: str
     client_order_id: str
@@ -119,6 +126,14 @@ class Fill:
     price_ticks: int
     fee_microusd: int
     ts_event_utc_ns: int
+    fee_estimated: bool = False
+    settled_microusd_per_lot: int | None = None
+    opened_by: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it ended by itself, and nobody traded."""
+        return self.settled_microusd_per_lot is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -219,6 +219,7 @@ def _filled(fact: OrderFilled) -> dict[str, Any]:
         "lots": fill.side * fill.lots,
         "price_ticks": fill.price_ticks,
         "fee_usd": fill.fee_microusd / MICRO,
+        "settled": fill.settled,
     }
 
 

@@ -294,14 +294,16 @@ def drifted(ts_event_utc_ns: int, *, strategy: str, figure: str, value: float, l
     return _warning(ts_event_utc_ns, f"drift:{strategy}:{figure}", "Drift", text, facts)
 
 
-def filled(ts_event_utc_ns: int, *, execution_id: str, market: str, lots: int, price_points: float) -> Notice:
-    """An order was filled, wholly or in part; `lots` signed."""
+def filled(
+    ts_event_utc_ns: int, *, execution_id: str, market: str, lots: int, price_points: float, settled: bool = False
+) -> Notice:
+    """An order was filled, wholly or in part, or what was held has settled; `lots` signed."""
     facts: dict[str, Fact] = {"market": market, "lots": lots, "price_points": price_points}
-    verb = "Bought" if lots > 0 else "Sold"
+    verb = "Settled" if settled else "Bought" if lots > 0 else "Sold"
     return _info(
         ts_event_utc_ns,
         f"fill:{execution_id}",
-        f"Filled: {market}",
+        f"{'Settled' if settled else 'Filled'}: {market}",
         f"{verb} {abs(lots)} at {price_points:,.10g}.",
         facts,
     )

@@ -196,17 +196,19 @@ def fill_position(position: Position, fill: Fill, tick_value_microusd: int) -> t
     position closes it and opens the rest the other way.
     """
     closing = min(fill.lots, max(0, -fill.side * position.lots))
-    left, queue, realised_ticks = closing, list(position.lots_open), 0
+    left, queue, cost_ticks = closing, list(position.lots_open), 0
     while left:
         lots, price = queue[0]
         taken = min(lots, left)
-        realised_ticks += position.side * taken * (fill.price_ticks - price)
+        cost_ticks += taken * price
         queue[0:1] = [(lots - taken, price)] if lots > taken else []
         left -= taken
     opening = fill.lots - closing
     if opening:
         queue.append((opening, fill.price_ticks))
-    realised = realised_ticks * tick_value_microusd
+    settled = fill.settled_microusd_per_lot  # to the cent: a settlement knows no ticks
+    worth_microusd = fill.price_ticks * tick_value_microusd if settled is None else settled
+    realised = position.side * (closing * worth_microusd - cost_ticks * tick_value_microusd)
     lots = position.lots + fill.side * fill.lots
     fresh = position.lots == 0
     return (

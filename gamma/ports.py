@@ -157,6 +157,13 @@ class Broker(Protocol):
     `fills_since` gets a marker that it gave before, perhaps to an earlier process, and raises MarkerUnknown where it
     or the broker cannot tell what came after it; an empty marker stands for the first fill that is kept.
 
+    What is held and ends by itself (an option settles in cash, an event is decided) is told by `fills_since` too, as a
+    fill without a client order id, of the side that closes, with `settled_microusd_per_lot` set: 0 where nothing is
+    left. `opened_by` is the order that opened it, where that is known; without it, it goes to whoever holds some. It is
+    told after the fills before it, once under one execution id, and by the time at which `positions` leaves out what
+    ended: until then that is counted there as still held. A fee that a fill does not tell is the market's commission,
+    and the fill says `fee_estimated`.
+
     `orders` gets the broker's own order id by client order id, "" where it is not known. It tells those of them that
     the broker knows: what has ended may be on no list any more, and is asked for by the broker's own id.
     """

@@ -45,15 +45,21 @@ def owner(book: Book, fill: Fill) -> str:
     """The strategy whose fill this is; "" for a stranger's.
 
     A fill of an order that is not ours, and closes what one strategy holds, is that strategy's: a person
-    who closes a position at the broker has closed it.
+    who closes a position at the broker has closed it. A settlement is that of the strategy whose order opened it,
+    while it holds so much, and else of the first that does.
     """
     order = book.orders.get(fill.client_order_id)
     if order is not None:
         return order.intent.strategy
-    for (strategy, market), position in book.positions.items():
-        if strategy and market == fill.market and position.side == -fill.side and abs(position.lots) >= fill.lots:
-            return strategy
-    return ""
+    holders = [
+        strategy
+        for (strategy, market), position in book.positions.items()
+        if market == fill.market and position.side == -fill.side and abs(position.lots) >= fill.lots
+    ]
+    opener = book.orders.get(fill.opened_by)
+    if opener is not None and opener.intent.strategy in holders:
+        return opener.intent.strategy
+    return next((strategy for strategy in holders if strategy), "")
 
 
 def kept_orders(book: Book, positions: Mapping[Key, Position], now_utc_ns: int) -> dict[str, Order]:

@@ -231,7 +231,7 @@ class Audit:
         if fill.execution_id in self.book.executions:
             self._tell("I3", [f"execution {fill.execution_id} was booked again"])
             return
-        if fill.client_order_id not in self.book.orders:
+        if fill.client_order_id not in self.book.orders and not fill.settled:
             self._step.strangers.add(fill.client_order_id or fill.execution_id)
 
     # --- ticks --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ class Sums:
         self.fills = 0
         self._lots: Counter[str] = Counter()
         self._tick_lots: Counter[str] = Counter()
+        self._settled_microusd = 0
         self._fees_microusd = 0
         self._closed_microusd = 0
 
@@ -23,7 +24,10 @@ class Sums:
         """Add an execution."""
         self.fills += 1
         self._lots[fill.market] += fill.side * fill.lots
-        self._tick_lots[fill.market] += fill.side * fill.lots * fill.price_ticks
+        if fill.settled_microusd_per_lot is None:
+            self._tick_lots[fill.market] += fill.side * fill.lots * fill.price_ticks
+        else:
+            self._settled_microusd += fill.side * fill.lots * fill.settled_microusd_per_lot
         self._fees_microusd += fill.fee_microusd
 
     def trade(self, trade: Trade) -> None:
@@ -40,7 +44,7 @@ class Sums:
             if book.lots(symbol) != self._lots[symbol]:
                 held, summed = book.lots(symbol), self._lots[symbol]
                 yield f"the book holds {held:+d} {symbol}, and the fills add up to {summed:+d}"
-        realised = sum(
+        realised = -self._settled_microusd + sum(
             (self._open_tick_lots(book, symbol) - paid) * book.market(symbol).tick_value_microusd
             for symbol, paid in self._tick_lots.items()
         )
