@@ -153,7 +153,8 @@ def _future(
     )
 
 
-def _option_root(symbol: str) -> Market:
+def _index_options(symbol: str) -> Market:
+    """Options on an index: exercised at their end alone, and paid out in cash."""
     return Market(
         symbol=symbol,
         kind=Kind.OPTION_SPREAD,
@@ -163,6 +164,25 @@ def _option_root(symbol: str) -> Market:
         commission_microusd=1_300_000,
         slippage_ticks=1,
         lots_max=3,
+        family=f"{symbol.lower()}_options",
+        calendar="CBOE_Index_Options",
+    )
+
+
+def _fund_options(symbol: str) -> Market:
+    """Options on a fund of the whole market: exercised at any time, for 100 shares; traded until 16:15 too.
+
+    Their tick is a cent at every price: they are in the penny program (those on an index have 0.05 and 0.10).
+    """
+    return Market(
+        symbol=symbol,
+        kind=Kind.OPTION_SPREAD,
+        exchange="OPRA",
+        ticks_per_point=100,
+        tick_value_microusd=MICRO,
+        commission_microusd=1_300_000,
+        slippage_ticks=2,
+        lots_max=30,
         family=f"{symbol.lower()}_options",
         calendar="CBOE_Index_Options",
     )
@@ -195,7 +215,8 @@ TABLE: Final[dict[str, Market]] = {
             lot_units="0.15",
             margin_frac=0.05,
         ),
-        *(_option_root(s) for s in ("SPX", "NDX", "XSP", "RUT")),
+        *(_index_options(s) for s in ("SPX", "NDX", "XSP", "RUT")),
+        *(_fund_options(s) for s in ("SPY", "QQQ", "IWM")),
     )
 }
 

@@ -60,7 +60,8 @@ class CreditStructure:
 
     def __post_init__(self) -> None:
         if self.market.kind is not Kind.OPTION_SPREAD:
-            raise InputInvalid(f"market = {self.market.symbol}: has no option spreads; choose SPX, NDX, XSP or RUT")
+            known = "SPX, NDX, XSP, RUT, SPY, QQQ or IWM"
+            raise InputInvalid(f"market = {self.market.symbol}: has no option spreads; choose {known}")
         if not self.wings:
             raise InputInvalid("wings = (): a credit structure has one wing, or a put wing and a call wing")
         for wing in self.wings:

@@ -20,13 +20,15 @@ from gamma.feeds.sim import SimFeed
 from gamma.options import YEAR_NS, Greeks, Option, Terms, black_scholes, settlement_utc_ns
 from gamma.structures import Right
 
-DAILY_ROOTS: Final = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW", "XSP": "XSP"}
+FUNDS: Final = ("SPY", "QQQ", "IWM")
+DAILY_ROOTS: Final = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW", "XSP": "XSP"} | {fund: fund for fund in FUNDS}
 DAYS_LISTED: Final = 5
 STRIKES_EACH_WAY: Final = 60
 IV_AT_SPOT, IV_MIN, IV_SKEW, IV_SMILE = 0.14, 0.06, -0.9, 6.0
 YEARS_MIN: Final = 60 / (365 * 86_400)
 _TICK, _COARSE_TICK, _COARSE_FROM = Decimal("0.05"), Decimal("0.10"), Decimal(3)
-_STEPS: Final = {"SPX": 5, "NDX": 25, "RUT": 5, "XSP": 1}
+_PENNY: Final = Decimal("0.01")
+_STEPS: Final = {"SPX": 5, "NDX": 25, "RUT": 5, "XSP": 1} | dict.fromkeys(FUNDS, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +71,10 @@ class SimulatedOptions:
     def quote(self, option: Option, now_utc_ns: int) -> Quoted:
         """Bid and ask around what the option is worth; wider the dearer it is."""
         worth = max(0.0, float(self._greeks(option, now_utc_ns).price_points))
-        half = 0.025 + 0.01 * worth
+        tick = _PENNY if option.root in FUNDS else _TICK
+        half = float(tick) / 2 + 0.01 * worth
         bid, ask = Decimal(str(max(0.0, worth - half))), Decimal(str(worth + half))
-        return Quoted(bid=_on_tick(bid, up=False), ask=max(_on_tick(ask, up=True), _TICK))
+        return Quoted(bid=_on_tick(bid, tick, up=False), ask=max(_on_tick(ask, tick, up=True), tick))
 
     def expirations(self, underlying: str, now_utc_ns: int) -> list[date]:
         """The next days on which options end, today's too until its close."""
@@ -147,7 +150,7 @@ def _underlying(option: Option) -> str:
     return known[option.root]
 
 
-def _on_tick(points: Decimal, *, up: bool) -> Decimal:
-    tick = _COARSE_TICK if points >= _COARSE_FROM else _TICK
+def _on_tick(points: Decimal, tick: Decimal, *, up: bool) -> Decimal:
+    tick = _COARSE_TICK if tick == _TICK and points >= _COARSE_FROM else tick
     whole, rest = divmod(points, tick)
     return (whole + (1 if up and rest else 0)) * tick

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final, Self, final
 
 import httpx
 
+from brokers.legs import contract, structures
 from brokers.tradier import reading, writing
-from brokers.tradier.legs import contract, structures
 from brokers.tradier.marker import advanced, fills_of, marker_of
 from brokers.tradier.market_data import TradierMarkets
 from brokers.tradier.order_list import OrderList

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, final
 
+from brokers.legs import contract
 from brokers.tradier import reading
-from brokers.tradier.legs import contract
 from brokers.tradier.requests import Requests
 from gamma.errors import Transient
 from gamma.options import Chain, Option, chain_of

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from math import gcd
 from typing import Any, Final
 
-from brokers.tradier.legs import TradedLeg, direction
+from brokers.legs import TradedLeg, direction
 from gamma.errors import Transient
 from gamma.events import OrderState
 from gamma.markets import MICRO, Market

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from brokers.tradier.legs import contract
+from brokers.legs import contract
 from brokers.tradier.reading import positive
 from gamma.events import Intent, OrderType
 from gamma.markets import Market

@@ -107,6 +107,9 @@ FOLLOWERS: Final = {
     "XSP": Follower(leader="ES", scale=0.1),
     "NDX": Follower(leader="NQ"),
     "RUT": Follower(leader="RTY"),
+    "SPY": Follower(leader="ES", scale=0.1),
+    "QQQ": Follower(leader="NQ", scale=1 / 41),
+    "IWM": Follower(leader="RTY", scale=0.1),
 }
 
 

@@ -28,7 +28,7 @@ Points = Annotated[float, Field(gt=0)]
 
 @final
 class GexParams(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Figures of the rule [points], as they are for SPX; NDX has five times as many.
+    """Figures of the rule [points], as they are for SPX; NDX has five times as many, SPY and QQQ a tenth.
 
     `widths`: pairs of a VIX and the width below it, in rising order; from the last VIX on nothing is sold.
     """
@@ -55,6 +55,19 @@ class GexParams(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         return self
 
 
+# What SPY and QQQ move in a day is about a tenth of SPX; their strikes are a point apart.
+_FUND: Final[Mapping[str, Any]] = {
+    "near_points": 0.6,
+    "far_points": 1.5,
+    "pin_max_points": 5,
+    "condor_points": 2,
+    "near_pin_points": 1.5,
+    "near_spot_points": 0.8,
+    "far_pin_points": 2.5,
+    "far_spot_points": 1.2,
+    "strike_step_points": 1,
+    "widths": ((15, 1), (20, 1), (25, 2)),
+}
 # The steps between NDX's strikes, and what the index moves in a day, are about five times those of SPX.
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "NDX": {
@@ -68,7 +81,9 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "far_spot_points": 60,
         "strike_step_points": 25,
         "widths": ((15, 25), (20, 50), (25, 75)),
-    }
+    },
+    "SPY": _FUND,
+    "QQQ": _FUND,
 }
 
 

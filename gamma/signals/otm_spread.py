@@ -35,7 +35,7 @@ OTM_SELLING: Final[Mapping[str, Any]] = over(
 
 @final
 class OtmParams(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Figures of the rule [points], as they are for SPX; NDX has five times as many."""
+    """Figures of the rule [points], as they are for SPX; NDX has five times as many, SPY and QQQ a tenth."""
 
     sd_mult: Annotated[float, Field(gt=0, le=10)] = 2.5
     width_points: Points = 10
@@ -44,7 +44,12 @@ class OtmParams(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     selling: Selling = Selling.model_validate(OTM_SELLING)
 
 
-DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {"NDX": {"width_points": 50, "strike_step_points": 25}}
+_FUND: Final[Mapping[str, Any]] = {"width_points": 1, "strike_step_points": 1}
+DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "NDX": {"width_points": 50, "strike_step_points": 25},
+    "SPY": _FUND,
+    "QQQ": _FUND,
+}
 
 
 def plan(chain: Chain, params: OtmParams) -> Plan:

@@ -67,6 +67,14 @@ def test_a_spread_is_worth_100_usd_a_point_in_ticks_of_5_cents(symbol: str) -> N
     assert usd(found.tick_value_microusd) == Decimal(5)
 
 
+@pytest.mark.parametrize("symbol", ["SPY", "QQQ", "IWM"])
+def test_a_spread_on_a_fund_is_worth_100_usd_a_point_in_ticks_of_a_cent(symbol: str) -> None:
+    found = market(symbol)
+    assert (found.kind, found.multiplier_usd_per_point, found.lots_max) == (Kind.OPTION_SPREAD, 100.0, 30)
+    assert found.tick_points == Decimal("0.01")
+    assert usd(found.tick_value_microusd) == Decimal(1)
+
+
 def test_a_lot_of_gold_is_015_oz_and_thirty_are_the_most() -> None:
     gold = market("XAU_USD")
     assert gold.multiplier_usd_per_point == 0.15
