@@ -9,10 +9,11 @@ from gamma.markets import MICRO, Kind, Market
 
 @final
 class Account:
-    """What the fills add up to."""
+    """What the fills add up to; `realised_microusd` is the P&L of what was closed, by market and before fees."""
 
     def __init__(self, starting_capital_microusd: int) -> None:
         self.balance_microusd = starting_capital_microusd
+        self.realised_microusd: dict[str, int] = {}
         self._held: dict[str, deque[tuple[int, int]]] = {}
 
     def lots(self, symbol: str) -> int:
@@ -30,7 +31,7 @@ class Account:
         while left and held and held[0][0] * left < 0:
             lots, price = held[0]
             closed = max(-abs(left), min(abs(left), lots))
-            self.balance_microusd += market.value_microusd(fill.price_ticks - price, closed)
+            self._realise(fill.market, market.value_microusd(fill.price_ticks - price, closed))
             left += closed
             if closed == lots:
                 held.popleft()
@@ -39,6 +40,16 @@ class Account:
         if left:
             held.append((left, fill.price_ticks))
         self.balance_microusd -= fill.fee_microusd
+
+    def _realise(self, symbol: str, microusd: int) -> None:
+        self.balance_microusd += microusd
+        self.realised_microusd[symbol] = self.realised_microusd.get(symbol, 0) + microusd
+
+    def average_ticks(self, symbol: str) -> float:
+        """Average price of what is held of a market [ticks]; 0 where nothing is."""
+        held = self._held.get(symbol, ())
+        lots = sum(lots for lots, _ in held)
+        return sum(lots * price for lots, price in held) / lots if lots else 0.0
 
     def open_microusd(self, market: Market, price_ticks: float) -> int:
         """Open P&L of one market at a price [micro-dollars]."""

@@ -1,8 +1,6 @@
 """An order of one or several options at a sandbox, and the file that a sandbox keeps its account in."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Final, Literal, final
 
 from pydantic import TypeAdapter
 
-from gamma.errors import ConfigInvalid
+from brokers.sandbox.store import EntryStore
 
 State = Literal["pending", "open", "partially_filled", "filled", "canceled", "expired", "rejected"]
 ENDED: Final = frozenset({"filled", "canceled", "expired", "rejected"})
@@ -101,35 +99,19 @@ class Store:
     """
 
     def __init__(self, path: Path | None, account: str) -> None:
-        self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("CREATE TABLE IF NOT EXISTS account (name TEXT PRIMARY KEY) STRICT")
-            self._connection.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, entry TEXT) STRICT")
-            names = [name for (name,) in self._connection.execute("SELECT name FROM account")]
-            if not names:
-                self._connection.execute("INSERT INTO account VALUES (?)", (account,))
-        except sqlite3.DatabaseError as error:
-            raise ConfigInvalid(f"{path}: is no sandbox's file ({error}); name another one with --state") from error
-        if names and names != [account]:
-            raise ConfigInvalid(f"{path}: is of the account {names[0]}, not {account}; name another one with --state")
+        self._entries = EntryStore(path, account, _ENTRY, _key)
 
     def save(self, entries: Sequence[Entry]) -> None:
         """Write all of these, or none."""
-        rows = [(_key(entry), _ENTRY.dump_json(entry).decode()) for entry in entries]
-        with closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN")
-            cursor.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", rows)
-            cursor.execute("COMMIT")
+        self._entries.save(entries)
 
     def load(self) -> Iterator[Entry]:
-        """Everything, in the order in which it began."""
-        for (entry,) in self._connection.execute("SELECT entry FROM entries ORDER BY rowid"):
-            yield _ENTRY.validate_json(entry)
+        """Everything, in the order in which it was written last."""
+        return self._entries.load()
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._entries.close()
 
 
 def _key(entry: Entry) -> str:
