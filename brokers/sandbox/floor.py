@@ -209,7 +209,8 @@ class Floor:
         self._sweep(symbol, touch.ts_utc_ns)
 
     def _attempt(self, order: LotOrder, before: Touch, touch: Touch) -> None:
-        price = self._price(order, before, touch) if touch.traded else None
+        quoted = touch.traded and self._quoted(order, touch)
+        price = self._price(order, before, touch) if quoted else None
         current, lots = self.orders[order.number], self._room_lots(order)
         if order.duration is Duration.FOK and lots < order.lots:
             lots = 0
@@ -218,6 +219,11 @@ class Floor:
         current = self.orders[order.number]
         if order.duration is not Duration.TIMED and not current.ended:
             self._books.end(current, State.CANCELED, order.duration, touch.ts_utc_ns)
+
+    def _quoted(self, order: LotOrder, touch: Touch) -> bool:
+        """Whether there is anybody to trade with: an event contract may be bid at 0, or asked at 100."""
+        market = self.prices.market(order.symbol)
+        return market.kind is not MarketKind.EVENT or 0 < touch.against(order.side) < 100 * market.ticks_per_point
 
     def _price(self, order: LotOrder, before: Touch, touch: Touch) -> int | None:
         """What an order trades at [ticks]; None where it does not. More is worse, as one side sees prices."""
