@@ -27,6 +27,7 @@ TRAINERS: Final = "gamma.trainers"
 BENCHMARKS: Final = "gamma.benchmarks"
 CHECKPOINTS: Final = "gamma.checkpoints"
 SANDBOXES: Final = "gamma.sandboxes"
+DRILLS: Final = "gamma.drills"
 SIZE_PICKERS: Final = "gamma.size_pickers"
 
 

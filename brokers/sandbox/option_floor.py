@@ -12,6 +12,7 @@ from typing import Final, final
 
 from brokers.sandbox.option_market import OptionMarket, intrinsic
 from brokers.sandbox.tickets import Execution, Settled, State, Store, Ticket
+from gamma.clock import NS
 from gamma.errors import InputInvalid
 from gamma.markets import MICRO, market
 from gamma.options import Option, settlement_utc_ns
@@ -48,17 +49,19 @@ class OptionFloor:
     """One account's orders, options and cash [usd]; kept in the store before anybody is told.
 
     At most `depth_lots` of an order trade each time that it is looked at. `refuse_next` are reasons for which the next
-    orders are refused.
+    orders are refused. A cancel takes effect `cancel_s` after it was taken; until then the order may trade.
     """
 
     def __init__(self, quotes: OptionMarket, store: Store, capital_usd: Decimal) -> None:
         self.quotes = quotes
         self.depth_lots: int | None = None
+        self.cancel_s = 0.0
         self.refuse_next: list[str] = []
         self.cash_usd = capital_usd
         self.tickets: dict[int, Ticket] = {}
         self.held: dict[str, Held] = {}
         self._store = store
+        self._canceling: dict[int, int] = {}
         for entry in store.load():
             if isinstance(entry, Settled):
                 self._book_settled(entry)
@@ -77,8 +80,11 @@ class OptionFloor:
         self._put(ticket)
 
     def cancel(self, ticket: Ticket, now_utc_ns: int) -> None:
-        """End an order."""
-        self._put(replace(ticket, state="canceled", ts_updated_utc_ns=now_utc_ns))
+        """End an order, now or soon."""
+        if self.cancel_s:
+            self._canceling.setdefault(ticket.number, now_utc_ns + round(self.cancel_s * NS))
+        else:
+            self._put(replace(ticket, state="canceled", ts_updated_utc_ns=now_utc_ns))
 
     def show(self, ticket: Ticket) -> None:
         """Put an order as it is now in the place of what it was."""
@@ -89,6 +95,10 @@ class OptionFloor:
         for ticket in [t for t in self.tickets.values() if not t.ended]:
             if ticket.until_utc_ns <= now_utc_ns:
                 self._put(replace(ticket, state="expired", ts_updated_utc_ns=ticket.until_utc_ns))
+                continue
+            if self._canceling.get(ticket.number, now_utc_ns + 1) <= now_utc_ns:
+                due_utc_ns = self._canceling.pop(ticket.number)
+                self._put(replace(ticket, state="canceled", ts_updated_utc_ns=due_utc_ns))
                 continue
             decided = self._decided(ticket, now_utc_ns) if ticket.state == "pending" else ticket
             if not decided.ended:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 from rich.console import Console
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("chaos")(chaos)
 
 
-def chaos(
+def chaos(  # noqa: PLR0913 - each option is a parameter
     *,
     schedules: Annotated[
         int, typer.Option("--schedules", min=0, help="How many schedules of crashes and faults to run.", metavar="N")
@@ -53,6 +53,9 @@ def chaos(
         bool, typer.Option("--kill", help="Kill the installed daemon -n times while it trades over HTTP: --kind kill.")
     ] = False,
     kind: Annotated[str, typer.Option(help=f"What to try: {', '.join(KINDS)}.", metavar="KIND")] = "schedules",
+    broker: Annotated[
+        str, typer.Option(help="Schedules with this broker's adapter, at its sandbox; by default a fake broker's.")
+    ] = "",
     n: Annotated[int, typer.Option("-n", min=1, help="How many trials.", metavar="N")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="The first trial's seed; the next has the next number.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes to work in.", metavar="J")] = os.cpu_count() or 1,
@@ -64,10 +67,14 @@ def chaos(
     """
     from gamma.chaos import AT_A_TIME, trials
 
+    if broker:
+        _check(broker, "kill" if kill else kind)
     if replay is not None:
-        raise typer.Exit(_replay(replay))
+        raise typer.Exit(_replay(replay, broker))
     kind, count = ("kill" if kill else kind), schedules or n
     one, at_a_time = _trial(kind), 1 if kind in LONG else AT_A_TIME
+    if broker:
+        one = partial(cast("Callable[..., Trial]", one), broker=broker)
     if kind == "kill":  # a trial is a chain of kills
         one, count = _chains(one, count)
     raise typer.Exit(
@@ -75,11 +82,23 @@ def chaos(
     )
 
 
-def _replay(seed: int) -> int:
+def _check(broker: str, kind: str) -> None:
+    """See that the broker can be tried so.
+
+    Raises: ConfigInvalid when it offers no drill; BadParameter when schedules are not what is asked for.
+    """
+    from gamma.chaos.drill import drill_of
+
+    if kind != "schedules":
+        raise typer.BadParameter(f"is for schedules, not for --kind {kind}", param_hint="--broker")
+    drill_of(broker)
+
+
+def _replay(seed: int, broker: str) -> int:
     """Show a schedule; where it breaks something, the shortest form of it that still does."""
     from gamma.chaos.simulation.trials import replay
 
-    whole, short = replay(seed)
+    whole, short = replay(seed, broker)
     shown = short or whole
     for line in shown.trace:
         typer.echo(line)

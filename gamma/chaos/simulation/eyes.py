@@ -1,21 +1,27 @@
 """The eyes of simulated strategies: each draws what it wants, as a function of the seed and the bar."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 from gamma.bars import Bar
 from gamma.chaos.simulation import setting
-from gamma.chaos.simulation.world import STEP_TICKS
+from gamma.chaos.simulation.world import Traded
 from gamma.desk import Seat
-from gamma.events import Leg, Manage, ManageWanted, SignalMade
-from gamma.markets import Kind, Market
+from gamma.events import Manage, ManageWanted, SignalMade
+from gamma.markets import Market
 from gamma.rules import Rules
 from gamma.views import Situation
 
 STILL: Final = 0.4
-_LEGS: Final = (Leg(symbol="XSP260417P00580000", ratio=1), Leg(symbol="XSP260417P00575000", ratio=-1))
+# What a strategy may wish of its position.
+STOPS_MOVED: Final = (Manage.BREAK_EVEN, Manage.TRAIL_ON, Manage.TRAIL_OFF)
+WISHES: Final[Mapping[str, tuple[Manage, ...]]] = {"swing": STOPS_MOVED}
+WISHES_AND_CLOSES: Final[Mapping[str, tuple[Manage, ...]]] = {
+    "swing": (*STOPS_MOVED, Manage.CLOSE),
+    setting.CREDIT: (Manage.CLOSE, Manage.TRAIL_OFF, Manage.TRAIL_OFF),
+}
 
 
 @final
@@ -29,6 +35,7 @@ class Eyes:
     seed: int
     strategy: str
     market: Market
+    traded: Traded
     quiet_utc_ns: int
     stops: bool = True
     limits: bool = False
@@ -44,10 +51,11 @@ class Eyes:
         rng = random.Random(f"signal {self.seed} {self.strategy} {ts}")
         if ts >= self.quiet_utc_ns or rng.random() < self.still:
             return None
-        step = STEP_TICKS[symbol]
-        spread = self.market.kind is Kind.OPTION_SPREAD
+        step = self.traded.step_ticks
+        spread = bool(self.traded.legs)
         side = -1 if spread else rng.choice((-1, 1))
         close = self.market.ticks(bar.close_points)
+        risk = max(1, self.traded.width_ticks - close) * self.market.tick_value_microusd
         stop, target = rng.randint(2 * step, 5 * step), rng.randint(2 * step, 6 * step)
         return SignalMade(
             strategy=self.strategy,
@@ -60,9 +68,9 @@ class Eyes:
             ts_event_utc_ns=ts,
             price_ticks=max(1, close - side * rng.randint(-2, 3)) if self.limits else 0,
             credit_ticks=close if spread else 0,
-            width_ticks=100 if spread else 0,
-            risk_microusd_per_lot=max(1, 100 - close) * self.market.tick_value_microusd if spread else 0,
-            legs=_LEGS if spread else (),
+            width_ticks=self.traded.width_ticks,
+            risk_microusd_per_lot=risk if spread else 0,
+            legs=self.traded.legs,
         )
 
 
@@ -72,6 +80,7 @@ class ManagingEyes:
     """The same, and mostly something is wanted of the position that is held."""
 
     eyes: Eyes
+    wishes: tuple[Manage, ...] = STOPS_MOVED
     warm: bool = True
     bars_needed: int = 1
 
@@ -84,7 +93,7 @@ class ManagingEyes:
         rng = random.Random(f"manage {eyes.seed} {eyes.strategy} {ts}")
         if not situation.lots or ts >= eyes.quiet_utc_ns or rng.random() < 0.2:
             return eyes.on_bar(bar)
-        manage = rng.choice((Manage.BREAK_EVEN, Manage.TRAIL_ON, Manage.TRAIL_OFF))
+        manage = rng.choice(self.wishes)
         return ManageWanted(
             strategy=eyes.strategy,
             market=bar.market,
@@ -95,20 +104,33 @@ class ManagingEyes:
         )
 
 
-def seats(rules: Rules, seed: int, quiet_utc_ns: int, still: float = STILL) -> dict[str, tuple[Seat, ...]]:
-    """Who looks at which market; they want nothing from `quiet_utc_ns` on, nor on the share `still` of all bars."""
+def seats(
+    rules: Rules,
+    markets: Sequence[Traded],
+    seed: int,
+    quiet_utc_ns: int,
+    *,
+    still: float = STILL,
+    wishes: Mapping[str, tuple[Manage, ...]] = WISHES,
+) -> dict[str, tuple[Seat, ...]]:
+    """Who looks at which market; they want nothing from `quiet_utc_ns` on, nor on the share `still` of all bars.
+
+    `wishes` are what strategies want of their positions, by strategy.
+    """
     can = rules.capabilities
-    made: dict[str, tuple[Seat, ...]] = dict.fromkeys(setting.markets(can), ())
+    known = {traded.symbol: traded for traded in markets}
+    made: dict[str, tuple[Seat, ...]] = dict.fromkeys(known, ())
     for name, strategy in rules.strategies.items():
         eyes = Eyes(
             seed=seed,
             strategy=name,
             market=strategy.market,
+            traded=known[strategy.market.symbol],
             quiet_utc_ns=quiet_utc_ns,
-            stops=can.bracket and name in ("swing", "index"),
-            limits=name in ("index", "credit"),
+            stops=can.bracket and name.startswith(("swing", setting.INDEX)),
+            limits=name.startswith((setting.INDEX, setting.CREDIT)),
             still=still,
         )
-        source = ManagingEyes(eyes) if name == "swing" else eyes
+        source = ManagingEyes(eyes, wishes[name]) if name in wishes else eyes
         made[strategy.market.symbol] += (Seat(strategy=name, source=source),)
     return made

@@ -36,6 +36,11 @@ def at_broker(log: Sequence[Record]) -> dict[str, str]:
     return fates
 
 
+def working(log: Sequence[Record]) -> list[str]:
+    """The client order ids of what works at the broker."""
+    return [cid for cid, fate in at_broker(log).items() if fate == "working"]
+
+
 def differ(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
     """I7: what the ledger says in the end of each order is what became of it, and none works on at the broker."""
     fates = at_broker(log)

@@ -1,11 +1,11 @@
 """The gate: each order is looked at as its first byte leaves the process, against what is on disk at that moment."""
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, final
 
+from gamma.chaos.drill import Aim, Asked, Sent
 from gamma.chaos.simulation.loop import Time
 from gamma.chaos.simulation.setting import QUOTE_AGE_MAX_S
 from gamma.chaos.simulation.tap import Intended, OnDisk
@@ -46,13 +46,13 @@ class Gate:
         self._left: set[str] = set()
         self.rival = False
 
-    def leave(self, method: str, target: str, body: bytes) -> None:
+    def leave(self, asked: Asked, sent: Sent) -> None:
         """A request leaves; reads may, and who holds the account is asked of every other, all else of new orders."""
-        if self.rival and method != "GET" and target.startswith("/orders"):
-            self._wrong(f"I11: {method} {target} was sent while another daemon held the account")
-        if method != "POST" or target != "/orders":
+        if self.rival and sent.aim in (Aim.CHANGE, Aim.PLACE):
+            self._wrong(f"I11: {asked.method} {asked.target} was sent while another daemon held the account")
+        if sent.aim is not Aim.PLACE:
             return
-        cid = str(json.loads(body)["client_order_id"])
+        cid = sent.client_order_id
         if cid in self._left:
             self._wrong(f"I1: {cid} was sent a second time")
         self._left.add(cid)

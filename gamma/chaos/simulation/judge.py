@@ -5,24 +5,33 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from gamma.chaos.broker.observed import Doubled, Executed, Received, Record, Repeated
 from gamma.chaos.simulation import fates
 from gamma.markets import MICRO, market
 
 _TABLES: Final = ("intents", "orders", "fills", "trades")
+# Client order id, market, side, lots, price or cost [ticks], fee [micro-dollars].
+_Done = tuple[str, str, int, int, int, int]
 # What the ledger says last of an order that has come to its end.
 _ENDS: Final = ("absent", "canceled", "expired", "filled", "rejected")
 
 
 def at_the_end(
-    log: Sequence[Record], ledger: Path, caps: Mapping[str, int], *, told: bool = True, since_seq: int = 0
+    log: Sequence[Record],
+    ledger: Path,
+    caps: Mapping[str, int],
+    *,
+    told: bool = True,
+    since_seq: int = 0,
+    averages: bool = False,
 ) -> list[str]:
     """Everything that is wrong when all is at rest; `caps` are the most lots that a market's strategies may hold.
 
     With `told`, every alert must have gone out. Of the ledger it looks at what came after the event `since_seq`,
-    when all was at rest before.
+    when all was at rest before. With `averages` the broker tells what an order cost in all, and not what each
+    execution did.
     """
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
         for table in _TABLES:  # a view of this connection alone, which hides the table of its name
@@ -30,7 +39,7 @@ def at_the_end(
             db.execute(f"CREATE TEMP VIEW {table} AS {query}")
         return [
             *_orders(log, db),
-            *_executions(log, db),
+            *_executions(log, db, by_order=averages),
             *_exposure(log, caps),
             *_closings(log, db),
             *_rest(log, db),
@@ -62,19 +71,17 @@ def _orders(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
     yield from (f"I1: {decision} led to {n} entries" for decision, n in entries.items() if n > 1)
 
 
-def _executions(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
+def _executions(log: Sequence[Record], db: sqlite3.Connection, *, by_order: bool) -> Iterator[str]:
     """I3: the broker's executions, each once, and nothing else."""
-    theirs = {
-        r.execution_id: (r.market, r.side, r.lots, r.price_ticks, r.fee_microusd)
-        for r in log
-        if isinstance(r, Executed)
-    }
-    columns = "execution_id, market, side, lots, price_ticks, fee_microusd"
-    ours: dict[str, tuple[object, ...]] = {}
+    theirs = {r.execution_id: _done(r) for r in log if isinstance(r, Executed)}
+    columns = "execution_id, client_order_id, market, side, lots, price_ticks, fee_microusd"
+    ours: dict[str, _Done] = {}
     for execution_id, *rest in db.execute(f"SELECT {columns} FROM fills"):  # noqa: S608  (our own)
         if execution_id in ours:
             yield f"I3: {execution_id} is booked twice"
-        ours[execution_id] = tuple(rest)
+        ours[execution_id] = cast("_Done", tuple(rest))
+    if by_order:
+        theirs, ours = _by_order(theirs), _by_order(ours)
     yield from (f"I3: {one} was executed and never booked" for one in theirs.keys() - ours.keys())
     yield from (f"I3: {one} is booked and was never executed" for one in ours.keys() - theirs.keys())
     yield from (
@@ -82,6 +89,19 @@ def _executions(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
         for one in theirs.keys() & ours.keys()
         if theirs[one] != ours[one]
     )
+
+
+def _done(r: Executed) -> _Done:
+    return (r.client_order_id, r.market, r.side, r.lots, r.price_ticks, r.fee_microusd)
+
+
+def _by_order(done: Mapping[str, _Done]) -> dict[str, _Done]:
+    """What was done for each order, together: lots, cost and fee."""
+    sums: dict[str, _Done] = {}
+    for cid, symbol, side, lots, price, fee in done.values():
+        _, _, _, lots_before, cost_before, fee_before = sums.get(cid, (cid, symbol, side, 0, 0, 0))
+        sums[cid] = (cid, symbol, side, lots_before + lots, cost_before + lots * price, fee_before + fee)
+    return sums
 
 
 def _exposure(log: Sequence[Record], caps: Mapping[str, int]) -> Iterator[str]:

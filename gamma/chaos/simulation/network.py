@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, Protocol, final
 
 import httpx
 
+from gamma.chaos.drill import Aim, Asked, Sent, Served
 from gamma.chaos.simulation.faults import NETWORK, Fault, Plan
 from gamma.chaos.simulation.loop import Crash, Time
 from gamma.clock import NS
@@ -20,13 +21,12 @@ LATENCY_MAX_S: Final = 0.08
 BLIND_FRAC: Final = 0.5
 BLIND_S: Final = (60.0, 150.0)
 
-Served = tuple[int, Mapping[str, str], bytes]
-
 
 class Server(Protocol):
-    """What answers at the other end; it is asked at the moment at which the request arrives."""
+    """The other end: it answers a request when it arrives, and tells of one that leaves what it is for."""
 
-    def __call__(self, method: str, host: str, target: str, body: bytes) -> Served: ...
+    def serve(self, asked: Asked) -> Served: ...
+    def aim(self, asked: Asked) -> Sent: ...
 
 
 @final
@@ -77,7 +77,7 @@ class Network(httpx.AsyncBaseTransport):
         *,
         faulty: Callable[[], bool],
         rng: random.Random,
-        leaving: Callable[[str, str, bytes], None] = lambda *_: None,
+        leaving: Callable[[Asked, Sent], None] = lambda *_: None,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._time = time
@@ -99,28 +99,34 @@ class Network(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, with what may become of it."""
-        target, method = request.url.raw_path.decode(), request.method
-        fault = self._draw(method, target)
-        told = f"{method} {target}" + (f": {fault}" if fault else "")
-        self._told(told)
-        self._points.touch(f"before {method} {target} is sent")
-        self._leaving(method, target, request.content)
+        asked = Asked(
+            method=request.method,
+            host=request.url.host,
+            target=request.url.raw_path.decode(),
+            headers=request.headers,
+            body=request.content,
+        )
+        sent = self._server.aim(asked)
+        fault = self._draw(asked.method, sent.aim)
+        what = f"{asked.method} {asked.target}"
+        self._told(what + (f": {fault}" if fault else ""))
+        self._points.touch(f"before {what} is sent")
+        self._leaving(asked, sent)
         if fault is Fault.REFUSED:
             raise httpx.ConnectError("refused")
         await asyncio.sleep(self._rng.uniform(0.0, LATENCY_MAX_S))
-        answer = await self._carry(fault, request)
+        answer = await self._carry(fault, asked)
         await asyncio.sleep(self._rng.uniform(0.0, LATENCY_MAX_S))
-        self._points.touch(f"after the answer to {method} {target}")
+        self._points.touch(f"after the answer to {what}")
         status, headers, body = answer
         return httpx.Response(status, headers=dict(headers), content=body)
 
-    async def _carry(self, fault: Fault | None, request: httpx.Request) -> Served:
-        asked = (request.method, request.url.host, request.url.raw_path.decode(), request.content)
+    async def _carry(self, fault: Fault | None, asked: Asked) -> Served:
         if fault is Fault.LOST_REQUEST:
             await self._silence()
         if fault is Fault.LATE:
             due = self._time.now + round(self._rng.uniform(1.0, LATE_MAX_S) * NS)
-            self._time.at(due, lambda: self._arrive(*asked))
+            self._time.at(due, lambda: self._arrive(asked))
             await self._silence()
         if fault is Fault.ERROR_BEFORE:
             return 503, {}, b'{"error": "unavailable"}'
@@ -128,8 +134,8 @@ class Network(httpx.AsyncBaseTransport):
             return 429, {"retry-after": "2"}, b"{}"
         if fault is Fault.SLOW:
             await asyncio.sleep(self._rng.uniform(0.0, SLOW_MAX_S))
-        answer = self._server(*asked)
-        self._points.touch(f"after {asked[0]} {asked[2]} arrived, before its answer")
+        answer = self._server.serve(asked)
+        self._points.touch(f"after {asked.method} {asked.target} arrived, before its answer")
         if fault is Fault.LOST_ANSWER:
             await self._silence()
         if fault is Fault.ERROR_AFTER:
@@ -138,9 +144,9 @@ class Network(httpx.AsyncBaseTransport):
             return answer[0], answer[1], answer[2][: len(answer[2]) // 2]
         return answer
 
-    def _arrive(self, method: str, host: str, target: str, body: bytes) -> None:
-        self._told(f"{method} {target} arrives late")
-        self._server(method, host, target, body)
+    def _arrive(self, asked: Asked) -> None:
+        self._told(f"{asked.method} {asked.target} arrives late")
+        self._server.serve(asked)
 
     async def _silence(self) -> None:
         """Nothing comes: the connection breaks, or nobody says so."""
@@ -148,17 +154,17 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ReadError("reset")
         await asyncio.Event().wait()
 
-    def _draw(self, method: str, target: str) -> Fault | None:
+    def _draw(self, method: str, aim: Aim) -> Fault | None:
         """What goes wrong with the next request."""
         if not self._faulty():
             return None
         if self._time.now < self._out_until:
             return Fault.LOST_REQUEST
-        if self._time.now < self._blind_until and method == "GET" and target.startswith("/orders"):
+        if self._time.now < self._blind_until and aim is Aim.ORDERS:
             return Fault.ERROR_BEFORE
         if self._outages and self._rng.random() < 0.02:
             self._out_until = self._time.now + round(self._rng.uniform(5.0, 90.0) * NS)
-        if self._blinds and method == "POST" and target == "/orders" and self._rng.random() < BLIND_FRAC:
+        if self._blinds and aim is Aim.PLACE and self._rng.random() < BLIND_FRAC:
             self._blind_until = self._time.now + round(self._rng.uniform(*BLIND_S) * NS)
             return Fault.LOST_ANSWER
         share = self._share * (READS_FAIL if method == "GET" else 1.0)

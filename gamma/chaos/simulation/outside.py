@@ -7,14 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
+from gamma.chaos.broker.drill import aim_of
 from gamma.chaos.broker.exchange import Exchange
 from gamma.chaos.broker.quirks import Quirks
+from gamma.chaos.drill import ALERTS_HOST, Aim, Asked, Sent, Served
 from gamma.chaos.simulation.days import BAR_S, Event, Timetable
 from gamma.chaos.simulation.loop import Time
-from gamma.chaos.simulation.network import Network, Points, Served
+from gamma.chaos.simulation.network import Network, Points
 from gamma.chaos.simulation.person import Person
 from gamma.chaos.simulation.schedule import SKEWS_S
-from gamma.chaos.simulation.world import Listed, Pace, WorldFeed, move_at
+from gamma.chaos.simulation.world import TRADED, Listed, Pace, WorldFeed, move_at
 from gamma.clock import NS
 from gamma.daemon import Daemon
 
@@ -91,13 +93,17 @@ class Outside:
         due, self._disk_due = self._disk_due, False
         return due
 
-    def serve(self, method: str, host: str, target: str, body: bytes) -> Served:
+    def aim(self, asked: Asked) -> Sent:
+        """What a request is for; to the service that takes alerts it is nothing to the broker."""
+        return Sent(aim=Aim.READ) if asked.host == ALERTS_HOST else aim_of(asked)
+
+    def serve(self, asked: Asked) -> Served:
         """What is at the other end of the line: the broker, or the service that takes alerts."""
-        if host != "127.0.0.1":
+        if asked.host == ALERTS_HOST:
             bad = not self.calm and self.time.now < self._no_alerts_until_utc_ns
             return (500, {}, b"") if bad else (200, {}, b"{}")
-        path, _, query = target.partition("?")
-        return self.exchange.handle(method, path, query, body, self.time.now)
+        path, _, query = asked.target.partition("?")
+        return self.exchange.handle(asked.method, path, query, asked.body, self.time.now)
 
     def _shut(self, symbol: str) -> None:
         """The session of a market is over: what works there ends, and nothing is taken."""
@@ -107,7 +113,7 @@ class Outside:
     def _move(self) -> None:
         for symbol in self._symbols:
             if symbol not in self.exchange.closed:
-                move = move_at(self.seed, symbol, PACE, self.time.now)
+                move = move_at(self.seed, TRADED[symbol], PACE, self.time.now)
                 self.exchange.trade(symbol, move.low, move.high, move.close, self.time.now)
         self.time.at(self.time.now + PACE.move_s * NS, self._move)
 

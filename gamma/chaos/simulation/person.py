@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
 from gamma import requests
 from gamma.chaos.simulation.faults import Fault, Plan
@@ -62,10 +62,10 @@ class Person:
                 self._time.at(due, self.meddle)
         self._time.at(tail_utc_ns, lambda: self._kill_switch.unlink(missing_ok=True))
 
-    def watch(self, daemon: Daemon, exchange: Any, on_disk: OnDisk) -> None:
-        """Stay beside this daemon until it is at rest, and stop it then."""
+    def watch(self, daemon: Daemon, taken: Callable[[str], bool], on_disk: OnDisk) -> None:
+        """Stay beside this daemon until it is at rest, and stop it then; `taken`: whether the broker took an order."""
         self.stand_beside(daemon)
-        self._watching = asyncio.get_running_loop().create_task(self._stay(daemon, exchange, on_disk))
+        self._watching = asyncio.get_running_loop().create_task(self._stay(daemon, taken, on_disk))
 
     def stand_beside(self, daemon: Daemon) -> None:
         """Know which daemon runs now."""
@@ -75,7 +75,7 @@ class Person:
         """All alerts have been seen."""
         self._put(AckRequested(command_id=self._id(), actor="person", alert="", ts_event_utc_ns=self._time.wall_ns()))
 
-    async def _stay(self, daemon: Daemon, exchange: Any, on_disk: OnDisk) -> None:
+    async def _stay(self, daemon: Daemon, taken: Callable[[str], bool], on_disk: OnDisk) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._time.now < self._tail_utc_ns + LOOK_S * NS or not daemon.ready:
@@ -84,7 +84,7 @@ class Person:
             if not self.wants:
                 daemon.stop()
                 return
-            self.mend(daemon, exchange)
+            self.mend(daemon, taken)
 
     def unrest(self, daemon: Daemon, on_disk: OnDisk) -> str:
         """What keeps the account from rest; "" when nothing does."""
@@ -96,12 +96,12 @@ class Person:
         alerts = [f"{waiting} alerts wait"] if waiting else []
         return ", ".join(open_orders + held + halts + alerts)
 
-    def mend(self, daemon: Daemon, exchange: Any) -> None:
+    def mend(self, daemon: Daemon, taken: Callable[[str], bool]) -> None:
         """Say what became of orders that nobody can tell of but the broker's own people, then lift what halts."""
         book, now = daemon.shell.book, self._time.wall_ns()
         for cid, order in book.orders.items():
             if order.state is OrderState.QUARANTINED:
-                outcome = "filled" if cid in exchange.floor.by_client else "absent"
+                outcome = "filled" if taken(cid) else "absent"
                 self._put(
                     ResolveRequested(
                         command_id=self._id(), actor="person", client_order_id=cid, outcome=outcome, ts_event_utc_ns=now

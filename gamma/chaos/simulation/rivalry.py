@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
+from gamma.chaos.drill import ACCOUNT
 from gamma.chaos.simulation.gate import Gate
 from gamma.chaos.simulation.loop import Time
-from gamma.chaos.simulation.setting import ACCOUNT
 from gamma.clock import NS
 from gamma.errors import GammaError, LedgerInUse
 from gamma.ledger import Ledger

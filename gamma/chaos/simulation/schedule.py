@@ -6,7 +6,7 @@ At the end nothing may be wrong: every order once, every fill once, everything f
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -14,33 +14,31 @@ import httpx
 
 from gamma import requests
 from gamma.assembly import Assembly, Hours
-from gamma.chaos.broker.adapter import ChaosBroker
-from gamma.chaos.broker.exchange import Exchange
-from gamma.chaos.broker.quirks import SETS
-from gamma.chaos.broker.terms import capabilities, contracts_of
-from gamma.chaos.simulation import judge, setting
-from gamma.chaos.simulation.eyes import seats
+from gamma.chaos.broker.observed import Executed, Received
+from gamma.chaos.drill import ACCOUNT, ALERTS_HOST, CAPITAL_USD, Aim, Asked, Drill, Line, Prices, Scene, Sent, Served
+from gamma.chaos.simulation import fates, judge, setting
+from gamma.chaos.simulation.eyes import WISHES, WISHES_AND_CLOSES, seats
 from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.gate import Gate
 from gamma.chaos.simulation.inspector import Inspector
 from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
-from gamma.chaos.simulation.network import Network, Points, Served
+from gamma.chaos.simulation.network import Network, Points
 from gamma.chaos.simulation.person import Person
 from gamma.chaos.simulation.rivalry import Rivalry
 from gamma.chaos.simulation.tap import OnDisk, Tap, one_in
 from gamma.chaos.simulation.told import Teller
-from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Strange, WorldFeed, move_at
+from gamma.chaos.simulation.world import BRISK, MISSING_SHARE, START_UTC_NS, Strange, WorldFeed
 from gamma.clock import NS
 from gamma.daemon import Daemon
 from gamma.errors import Corrupt, GammaError, InvariantBroken, LedgerFailed, LedgerInUse, Transient
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
 from gamma.messengers import Messengers
-from gamma.wire import Wire
 
 TAIL_MAX_S: Final = 2_400
 LIVES_MAX: Final = 40
 ECHO_S: Final = 60  # a request from before the tail may fail as long after
+LIMITS_S: Final = 30  # and a broker's own limit of requests a minute, as much longer
 SKEWS_S: Final = (-3600, -30, -2, 2, 30, 3600)
 SET_RIGHT_FRAC: Final = 0.7  # of the times that the wall clock was set wrong it is soon set right
 
@@ -52,33 +50,38 @@ class Outcome:
     plan: Plan
     crashes: int = 0
     crash_points: int = 0
+    orders: int = 0
+    fills: int = 0
     violations: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
 
 
 @final
 class Schedule:
-    """A plan at work."""
+    """A plan at work, with a broker's adapter at its sandbox; with `closes`, strategies close by themselves too."""
 
-    def __init__(self, plan: Plan, folder: Path, *, traced: bool = False) -> None:
+    def __init__(self, plan: Plan, folder: Path, drill: Drill, *, closes: bool = False, traced: bool = False) -> None:
         self.plan = plan
         self.folder = folder
+        self.drill = drill
         self.outcome = Outcome(plan)
         self.rng = random.Random(f"schedule {plan.seed}")
         self.jitter = random.Random(f"jitter {plan.seed}")
         self.time = Time(START_UTC_NS)
         self.tail_utc_ns = START_UTC_NS + plan.minutes * 60 * NS
-        self.quirks = setting.paged(SETS[plan.quirks], plan)
-        self.capabilities = capabilities(self.quirks)
-        self.symbols = setting.markets(self.capabilities)
-        self.setup, self.rules = setting.trading(self.capabilities)
-        self.config = setting.asking(setting.config(folder, self.capabilities), plan)
-        self.exchange = Exchange(
-            setting.worse(self.quirks, plan),
-            contracts_of(self.setup.markets),
-            plan.seed,
-            start_microusd=setting.START_MICROUSD,
+        self.markets = {traded.symbol: traded for traded in drill.markets}
+        self.setup, self.rules = setting.trading(drill.capabilities, drill.markets)
+        self.config = setting.asking(setting.config(folder, drill.markets), plan)
+        self.venue = drill.open(
+            Scene(
+                seed=plan.seed,
+                prices=Prices(seed=plan.seed, markets=self.markets),
+                capital_usd=CAPITAL_USD,
+                faults=plan.faults,
+            )
         )
+        self.wishes = WISHES_AND_CLOSES if closes else WISHES
+        self.echo_s = ECHO_S + LIMITS_S if closes else ECHO_S
         self.traced = traced
         self.inspector = Inspector(self._wrong)
         self.on_disk = OnDisk(folder / "gamma.db")
@@ -90,11 +93,11 @@ class Schedule:
             Path(self.config.paths.kill_switch),
             self.time,
             self._wrong,
-            working=lambda: [order.client_order_id for order in self.exchange.working()],
+            working=lambda: fates.working(self.venue.log()),
             strange=strange,
         )
         self.rivalry = Rivalry(self.config.gamma.database, self.time, self.gate, self.say)
-        self.person = Person(plan, self.time, requests.folder_of(self.config.gamma.database, setting.ACCOUNT), self.say)
+        self.person = Person(plan, self.time, requests.folder_of(self.config.gamma.database, ACCOUNT), self.say)
 
     def run(self) -> Outcome:
         """From the first start to the last word."""
@@ -112,9 +115,11 @@ class Schedule:
         else:
             self._wrong(f"tail: it started {LIVES_MAX} times and never came to rest")
         self.on_disk.close()
-        self.outcome.violations += judge.at_the_end(
-            self.exchange.log, self.folder / "gamma.db", setting.caps(self.rules)
-        )
+        log = self.venue.log()
+        self.outcome.orders = sum(isinstance(record, Received) for record in log)
+        self.outcome.fills = sum(isinstance(record, Executed) for record in log)
+        caps, ledger = setting.caps(self.rules), self.folder / "gamma.db"
+        self.outcome.violations += judge.at_the_end(log, ledger, caps, averages=self.drill.averages)
         examined = examine(self.config.gamma.database, self.setup, self.rules)
         self.outcome.violations += map(str, examined.violations)
         return self.outcome
@@ -151,7 +156,7 @@ class Schedule:
         except GammaError as error:
             # Of two runs of a seed neither the folder nor the process are the same.
             self.say(f"the daemon ended: {error}".replace(str(self.folder), "").replace(f" {os.getpid()};", " itself;"))
-            if not self._excused(error) or self.time.now > self.tail_utc_ns + ECHO_S * NS:
+            if not self._excused(error) or self.time.now > self.tail_utc_ns + self.echo_s * NS:
                 self._wrong(f"the daemon ended without a fault: {error}")
                 return True
         else:
@@ -176,15 +181,15 @@ class Schedule:
         fails = self._disk_fails()
         ledger = Ledger.open(
             self.config.gamma.database,
-            account=setting.ACCOUNT,
+            account=ACCOUNT,
             mode="paper",
             clock_ns=self.time.wall_ns,
             between=lambda raw: Tap(raw, points, fails),
         )
         opened.append(ledger)
         network = self._network(points)
-        wire = Wire("http://127.0.0.1", transport=network)
-        broker = ChaosBroker(wire, self.quirks, account=setting.ACCOUNT, markets=self.setup.markets)
+        line = Line(transport=network, markets=self.setup.markets, wall_ns=self.time.wall_ns)
+        broker = self.venue.adapter(line)
         async with httpx.AsyncClient(transport=network) as client:
             daemon = Daemon(
                 self._assembly(broker),
@@ -193,7 +198,7 @@ class Schedule:
                 observers=(self.inspector, *((Teller(self.say),) if self.traced else ())),
                 clock=self.time,
             )
-            self.person.watch(daemon, self.exchange, self.on_disk)
+            self.person.watch(daemon, self._taken, self.on_disk)
             await daemon.run(1.0)
         ledger.close()
         self.say("the daemon ends")
@@ -202,7 +207,7 @@ class Schedule:
         return Network(
             self.time,
             points,
-            self._serve,
+            self,
             self.plan,
             faulty=lambda: self.faulty,
             rng=self.rng,
@@ -218,11 +223,12 @@ class Schedule:
             broker=broker,
             feed=WorldFeed(
                 self.plan.seed,
-                self.symbols,
+                tuple(self.markets),
                 lambda: self.time.now,
                 MISSING_SHARE if Fault.FEED in self.plan.faults else 0.0,
+                traded=self.markets,
             ),
-            seats=seats(self.rules, self.plan.seed, self.tail_utc_ns),
+            seats=seats(self.rules, self.drill.markets, self.plan.seed, self.tail_utc_ns, wishes=self.wishes),
             streams=(),
             hours=Hours(),
             start_utc_ns=0,
@@ -233,27 +239,33 @@ class Schedule:
     def _calm(self) -> None:
         """From here on the broker does what it is asked."""
         self.say("from here on nothing goes wrong")
-        self.exchange.floor.quirks = replace(self.quirks, odd_status_frac=0.0)
+        self.venue.grow_calm()
 
-    def _serve(self, method: str, host: str, target: str, body: bytes) -> Served:
+    def aim(self, asked: Asked) -> Sent:
+        """What a request is for; to the service that takes alerts it is nothing to the broker."""
+        return Sent(aim=Aim.READ) if asked.host == ALERTS_HOST else self.venue.aim(asked)
+
+    def serve(self, asked: Asked) -> Served:
         """What is at the other end of the line: the broker, or the service that takes alerts."""
-        if host != "127.0.0.1":
+        if asked.host == ALERTS_HOST:
             bad = self.faulty and Fault.ALERTS in self.plan.faults and self.rng.random() < 0.7
             return (500, {}, b"") if bad else (200, {}, b"{}")
-        known = len(self.exchange.log)
-        path, _, query = target.partition("?")
-        answer = self.exchange.handle(method, path, query, body, self.time.now)
-        for entry in self.exchange.log[known:]:
+        if not self.traced:
+            return self.venue.serve(asked, self.time.now)
+        known = len(self.venue.log())
+        answer = self.venue.serve(asked, self.time.now)
+        for entry in self.venue.log()[known:]:
             self.say(f"broker: {entry}")
         return answer
+
+    def _taken(self, client_order_id: str) -> bool:
+        return client_order_id in fates.at_broker(self.venue.log())
 
     def _move(self) -> None:
         """Markets move for as long as there is anybody to see it."""
 
         def step() -> None:
-            for symbol in self.symbols:
-                move = move_at(self.plan.seed, symbol, BRISK, self.time.now)
-                self.exchange.trade(symbol, move.low, move.high, move.close, self.time.now)
+            self.venue.advance(self.time.now)
             self.time.at(self.time.now + BRISK.move_s * NS, step)
 
         self.time.at(START_UTC_NS + BRISK.move_s * NS, step)

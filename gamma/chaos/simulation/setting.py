@@ -1,6 +1,6 @@
 """What the daemon of a schedule trades by: four strategies in three markets, at one broker of a known kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -8,23 +8,18 @@ from typing import Any, Final
 
 from gamma.assembly import rules_of, setup_of
 from gamma.book import Setup
-from gamma.chaos.broker.quirks import Quirks
+from gamma.chaos.drill import ACCOUNT, ALERTS_HOST, CAPITAL_USD
 from gamma.chaos.simulation.faults import Fault, Plan
+from gamma.chaos.simulation.world import Traded
 from gamma.config import Config
-from gamma.markets import MICRO
 from gamma.ports import Capabilities
 from gamma.rules import Rules
 from gamma.sizing import Sizer
 
-ACCOUNT: Final = "chaos"
-HOOK: Final = "https://alerts.example/hook"
-START_MICROUSD: Final = 1_000_000 * MICRO
+HOOK: Final = f"https://{ALERTS_HOST}/hook"
 LOTS: Final = 2
 QUOTE_AGE_MAX_S: Final = 15.0
-SPREAD: Final = "XSP"
-REJECT_FRAC: Final = 0.15
-CANCEL_S: Final = 8.0  # long enough for the market to move before a cancel takes effect
-PAGE_SIZE: Final = 3
+INDEX, CREDIT = "index", "credit"
 HEARTBEAT_S: Final = 7.0
 _GUARDS: Final = [
     "kill_switch", "stale_data", "order_sanity", "order_size", "position_limit", "order_rate", "safety_halt",
@@ -34,14 +29,9 @@ _SESSIONS: Final = ["session_hours", "flat_by"]
 _BRACKET: Final = {"break_even_r": 0.5, "trail_from_r": 1.0, "time_bars": 4}
 
 
-def markets(capabilities: Capabilities) -> tuple[str, ...]:
-    """What is traded; option spreads where the broker takes orders of several legs."""
-    return ("MES", "MNQ", SPREAD) if capabilities.multi_leg else ("MES", "MNQ")
-
-
-def config(folder: Path, capabilities: Capabilities, *, sessions: bool = False) -> Config:
+def config(folder: Path, markets: Sequence[Traded], *, sessions: bool = False) -> Config:
     """The configuration, with its files in the folder; with `sessions` every position is closed before the day is."""
-    made = _config(capabilities.multi_leg, sessions)
+    made = _config(tuple(markets), sessions)
     return made.model_copy(
         update={
             "gamma": made.gamma.model_copy(update={"database": f"sqlite:///{folder}/gamma.db"}),
@@ -50,37 +40,47 @@ def config(folder: Path, capabilities: Capabilities, *, sessions: bool = False) 
     )
 
 
-@lru_cache(maxsize=8)
-def trading(capabilities: Capabilities, *, sessions: bool = False) -> tuple[Setup, Rules]:
+def trading(capabilities: Capabilities, markets: Sequence[Traded], *, sessions: bool = False) -> tuple[Setup, Rules]:
     """The account and its rules at a broker that can do this."""
-    made = _config(capabilities.multi_leg, sessions)
+    return _trading(capabilities, tuple(markets), sessions)
+
+
+@lru_cache(maxsize=8)
+def _trading(capabilities: Capabilities, markets: tuple[Traded, ...], sessions: bool) -> tuple[Setup, Rules]:
+    made = _config(markets, sessions)
     return setup_of(made), rules_of(made, capabilities)
 
 
-@lru_cache(maxsize=4)
-def _config(multi_leg: bool, sessions: bool) -> Config:
+@lru_cache(maxsize=8)
+def _config(markets: tuple[Traded, ...], sessions: bool) -> Config:
     guards = [*_GUARDS, *(_SESSIONS if sessions else ())]
-    strategies = [
-        _strategy("swing", "MNQ", exits=_BRACKET),
-        _strategy("scalp", "MNQ", exits={"time_bars": 2}),
-        _strategy("index", "MES", exits=_BRACKET),
-    ]
-    if multi_leg:
-        strategies.append(_strategy("credit", SPREAD, exits={"time_bars": 3}))
     schedule = (
         {"heartbeat_s": 60, "listen_s": 30} if sessions else {"reconcile_s": 20, "heartbeat_s": 30, "listen_s": 15}
     )
     return Config.model_validate(
         {
-            "account": {"name": ACCOUNT, "starting_capital_usd": START_MICROUSD // MICRO},
+            "account": {"name": ACCOUNT, "starting_capital_usd": CAPITAL_USD},
             "alerts": {"paper": {"discord_critical": HOOK, "discord_routine": HOOK}},
             "schedule": schedule,
             "brokers": {"chaos": {}},
-            "strategies": [strategy | {"guards": guards} for strategy in strategies],
+            "strategies": [strategy | {"guards": guards} for strategy in _strategies(markets)],
             "sizers": {"fixed": {"lots": LOTS}},
             "guards": _LIMITS,
         }
     )
+
+
+def _strategies(markets: Sequence[Traded]) -> Iterator[dict[str, Any]]:
+    """Two in the first market without legs, perhaps against one another; one in each other market."""
+    spreads = [traded.symbol for traded in markets if traded.legs]
+    first, *others = [traded.symbol for traded in reversed(markets) if not traded.legs] or [""]
+    if first:
+        yield _strategy("swing", first, exits=_BRACKET)
+        yield _strategy("scalp", first, exits={"time_bars": 2})
+    for n, symbol in enumerate(others):
+        yield _strategy(f"{INDEX}{n or ''}", symbol, exits=_BRACKET)
+    for n, symbol in enumerate(spreads):
+        yield _strategy(f"{CREDIT}{n or ''}", symbol, exits={"time_bars": 3})
 
 
 def with_sizer(rules: Rules, name: str, sizer: Sizer) -> Rules:
@@ -121,24 +121,7 @@ _LIMITS: Final[dict[str, Any]] = {
 }
 
 
-def paged(quirks: Quirks, plan: Plan) -> Quirks:
-    """The broker's lists, in pages as long as they are in this schedule."""
-    return replace(quirks, page_size=PAGE_SIZE) if Fault.SLUGGISH in plan.faults else quirks
-
-
 def asking(config: Config, plan: Plan) -> Config:
     """A sluggish broker is asked for fills often: so one is seen that shows before an older one does."""
     often = config.schedule.model_copy(update={"heartbeat_s": HEARTBEAT_S})
     return config.model_copy(update={"schedule": often}) if Fault.SLUGGISH in plan.faults else config
-
-
-def worse(quirks: Quirks, plan: Plan) -> Quirks:
-    """The broker as it is while things go wrong."""
-    parts = Fault.FILLS in plan.faults
-    return replace(
-        quirks,
-        reject_frac=REJECT_FRAC if Fault.REJECTS in plan.faults else 0.0,
-        partial_frac=0.5 if parts else 0.0,
-        fills_repeat=quirks.fills_repeat or parts,
-        cancel_s=CANCEL_S if Fault.SLUGGISH in plan.faults else quirks.cancel_s,
-    )

@@ -20,10 +20,12 @@ from gamma import requests
 from gamma.assembly import Assembly, Hours
 from gamma.chaos import Trial
 from gamma.chaos.broker.adapter import ChaosBroker
+from gamma.chaos.broker.drill import ChaosDrill
 from gamma.chaos.broker.exchange import Exchange
 from gamma.chaos.broker.observed import Executed, Received
 from gamma.chaos.broker.quirks import SETS, Quirks
 from gamma.chaos.broker.terms import capabilities, contracts_of
+from gamma.chaos.drill import ACCOUNT, CAPITAL_USD
 from gamma.chaos.simulation import judge, setting
 from gamma.chaos.simulation.days import DAY_S, Day, Timetable, timetable
 from gamma.chaos.simulation.eyes import seats
@@ -41,6 +43,7 @@ from gamma.daemon import Daemon
 from gamma.errors import GammaError, InvariantBroken, Transient
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
+from gamma.markets import MICRO
 from gamma.messengers import Messengers
 from gamma.wire import Wire
 
@@ -76,16 +79,16 @@ class Soak:
         self.told = told
         self.rng = random.Random(f"soak {seed}")
         self.capabilities = capabilities(self.quirks)
-        self.setup, self.rules = setting.trading(self.capabilities, sessions=True)
-        self.config = setting.config(folder, self.capabilities, sessions=True)
-        self.symbols = setting.markets(self.capabilities)
+        self.markets = ChaosDrill(self.quirks).markets
+        self.setup, self.rules = setting.trading(self.capabilities, self.markets, sessions=True)
+        self.config = setting.config(folder, self.markets, sessions=True)
         self.timetable, self.days = calendar, calendar.days
         self.time = Time(self.days[0].ts_open_utc_ns - BEFORE_OPEN_S * NS)
         self.plan = Plan(seed=seed, quirks=self.quirks.name, faults=frozenset(NETWORK), share=SHARE)
-        asked = requests.folder_of(self.config.gamma.database, setting.ACCOUNT)
+        asked = requests.folder_of(self.config.gamma.database, ACCOUNT)
         self.person = Person(self.plan, self.time, asked, lambda _: None)
         contracts = contracts_of(self.setup.markets)
-        self.exchange = Exchange(self.quirks, contracts, seed, start_microusd=setting.START_MICROUSD)
+        self.exchange = Exchange(self.quirks, contracts, seed, start_microusd=CAPITAL_USD * MICRO)
         switch = Path(self.config.paths.kill_switch)
         self.outside = Outside(
             seed=seed,
@@ -146,7 +149,7 @@ class Soak:
     async def _work(self, process: Process, points: Points, opened: list[Ledger]) -> None:
         ledger = Ledger.open(
             self.config.gamma.database,
-            account=setting.ACCOUNT,
+            account=ACCOUNT,
             mode="paper",
             clock_ns=self.time.wall_ns,
             between=lambda raw: Tap(raw, points, self.outside.disk_fails),
@@ -155,14 +158,14 @@ class Soak:
         network = process.network = Network(
             self.time,
             points,
-            self.outside.serve,
+            self.outside,
             self.plan,
             faulty=lambda: not self.outside.calm,
             rng=self.rng,
             leaving=self.gate.leave,
         )
         wire = Wire("http://127.0.0.1", transport=network)
-        broker = ChaosBroker(wire, self.quirks, account=setting.ACCOUNT, markets=self.setup.markets)
+        broker = ChaosBroker(wire, self.quirks, account=ACCOUNT, markets=self.setup.markets)
         async with httpx.AsyncClient(transport=network) as client:
             messengers = Messengers(self.config, ledger, client, self.time, deliver_s=DELIVER_S, jitter=self.rng.random)
             assembly = self._assembly(broker)
@@ -180,7 +183,7 @@ class Soak:
             rules=self.rules,
             broker=broker,
             feed=self.outside.feed(self.timetable),
-            seats=seats(self.rules, self.plan.seed, self.days[-1].ts_rest_utc_ns, STILL),
+            seats=seats(self.rules, self.markets, self.plan.seed, self.days[-1].ts_rest_utc_ns, still=STILL),
             streams=(),
             hours=Hours(),
             start_utc_ns=0,
@@ -199,7 +202,7 @@ class Soak:
                 self.person.acknowledge()
             unrest = self.person.unrest(daemon, self.on_disk)
             if unrest and self.time.now < day.ts_rest_utc_ns:
-                self.person.mend(daemon, self.exchange)
+                self.person.mend(daemon, self.exchange.floor.by_client.__contains__)
                 await asyncio.sleep(LOOK_S)
                 continue
             if unrest:
@@ -257,7 +260,7 @@ def soak(
 
     The markets are open for `open_max_s` at most, until their close.
     """
-    calendar = timetable(seed, setting.markets(capabilities(_quirks(seed))), count, open_max_s)
+    calendar = timetable(seed, [traded.symbol for traded in ChaosDrill(_quirks(seed)).markets], count, open_max_s)
     with in_a_folder() as folder:
         was_on = gc.isenabled()
         gc.enable()

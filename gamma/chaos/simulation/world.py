@@ -8,7 +8,7 @@ import math
 import random
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import merge
 from itertools import count, pairwise, repeat, takewhile
@@ -17,6 +17,7 @@ from zlib import crc32
 
 from gamma.bars import Bar
 from gamma.clock import NS
+from gamma.events import Leg
 from gamma.markets import Market, market
 from gamma.reasons import Fact
 from gamma.views import Num, View
@@ -29,10 +30,31 @@ NONSENSE_SHARE: Final = 0.3
 _NONSENSE: Final = (math.nan, math.inf, -1.0)
 # As many moves are made at a time; a bar lies within one such stretch.
 STRETCH: Final = 240
-# First price and largest step of a move [ticks]; a price stays within so many steps of the first.
-_FIRST_TICKS: Final[Mapping[str, int]] = {"MNQ": 80_000, "MES": 24_000, "XSP": 60}
-STEP_TICKS: Final[Mapping[str, int]] = {"MNQ": 12, "MES": 6, "XSP": 2}
 _SPAN_STEPS: Final = 10
+_LEAST_TICKS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """A market of the world: its first price, the largest step of a move, and the highest price there is [ticks].
+
+    What is sold of option structures are the `legs`, at the market's price; `width_ticks` is the most that they can
+    cost.
+    """
+
+    symbol: str
+    first_ticks: int
+    step_ticks: int
+    most_ticks: int = 10**9
+    legs: tuple[Leg, ...] = field(default=(), hash=False)
+    width_ticks: int = 0
+
+
+_XSP_LEGS: Final = (Leg(symbol="XSP260417P00580000", ratio=1), Leg(symbol="XSP260417P00575000", ratio=-1))
+MNQ: Final = Traded(symbol="MNQ", first_ticks=80_000, step_ticks=12)
+MES: Final = Traded(symbol="MES", first_ticks=24_000, step_ticks=6)
+XSP: Final = Traded(symbol="XSP", first_ticks=60, step_ticks=2, legs=_XSP_LEGS, width_ticks=100)
+TRADED: Final[Mapping[str, Traded]] = {traded.symbol: traded for traded in (MES, MNQ, XSP)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +83,23 @@ class Move:
     close: int
 
 
-def move_at(seed: int, symbol: str, pace: Pace, ts_utc_ns: int) -> Move:
+def move_at(seed: int, traded: Traded, pace: Pace, ts_utc_ns: int) -> Move:
     """The move of a market that ended then."""
     number = ts_utc_ns // (pace.move_s * NS) - 1
-    return _stretch(seed, symbol, pace.move_s, number // STRETCH)[number % STRETCH]
+    return _stretch(seed, traded, pace.move_s, number // STRETCH)[number % STRETCH]
 
 
-def bar_at(seed: int, symbol: str, pace: Pace, ts_close_utc_ns: int) -> Bar:
+def bar_at(seed: int, traded: Traded, pace: Pace, ts_close_utc_ns: int) -> Bar:
     """The bar of a market that closed then."""
     number = ts_close_utc_ns // (pace.bar_s * NS) - 1
     bars = STRETCH // pace.moves
-    return _bars(seed, symbol, pace, number // bars)[number % bars]
+    return _bars(seed, traded, pace, number // bars)[number % bars]
 
 
 @lru_cache(maxsize=24)
-def _stretch(seed: int, symbol: str, move_s: int, number: int) -> tuple[Move, ...]:
+def _stretch(seed: int, traded: Traded, move_s: int, number: int) -> tuple[Move, ...]:
     """Moves one after the other: a walk from where this stretch begins to where the next one does."""
-    price, step = _FIRST_TICKS[symbol], STEP_TICKS[symbol]
+    symbol, price, step = traded.symbol, traded.first_ticks, traded.step_ticks
     begin, end = (price + round((_chance(seed, symbol, n) - 0.5) * _SPAN_STEPS * step) for n in (number, number + 1))
     draw = random.Random(f"moves {seed} {symbol} {number}").random
     walked, walk = 0, [0]
@@ -85,7 +107,8 @@ def _stretch(seed: int, symbol: str, move_s: int, number: int) -> tuple[Move, ..
         walked += int(draw() * (2 * step + 1)) - step
         walk.append(walked)
     drift = end - begin - walked
-    prices = [max(4, begin + w + drift * n // STRETCH) for n, w in enumerate(walk)]
+    prices = [begin + w + drift * n // STRETCH for n, w in enumerate(walk)]
+    prices = [min(traded.most_ticks, max(_LEAST_TICKS, p)) for p in prices]
     first_ns = (number * STRETCH + 1) * move_s * NS
     return tuple(
         Move(first_ns + n * move_s * NS, min(a, b) - int(draw() * 2), max(a, b) + int(draw() * 2), b)
@@ -94,12 +117,12 @@ def _stretch(seed: int, symbol: str, move_s: int, number: int) -> tuple[Move, ..
 
 
 @lru_cache(maxsize=48)
-def _bars(seed: int, symbol: str, pace: Pace, number: int) -> tuple[Bar, ...]:
+def _bars(seed: int, traded: Traded, pace: Pace, number: int) -> tuple[Bar, ...]:
     """The bars of one stretch."""
-    traded, parts = market(symbol), _stretch(seed, symbol, pace.move_s, number)
-    opens = [_stretch(seed, symbol, pace.move_s, number - 1)[-1].close, *(move.close for move in parts)]
+    parts = _stretch(seed, traded, pace.move_s, number)
+    opens = [_stretch(seed, traded, pace.move_s, number - 1)[-1].close, *(move.close for move in parts)]
     ends = range(pace.moves, STRETCH + 1, pace.moves)
-    return tuple(_bar(traded, pace, parts[n - pace.moves : n], opens[n - pace.moves]) for n in ends)
+    return tuple(_bar(market(traded.symbol), pace, parts[n - pace.moves : n], opens[n - pace.moves]) for n in ends)
 
 
 def _bar(traded: Market, pace: Pace, parts: Sequence[Move], before: int) -> Bar:
@@ -154,6 +177,7 @@ class WorldFeed:
     missing_from_utc_ns: int = START_UTC_NS
     pace: Pace = BRISK
     slots: Slots = always
+    traded: Mapping[str, Traded] = field(default_factory=lambda: TRADED)
     provides: frozenset[str] = frozenset({"bar", "volume", "spread"})
 
     @property
@@ -162,11 +186,11 @@ class WorldFeed:
 
     def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:
         slots = takewhile(lambda ts: ts <= until_utc_ns, self._slots(market, 0))
-        return [bar_at(self.seed, market, self.pace, ts) for ts in list(slots)[-bars:]]
+        return [bar_at(self.seed, self.traded[market], self.pace, ts) for ts in list(slots)[-bars:]]
 
     def bars(self, after_utc_ns: int) -> Iterator[Bar]:
         every = [zip(self._slots(symbol, after_utc_ns), repeat(symbol)) for symbol in self.markets]
-        return (bar_at(self.seed, symbol, self.pace, ts) for ts, symbol in merge(*every))
+        return (bar_at(self.seed, self.traded[symbol], self.pace, ts) for ts, symbol in merge(*every))
 
     async def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]:
         """Bars as they close by true time, whatever the daemon takes for the time."""

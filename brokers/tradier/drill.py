@@ -1,0 +1,119 @@
+"""Tradier in schedules of crashes and faults: credit spreads in XSP, sold and bought back by its adapter."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final, final
+from urllib.parse import parse_qs
+
+from brokers.sandbox.drill import OptionMishaps, records_of, served
+from brokers.sandbox.option_market import Quoted
+from brokers.sandbox.tickets import Store
+from brokers.tradier.adapter import TradierBroker
+from brokers.tradier.params import TradierParams
+from brokers.tradier.sandbox import ACCOUNT, TOKEN, TradierSandbox
+from gamma.chaos.broker.observed import Record
+from gamma.chaos.drill import Aim, Asked, Line, Prices, Scene, Sent, Served, in_order
+from gamma.chaos.simulation.world import XSP, Traded
+from gamma.errors import InputInvalid
+from gamma.markets import market
+from gamma.options import Greeks, Option
+from gamma.ports import Broker, Capabilities
+
+REFUSAL: Final = "AccountMarginRuleViolation"
+_PARAMS: Final = TradierParams.model_validate(
+    {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": "http://127.0.0.1/v1"}
+)
+_SPOT: Final = Decimal(600)
+_LONG_POINTS: Final = Decimal(1)
+_EXPIRES: Final = date(2026, 4, 17)
+
+
+@final
+class TradierDrill:
+    """Spreads of two options on XSP."""
+
+    markets: Sequence[Traded] = (XSP,)
+    averages: bool = True
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The adapter's, on paper."""
+        return TradierBroker(_PARAMS, {}).capabilities
+
+    def open(self, scene: Scene) -> "TradierVenue":
+        """Open the account."""
+        return TradierVenue(scene)
+
+
+@final
+class TradierVenue:
+    """One paper account at the sandbox."""
+
+    def __init__(self, scene: Scene) -> None:
+        quotes = SpreadQuotes(scene.prices)
+        self.sandbox = TradierSandbox(quotes, Store(None, ACCOUNT), capital_usd=Decimal(scene.capital_usd))
+        self._mishaps = OptionMishaps(self.sandbox.floor, scene, REFUSAL)
+
+    def adapter(self, line: Line) -> Broker:
+        """The adapter, opened anew."""
+        return TradierBroker(_PARAMS, line.markets, line.transport)
+
+    def serve(self, asked: Asked, now_utc_ns: int) -> Served:
+        """Answer a request."""
+        self._mishaps.before(placing=self.aim(asked).aim is Aim.PLACE)
+        return served(self.sandbox, asked, now_utc_ns)
+
+    def advance(self, now_utc_ns: int) -> None:
+        """Time passes."""
+        self._mishaps.before(placing=False)
+        self.sandbox.advance(now_utc_ns)
+
+    def grow_calm(self) -> None:
+        """Nothing goes wrong any more."""
+        self._mishaps.grow_calm()
+
+    def aim(self, asked: Asked) -> Sent:
+        """What a request is for."""
+        if "/orders" not in asked.target:
+            return Sent(aim=Aim.READ)
+        if asked.method == "GET":
+            return Sent(aim=Aim.ORDERS)
+        if asked.method == "POST":
+            [tag] = parse_qs(asked.body.decode())["tag"]
+            return Sent(aim=Aim.PLACE, client_order_id=tag)
+        return Sent(aim=Aim.CHANGE)
+
+    def log(self) -> Sequence[Record]:
+        """The sandbox's orders, as an observer would have written them down."""
+        return in_order(record for ticket in self.sandbox.floor.tickets.values() for record in records_of(ticket))
+
+
+@final
+class SpreadQuotes:
+    """Quotes of the options of a spread: the one that is sold is dearer by the world's price of the spread."""
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+        self._ticks_per_point = market(XSP.symbol).ticks_per_point
+        self._sold = XSP.legs[0].symbol
+
+    def spot(self, underlying: str, now_utc_ns: int) -> Decimal:  # noqa: ARG002  (it stands still)
+        """The index."""
+        if underlying != XSP.symbol:
+            raise InputInvalid(f"{underlying} is not quoted")
+        return _SPOT
+
+    def quote(self, option: Option, now_utc_ns: int) -> Quoted:
+        """Bid and ask of an option, which are the same."""
+        close = self._prices.move(XSP.symbol, now_utc_ns).close
+        points = _LONG_POINTS + (Decimal(close) / self._ticks_per_point if option.symbol == self._sold else 0)
+        return Quoted(bid=points, ask=points)
+
+    def expirations(self, underlying: str, now_utc_ns: int) -> list[date]:  # noqa: ARG002
+        """The one day on which options end."""
+        return [_EXPIRES]
+
+    def chain(self, underlying: str, expires: date, now_utc_ns: int) -> list[tuple[Option, Greeks]]:  # noqa: ARG002
+        """Nobody asks for chains here."""
+        return []
