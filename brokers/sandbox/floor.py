@@ -13,6 +13,7 @@ from brokers.paper.account import Account, margin_microusd
 from brokers.sandbox.books import FIRST_NUMBER, Books
 from brokers.sandbox.orders import Change, Duration, Execution, Journal, Kind, LotOrder, State, What
 from brokers.sandbox.prices import Prices, Touch
+from gamma.clock import NS
 from gamma.markets import MICRO
 from gamma.markets import Kind as MarketKind
 
@@ -24,13 +25,16 @@ class Floor:
     """One account's orders, positions and money; in the journal before anybody is told.
 
     Orders are decided on, and trade, when time next passes. At most `depth_lots` of an order trade at each look.
-    `refuse_next` are reasons for which the next orders are refused. `changes` is the journal so far.
+    `refuse_next` are reasons for which the next orders are refused. A cancel takes effect `cancel_s` after it was
+    taken. `changes` is the journal so far.
     """
 
     def __init__(self, prices: Prices, store: Journal, capital_microusd: int, *, depth_lots: int | None = None) -> None:
         self.prices = prices
         self.depth_lots = depth_lots
         self.refuse_next: list[str] = []
+        self.cancel_s = 0.0
+        self._canceling: dict[int, int] = {}
         self._books = Books(prices, store, capital_microusd)
         self._now_utc_ns = self._books.ts_utc_ns
 
@@ -78,7 +82,13 @@ class Floor:
         self._books.save()
 
     def cancel(self, order: LotOrder, now_utc_ns: int) -> None:
-        """End a working order, and of its bracket what has nothing to close."""
+        """End a working order, now or soon, and of its bracket what has nothing to close."""
+        if self.cancel_s:
+            self._canceling.setdefault(order.number, now_utc_ns + round(self.cancel_s * NS))
+            return
+        self._cancel(order, now_utc_ns)
+
+    def _cancel(self, order: LotOrder, now_utc_ns: int) -> None:
         self._books.end(self.orders[order.number], State.CANCELED, "client", now_utc_ns)
         self._sweep(order.symbol, now_utc_ns)
         self._books.save()
@@ -96,6 +106,10 @@ class Floor:
         for order in [o for o in self._books.working.values() if o.state is State.PENDING]:
             if self.orders[order.number].state is State.PENDING:
                 self._decide(order, now)
+        for number in [number for number, due_utc_ns in self._canceling.items() if due_utc_ns <= now]:
+            del self._canceling[number]
+            if not self.orders[number].ended:
+                self._cancel(self.orders[number], now)
         for symbol in sorted({order.symbol for order in self._books.working.values()}):
             self._trade_along(symbol, now)
         for symbol in sorted({*self.account.positions(), *(o.symbol for o in self._books.working.values())}):

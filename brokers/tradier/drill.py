@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final, final
 from urllib.parse import parse_qs
 
-from brokers.sandbox.drill import OptionMishaps, records_of, served
+from brokers.sandbox.drill import Mishaps, records_of, served
 from brokers.sandbox.option_market import Quoted
 from brokers.sandbox.tickets import Store
 from brokers.tradier.adapter import TradierBroker
@@ -53,7 +53,7 @@ class TradierVenue:
     def __init__(self, scene: Scene) -> None:
         quotes = SpreadQuotes(scene.prices)
         self.sandbox = TradierSandbox(quotes, Store(None, ACCOUNT), capital_usd=Decimal(scene.capital_usd))
-        self._mishaps = OptionMishaps(self.sandbox.floor, scene, REFUSAL)
+        self._mishaps = Mishaps(self.sandbox.floor, scene, REFUSAL)
 
     def adapter(self, line: Line) -> Broker:
         """The adapter, opened anew."""
