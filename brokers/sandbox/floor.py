@@ -102,14 +102,19 @@ class Floor:
 
     def advance(self, now_utc_ns: int) -> None:
         """Time passes: orders are decided on, trade or expire, and markets end."""
+        for due_utc_ns, number in sorted((due, number) for number, due in self._canceling.items()):
+            if due_utc_ns <= now_utc_ns:
+                self._pass_to(due_utc_ns)
+                del self._canceling[number]
+                if not self.orders[number].ended:
+                    self._cancel(self.orders[number], due_utc_ns)
+        self._pass_to(now_utc_ns)
+
+    def _pass_to(self, now_utc_ns: int) -> None:
         now = max(now_utc_ns, self._now_utc_ns)
         for order in [o for o in self._books.working.values() if o.state is State.PENDING]:
             if self.orders[order.number].state is State.PENDING:
                 self._decide(order, now)
-        for number in [number for number, due_utc_ns in self._canceling.items() if due_utc_ns <= now]:
-            del self._canceling[number]
-            if not self.orders[number].ended:
-                self._cancel(self.orders[number], now)
         for symbol in sorted({order.symbol for order in self._books.working.values()}):
             self._trade_along(symbol, now)
         for symbol in sorted({*self.account.positions(), *(o.symbol for o in self._books.working.values())}):
