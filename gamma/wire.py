@@ -7,7 +7,6 @@ retries do not exist here, and so cannot be left on.
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -212,15 +211,9 @@ class _Unfit(Exception):
     """What came is no answer."""
 
 
-@lru_cache(maxsize=1)
-def _trusted() -> ssl.SSLContext:
-    """Whom we believe; read once, for it takes 40 ms."""
-    return httpx.create_ssl_context(verify=True, trust_env=False)
-
-
 def _transport() -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(
-        verify=_trusted(),
+        verify=True,
         trust_env=False,
         retries=0,
         limits=httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=5.0),

@@ -1,5 +1,5 @@
 """The brokers of the suite."""
 
-from tests.contract import paper, tradier
+from tests.contract import paper, tradier, tradovate
 
-CASES = (paper.CASE, tradier.CASE)
+CASES = (paper.CASE, tradier.CASE, tradovate.CASE)

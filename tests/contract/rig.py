@@ -65,6 +65,20 @@ class WireRig(Rig, Protocol):
     def mixed(self) -> Sequence[Callable[[], object]]: ...
 
 
+@runtime_checkable
+class TokenRig(WireRig, Protocol):
+    """A broker whose key ends by itself, and has to be renewed.
+
+    `set_clock` has the adapter begin anew on a machine whose clock is so much ahead of the broker's; the next answers
+    to a renewal are errors by `lose_renewals`. `logins` counts how often the user was asked who they are.
+    """
+
+    def let_pass(self, seconds: float) -> None: ...
+    def set_clock(self, ahead_s: float) -> None: ...
+    def lose_renewals(self, count: int) -> None: ...
+    def logins(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Case:
     """One broker in the suite; `lacks` are the points that do not apply to it, and why."""

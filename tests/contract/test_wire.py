@@ -5,7 +5,7 @@ import pytest
 from gamma.errors import ConfigInvalid, Transient
 from gamma.ports import Inconclusive, Lost, Rejected
 from tests.contract.points import Point
-from tests.contract.rig import Trader, WireRig
+from tests.contract.rig import TokenRig, Trader, WireRig
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 
@@ -75,6 +75,51 @@ def test_a_read_over_the_limit_waits(wired: WireRig) -> None:
     with pytest.raises(Transient, match="429"):
         wired.run(wired.broker.positions())
     assert wired.run(wired.broker.positions()) == {}
+
+
+@pytest.mark.point(Point.TOKENS)
+@pytest.mark.parametrize("ahead_s", [0.0, 3_600.0, -3_600.0, 40 * 365 * 86_400.0])
+def test_a_key_is_renewed_in_time_whatever_our_clock_says(wired: WireRig, ahead_s: float) -> None:
+    assert isinstance(wired, TokenRig)
+    wired.set_clock(ahead_s)
+    before = wired.logins()
+    for _ in range(300):  # a day and more
+        wired.let_pass(300)
+        assert wired.run(wired.broker.positions()) == {}
+    assert wired.logins() == before
+
+
+@pytest.mark.point(Point.TOKENS)
+def test_a_renewal_that_fails_is_tried_again_while_the_key_lives(wired: WireRig) -> None:
+    assert isinstance(wired, TokenRig)
+    before = wired.logins()
+    wired.let_pass(3_600)
+    wired.lose_renewals(3)
+    for _ in range(5):
+        wired.let_pass(120)
+        assert wired.run(wired.broker.positions()) == {}
+    assert wired.logins() == before
+
+
+@pytest.mark.point(Point.TOKENS)
+def test_a_key_that_ended_is_replaced_by_one_new_login(wired: WireRig, trader: Trader) -> None:
+    assert isinstance(wired, TokenRig)
+    trader.accept("g-1-1")
+    before = wired.logins()
+    wired.let_pass(3 * 3_600)
+    assert [order.client_order_id for order in wired.run(wired.broker.open_orders())] == ["g-1-1"]
+    assert wired.logins() == before + 1
+
+
+@pytest.mark.point(Point.TOKENS)
+def test_a_start_goes_on_with_the_key_that_the_last_life_left(wired: WireRig) -> None:
+    assert isinstance(wired, TokenRig)
+    before = wired.logins()
+    for _ in range(20):
+        wired.restart()
+        wired.let_pass(60)
+    assert wired.run(wired.broker.positions()) == {}
+    assert wired.logins() == before
 
 
 @pytest.mark.point(Point.WORDS)

@@ -1,0 +1,84 @@
+"""`gamma brokers sandbox tradovate`: Tradovate on this machine, with a market that is made up."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final, final
+
+from brokers.sandbox.answers import Answer, Request
+from brokers.sandbox.faults import Fault, faults_of
+from brokers.sandbox.floor import Floor
+from brokers.sandbox.orders import journal
+from brokers.sandbox.prices import BarPrices
+from brokers.sandbox.server import Server
+from brokers.tradovate.sandbox import ACCOUNT, TradovateSandbox
+from brokers.tradovate.sandbox_contracts import PRODUCTS
+from brokers.tradovate.sandbox_sessions import PASSWORD, USERNAME
+from gamma.markets import MICRO
+from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
+
+_TOLD: Final = ("clOrdId", "action", "orderQty", "symbol", "orderType", "price", "stopPrice", "orderId")
+
+
+@final
+class TradovateSandboxServer:
+    """Tradovate's demo environment on loopback: the e-minis and micros of the four indices."""
+
+    async def serve(
+        self,
+        order: SandboxOrder,
+        opened: Callable[[SandboxOpened], None],
+        answered: Callable[[SandboxAnswered], None],
+    ) -> None:
+        """Serve until it is cancelled.
+
+        Raises: InputInvalid when the faults are none; ConfigInvalid when the file is another account's.
+        """
+        faults = faults_of(order.faults)
+        store = journal(order.state_path, f"{ACCOUNT} at tradovate, from {order.capital_usd:g} usd")
+        floor = Floor(BarPrices.simulated(order.seed, PRODUCTS), store, round(order.capital_usd * MICRO))
+
+        def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
+            answered(
+                SandboxAnswered(
+                    method=request.method,
+                    path=request.path,
+                    asked=_asked(request),
+                    status=answer.status if answer is not None else 0,
+                    text=_text(answer),
+                    fault=str(fault or ""),
+                )
+            )
+
+        server = Server(sandbox=TradovateSandbox(floor), faults=faults, seed=order.seed, told=told)
+        try:
+            async with server.listening(order.port) as port:
+                url = f"http://127.0.0.1:{port}/v1"
+                settings = {"environment": "paper", "account_id": ACCOUNT, "username": USERNAME, "password": PASSWORD}
+                opened(SandboxOpened(url=url, settings=settings | {"url": url}))
+                await asyncio.Event().wait()
+        finally:
+            store.close()
+
+
+def _asked(request: Request) -> str:
+    """What an order asks for, in a few words."""
+    body = _object(request.body)
+    brackets = [body[name] for name in ("bracket1", "bracket2") if isinstance(body.get(name), dict)]
+    return " + ".join(" ".join(str(part[name]) for name in _TOLD if name in part) for part in (body, *brackets))
+
+
+def _text(answer: Answer | None) -> str:
+    if answer is None:
+        return ""
+    told = _object(answer.body)
+    failed = [str(told[name]) for name in ("failureReason", "failureText", "errorText", "p-ticket") if told.get(name)]
+    return " ".join(failed) or ("" if answer.status < 400 else answer.body[:200].decode(errors="replace"))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
