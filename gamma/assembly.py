@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, final
 
-from gamma import calendar, checkpoints, pickers, plugins
+from gamma import calendar, checkpoints, pickers, plugins, prices
 from gamma.bars import Session
 from gamma.book import Setup
+from gamma.clock import MACHINE, Clock
 from gamma.complaints import shown
 from gamma.config import Config, config_hash, strategy_hash
 from gamma.desk import Seat
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
-from gamma.feeds.chain_tape import ChainTape
 from gamma.guards import Guard, Punctual
 from gamma.markets import MICRO, TABLE, Market
 from gamma.picking import Picking
@@ -77,7 +77,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """Everything that the daemon and a replay need, built once from one config; `pickings` by strategy."""
+    """Everything that the daemon and a replay need, built once from one config; `pickings` by strategy.
+
+    `others` are brokers that tell bars or chains, and take no order.
+    """
 
     config: Config
     setup: Setup
@@ -89,10 +92,11 @@ class Assembly:
     hours: Hours
     start_utc_ns: int
     chains: KnownChains | None = None
+    others: tuple[Broker, ...] = ()
     pickings: Mapping[str, Picking] = field(default_factory=dict)
 
 
-def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = None) -> Assembly:
+def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = None, clock: Clock = MACHINE) -> Assembly:
     """Build all that trades from the config. The paper broker keeps its state at `state_path`, or in memory.
 
     Raises: ConfigInvalid, naming the section, the key and what is known.
@@ -107,12 +111,21 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         )
     setup = setup_of(config)
     hours = Hours(flat_by=_flat_by(config))
-    chains = _chains(config)
-    sources = _sources(config, setup.markets, hours, chains)
-    broker = _broker(config, brokers.pop(), setup.markets, state_path)
+    name = brokers.pop()
+    broker = _broker(config, name, setup.markets, state_path)
     _check_mode(config, broker.capabilities)
+    tellers = {name: broker}
+    for other in (prices.bars_broker(config, name), config.chains.broker or name):
+        if other not in tellers:
+            tellers[other] = _broker(config, other, setup.markets, None)
+    feed = (
+        feed
+        if feed is not None
+        else prices.feed_of(config, setup.markets, hours, tellers[prices.bars_broker(config, name)], clock)
+    )
+    chains = prices.chains_of(config, feed, hours, tellers[config.chains.broker or name], clock)
+    sources = _sources(config, setup.markets, hours, chains)
     rules = rules_of(config, broker.capabilities, _models(sources))
-    feed = feed if feed is not None else _feed(config, setup.markets)
     return Assembly(
         config=config,
         setup=setup,
@@ -124,6 +137,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
         hours=hours,
         start_utc_ns=_start_ns(config, setup.markets),
         chains=chains,
+        others=tuple(other for other in tellers.values() if other is not broker),
         pickings=pickers.opened(config, rules, lambda: feed.bar_s),
     )
 
@@ -282,22 +296,6 @@ def _broker(config: Config, name: str, markets: Mapping[str, Market], state_path
     return opened
 
 
-def _feed(config: Config, markets: Mapping[str, Market]) -> Feed:
-    """The feed of the config, with bars of every market that the strategies trade.
-
-    Raises: ConfigInvalid when a market has no bars.
-    """
-    section = config.feed
-    params: dict[str, Any] = {"bar_s": section.bar_s, "seed": section.seed, "markets": sorted(markets)}
-    if section.use == "file":
-        files = {file.market: file.path for file in section.files}
-        params = {"files": files, "skip_bad": section.skip_bad, "bar_s": section.bar_length_s}
-    feed: Feed = plugins.build(plugins.FEEDS, section.use, params, where="feed")
-    if missing := sorted(set(markets) - set(feed.markets)):
-        raise ConfigInvalid(f"[feed] has no bars of {', '.join(missing)}; it has {', '.join(feed.markets)}")
-    return feed
-
-
 def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
     """When a new account begins to trade: with the first recorded bar, or with a session of the simulator's."""
     if config.feed.use != "sim":
@@ -311,19 +309,6 @@ def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
 
 
 Source = SignalSource | ManagingSource | SignalStream
-
-
-def _chains(config: Config) -> KnownChains | None:
-    """The option chains that are known in the course of time; None where no file is named.
-
-    Raises: ConfigInvalid when a file cannot be read.
-    """
-    if not config.chains.files:
-        return None
-    try:
-        return ChainTape.open(config.chains.files)
-    except InputInvalid as error:
-        raise ConfigInvalid(f"[chains] files: {error}") from None
 
 
 def _sources(

@@ -27,7 +27,8 @@ from gamma.clock import MACHINE, NS, Clock
 from gamma.desk import Desk
 from gamma.errors import InvariantBroken
 from gamma.events import BootStarted, HaltRequested, Level, ShutDown
-from gamma.feeds import LiveFeed
+from gamma.feeds import FetchedFeed, LiveFeed
+from gamma.feeds.live_chains import LiveChains
 from gamma.feeds.pace import MAX, paced
 from gamma.housekeeping import Housekeeping
 from gamma.invariants.patrol import refuse
@@ -91,7 +92,7 @@ class Daemon:
             assembly.hours,
             pickings=assembly.pickings,
             chains=assembly.chains,
-            late_max_s=assembly.feed.bar_s if self.live else None,
+            late_max_s=self._late_max_s() if self.live else None,
         )
 
     async def run(self, times: float, *, once: bool = False, bars_max: int = 0) -> None:
@@ -103,9 +104,12 @@ class Daemon:
         """
         schedule = self.housekeeping.schedule()
         hearing: list[asyncio.Task[None]] = []
+        times = 1.0 if self.live else times
         try:
             after_utc_ns = await self._start()
             schedule.start()
+            if isinstance(self.assembly.chains, LiveChains):
+                hearing.append(asyncio.create_task(self.assembly.chains.keep()))
             hearing += [asyncio.create_task(self._hear(stream)) for stream in self.assembly.streams]
             hearing.append(asyncio.create_task(self.housekeeping.watch_clock(schedule)))
             await self._trade(self._bars(after_utc_ns, times), times, once=once, bars_max=bars_max)
@@ -120,7 +124,8 @@ class Daemon:
             if schedule.running:
                 schedule.shutdown(wait=False)
             await self._deliver()
-            await self.assembly.broker.close()
+            for broker in (self.assembly.broker, *self.assembly.others):
+                await broker.close()
 
     def now(self) -> int:
         """Event time [ns]: that of the bars where they are replayed, else our own time, which never jumps."""
@@ -157,6 +162,7 @@ class Daemon:
         self._know_past(max(self.shell.book.ts_event_utc_ns, *worked.values()))
         connected = await self.assembly.broker.connect()
         self.shell.read_on(connected.account)
+        await self._fetch()
         for market, until_utc_ns in worked.items():
             self._warm_up(market, until_utc_ns)
         async with self.turnstile.turn():
@@ -202,6 +208,23 @@ class Daemon:
             last = max(decided, default=begin)
             worked[market] = last if all(tick == last for tick in decided) else last - 1
         return worked
+
+    async def _fetch(self) -> None:
+        """Ask for the history, where it has to be asked for.
+
+        Raises: Transient when it is not told: without it nobody could be warmed up.
+        """
+        for other in self.assembly.others:
+            await other.connect()
+        feed = self.assembly.feed
+        if isinstance(feed, FetchedFeed):
+            wanted = [bars for market in self.assembly.seats for _, bars in self._bars_needed(market)]
+            await feed.fetch(self.housekeeping.clock.wall_ns(), max([WARM_BARS, *wanted]))
+
+    def _late_max_s(self) -> float:
+        """How late a bar may come and be decided on [s]: as long as it is, and by what its data is delayed."""
+        feed = self.assembly.config.feed
+        return self.assembly.feed.bar_s + (feed.delay_s if feed.use == "broker" else 0.0)
 
     def _warm_up(self, market: str, until_utc_ns: int) -> None:
         """Show the history; who needs more of it than there is holds until it has come."""

@@ -22,7 +22,7 @@ from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, Si
 from gamma.orders import any_unresolved
 from gamma.outlook import look
 from gamma.picking import Picking
-from gamma.ports import BarDriven, ChainDriven, Hours, KnownChains, ManagingSource, SignalSource
+from gamma.ports import BarDriven, ChainDriven, Explaining, Hours, KnownChains, ManagingSource, SignalSource
 from gamma.shell import Shell
 from gamma.situation import situation_of
 
@@ -34,11 +34,14 @@ class Seat:
     strategy: str
     source: SignalSource | ManagingSource
     managing: ManagingSource | None = field(init=False)
+    explaining: Explaining | None = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked once: to look whether an object has all that a port asks for takes as long as a bar.
         managing = self.source if isinstance(self.source, ManagingSource) else None
         object.__setattr__(self, "managing", managing)
+        explaining = self.source if isinstance(self.source, Explaining) else None
+        object.__setattr__(self, "explaining", explaining)
 
 
 @final
@@ -148,7 +151,7 @@ class Desk:
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
-        outcome = "warming_up" if managing is not None and not managing.warm else "no_signal"
+        outcome = "warming_up" if managing is not None and not managing.warm else _why_none(seat)
         if isinstance(found, ModelFailed):
             await self.shell.feed(found)
             outcome = "fault"
@@ -171,6 +174,10 @@ class Desk:
             outcome=outcome,
         )
         self.shell.store.append([], [], [tick])
+
+
+def _why_none(seat: Seat) -> str:
+    return (seat.explaining.why_none if seat.explaining is not None else "") or "no_signal"
 
 
 def _ask(seat: Seat, bar: Bar, book: Book) -> SignalMade | ManageWanted | ModelFailed | None:

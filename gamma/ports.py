@@ -348,6 +348,17 @@ class ManagingSource(Protocol):
     def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | ModelFailed | None: ...
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """A source of signals that says in a word why there is none on the bar that it saw last; "" where it just saw none.
+
+    The word stands in the ledger, with the strategy's tick.
+    """
+
+    @property
+    def why_none(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """What a policy answers: the number of its action, the logits that it came from, and what was legal.

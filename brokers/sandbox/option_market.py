@@ -4,6 +4,7 @@ The same seed gives the index that `[feed] use = "sim"` gives, so that a daemon 
 hours prices stay as they were at the close.
 """
 
+import itertools
 import math
 import zlib
 from collections.abc import Sequence
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, Protocol, final
+from typing import Final, Protocol, final, runtime_checkable
 
 from gamma import calendar
+from gamma.bars import Bar
 from gamma.calendar import NS
 from gamma.errors import InputInvalid
 from gamma.feeds.sim import SimFeed
@@ -23,6 +25,8 @@ from gamma.structures import Right
 FUNDS: Final = ("SPY", "QQQ", "IWM")
 DAILY_ROOTS: Final = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW", "XSP": "XSP"} | {fund: fund for fund in FUNDS}
 DAYS_LISTED: Final = 5
+VIX: Final = "VIX"
+WEEK_NS: Final = 7 * 86_400 * NS
 STRIKES_EACH_WAY: Final = 60
 IV_AT_SPOT, IV_MIN, IV_SKEW, IV_SMILE = 0.14, 0.06, -0.9, 6.0
 YEARS_MIN: Final = 60 / (365 * 86_400)
@@ -53,6 +57,13 @@ class OptionMarket(Protocol):
     def chain(self, underlying: str, expires: date, now_utc_ns: int) -> Sequence[tuple[Option, Greeks]]: ...
 
 
+@runtime_checkable
+class BarMarket(Protocol):
+    """An option market that tells bars of its indices, of whole minutes, that closed after a time and by another."""
+
+    def bars(self, underlying: str, bar_s: int, after_utc_ns: int, until_utc_ns: int) -> Sequence[Bar]: ...
+
+
 @final
 class SimulatedOptions:
     """Options on the simulator's indices; each day of trading has an expiry."""
@@ -60,13 +71,29 @@ class SimulatedOptions:
     def __init__(self, seed: int, underlyings: Sequence[str] = ("SPX", "NDX")) -> None:
         self._feed = SimFeed(markets=tuple(underlyings), seed=seed, bar_s=60)
         self._underlyings = tuple(underlyings)
+        self._seed = seed
         self._last = lru_cache(maxsize=64)(self._last_close)
 
     def spot(self, underlying: str, now_utc_ns: int) -> Decimal:
-        """The index, as of the last minute that was traded."""
+        """The index, as of the last minute that was traded; VIX rises as the first of them falls."""
+        if underlying == VIX:
+            return self._vix(now_utc_ns)
         if underlying not in self._underlyings:
             raise InputInvalid(f"{underlying} is not quoted here; known: {', '.join(self._underlyings)}")
         return self._last(underlying, now_utc_ns // (60 * NS))
+
+    def bars(self, underlying: str, bar_s: int, after_utc_ns: int, until_utc_ns: int) -> list[Bar]:
+        """Bars of an index; of VIX there are none."""
+        if underlying not in self._underlyings:
+            raise InputInvalid(f"{underlying} has no bars here; known: {', '.join(self._underlyings)}")
+        feed = SimFeed(markets=(underlying,), seed=self._seed, bar_s=bar_s)
+        coming = feed.bars(after_utc_ns)
+        return list(itertools.takewhile(lambda bar: bar.ts_close_utc_ns <= until_utc_ns, coming))
+
+    def _vix(self, now_utc_ns: int) -> Decimal:
+        """The volatility at the spot in points, and 8 times as far up as the first index is down on a week before."""
+        now, before = (self.spot(self._underlyings[0], ts) for ts in (now_utc_ns, now_utc_ns - WEEK_NS))
+        return (Decimal(str(IV_AT_SPOT)) * 100 * (1 - 8 * (now / before - 1))).quantize(Decimal("0.01"))
 
     def quote(self, option: Option, now_utc_ns: int) -> Quoted:
         """Bid and ask around what the option is worth; wider the dearer it is."""

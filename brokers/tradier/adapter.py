@@ -10,11 +10,13 @@ import httpx
 
 from brokers.legs import contract, structures
 from brokers.tradier import reading, writing
+from brokers.tradier.bars import bars_of
 from brokers.tradier.marker import advanced, fills_of, marker_of
 from brokers.tradier.market_data import TradierMarkets
 from brokers.tradier.order_list import OrderList
 from brokers.tradier.params import TradierParams
 from brokers.tradier.requests import Requests
+from gamma.bars import Bar
 from gamma.decision import require_approved
 from gamma.errors import ConfigInvalid, MarkerUnknown, Transient
 from gamma.events import Intent
@@ -255,6 +257,11 @@ class TradierBroker:
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Quotes of indices and options by their symbols; on paper 15 minutes old."""
         return await self._told.quotes(symbols)
+
+    async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
+        """Bars of an index's cash session; on paper 15 minutes late."""
+        now = await self._told.clock()
+        return await bars_of(self._requests, market, bar_s, since_utc_ns, now.ts_utc_ns)
 
     async def expirations(self, underlying: str) -> Sequence[date]:
         """The days on which options on an underlying end, the next one first."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from brokers.sandbox.answers import Answer, in_json, in_text
 from brokers.sandbox.option_floor import option_of, underlying_of
-from brokers.sandbox.option_market import OptionMarket
+from brokers.sandbox.option_market import BarMarket, OptionMarket
 from brokers.tradier.sandbox_shapes import envelope
 from gamma import calendar
 from gamma.bars import Session
@@ -17,6 +17,7 @@ from gamma.options import Greeks, Option
 
 MARKET: Final = "SPX"
 _NEW_YORK: Final = ZoneInfo("America/New_York")
+_STEPS_S: Final = {"1min": 60, "5min": 300, "15min": 900}
 
 
 def answer(quotes: OptionMarket, asked: Sequence[str], params: Mapping[str, str], now_utc_ns: int) -> Answer:
@@ -29,20 +30,27 @@ def answer(quotes: OptionMarket, asked: Sequence[str], params: Mapping[str, str]
             return in_json(clock(now_utc_ns))
         case ["quotes"]:
             return in_json(_quotes(quotes, params.get("symbols", "").split(","), now_utc_ns))
-        case ["options", "expirations"]:
-            days = [day.isoformat() for day in quotes.expirations(params.get("symbol", ""), now_utc_ns)]
-            return in_json({"expirations": _expirations(days, params)})
-        case ["options", "chains"]:
-            day = _day(params.get("expiration", ""))
-            rows = quotes.chain(params.get("symbol", ""), day, now_utc_ns)
-            wanted = params.get("greeks", "").lower() == "true"
-            told = [_row(option, greeks, with_greeks=wanted) for option, greeks in rows]
-            return in_json({"options": envelope("option", told) if told else None})
-        case ["options", "strikes"]:
-            rows = quotes.chain(params.get("symbol", ""), _day(params.get("expiration", "")), now_utc_ns)
-            return in_json({"strikes": envelope("strike", sorted({option.strike_points for option, _ in rows}))})
+        case [("timesales" | "history") as past]:
+            return in_json(_past(quotes, past, params, now_utc_ns))
+        case ["options", what]:
+            return _options(quotes, what, params, now_utc_ns)
         case _:
             return in_text("Not Found", 404)
+
+
+def _options(quotes: OptionMarket, asked: str, params: Mapping[str, str], now_utc_ns: int) -> Answer:
+    symbol = params.get("symbol", "")
+    if asked == "expirations":
+        days = [day.isoformat() for day in quotes.expirations(symbol, now_utc_ns)]
+        return in_json({"expirations": _expirations(days, params)})
+    rows = quotes.chain(symbol, _day(params.get("expiration", "")), now_utc_ns)
+    if asked == "strikes":
+        return in_json({"strikes": envelope("strike", sorted({option.strike_points for option, _ in rows}))})
+    if asked != "chains":
+        return in_text("Not Found", 404)
+    wanted = params.get("greeks", "").lower() == "true"
+    told = [_row(option, greeks, with_greeks=wanted) for option, greeks in rows]
+    return in_json({"options": envelope("option", told) if told else None})
 
 
 def clock(now_utc_ns: int) -> dict[str, Any]:
@@ -113,6 +121,52 @@ def _quote(quotes: OptionMarket, symbol: str, now_utc_ns: int) -> dict[str, Any]
         "trade_date": at_ms,
         "underlying": underlying_of(option),
     }
+
+
+def _past(quotes: OptionMarket, past: str, params: Mapping[str, str], now_utc_ns: int) -> dict[str, Any]:
+    if past == "timesales":
+        return {"series": envelope("data", _sales(quotes, params, now_utc_ns))}
+    return {"history": envelope("day", _closes(quotes, params, now_utc_ns))}
+
+
+def _sales(quotes: OptionMarket, params: Mapping[str, str], now_utc_ns: int) -> list[dict[str, Any]]:
+    """Bars by the minute, each told once it has begun; here it is told once it is over."""
+    if not isinstance(quotes, BarMarket):
+        return []
+    step_s = _STEPS_S.get(params.get("interval", ""))
+    if step_s is None:
+        raise InputInvalid(f"Invalid parameter, interval: {params.get('interval', '')}.")
+    start, end = (_minute(params.get(name, "")) for name in ("start", "end"))
+    bars = quotes.bars(params.get("symbol", ""), step_s, start, min(end + step_s * NS, now_utc_ns))
+    return [
+        {
+            "time": f"{datetime.fromtimestamp(bar.ts_open_utc_ns // NS, UTC).astimezone(_NEW_YORK):%Y-%m-%dT%H:%M:%S}",
+            "timestamp": bar.ts_open_utc_ns // NS,
+            "price": (bar.open_points + bar.close_points) / 2,
+            **{name: getattr(bar, f"{name}_points") for name in ("open", "high", "low", "close")},
+            "volume": 0,
+            "vwap": 0,
+        }
+        for bar in bars
+    ]
+
+
+def _closes(quotes: OptionMarket, params: Mapping[str, str], now_utc_ns: int) -> list[dict[str, Any]]:
+    """Each day's last price, from the day's close on."""
+    first, last = (_day(params.get(name, "")) for name in ("start", "end"))
+    return [
+        {"date": session.date, "close": quotes.spot(params.get("symbol", ""), session.ts_cash_close_utc_ns)}
+        for session in calendar.sessions(MARKET, first, last)
+        if session.ts_cash_close_utc_ns <= now_utc_ns
+    ]
+
+
+def _minute(text: str) -> int:
+    try:
+        at = datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=_NEW_YORK)
+    except ValueError:
+        raise InputInvalid(f"Invalid parameter, time: {text}.") from None
+    return round(at.timestamp()) * NS
 
 
 def _expirations(days: Sequence[str], params: Mapping[str, str]) -> Any:

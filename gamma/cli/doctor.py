@@ -107,13 +107,37 @@ def _broker(assembly: "Assembly", book: "Book | None") -> list[Finding]:
         findings = [Finding(check="broker", ok=True, text=text)]
         if book is not None:
             findings.append(await agreement(assembly.broker, assembly.config.gamma.database, book, account.account))
-        await assembly.broker.close()
+        findings += await _live_prices(assembly)
+        for broker in (assembly.broker, *assembly.others):
+            await broker.close()
         return findings
 
     try:
         return asyncio.run(ask())
     except GammaError as error:
         return [Finding(check="broker", ok=isinstance(error, LedgerInUse), text=str(error))]
+
+
+async def _live_prices(assembly: "Assembly") -> "list[Finding]":
+    """Bars and chains that a broker tells while it trades: the last of them."""
+    from gamma.feeds import FetchedFeed
+    from gamma.feeds.live_chains import LiveChains
+
+    findings = []
+    try:
+        for other in assembly.others:
+            await other.connect()
+        if isinstance(assembly.feed, FetchedFeed):
+            await assembly.feed.fetch(time.time_ns(), PROBE_BARS)
+        if isinstance(assembly.chains, LiveChains):
+            for market in assembly.chains.underlyings:
+                chain = await assembly.chains.fetch(market)
+                age_s = time.time() - chain.ts_utc_ns / 1e9
+                text = f"{len(chain)} options on {market}, {max(0.0, age_s):,.0f} s old; VIX {chain.vix_points:,.2f}"
+                findings.append(Finding(check="chains", ok=True, text=text))
+    except GammaError as error:
+        findings.append(Finding(check="prices", ok=False, text=str(error)))
+    return findings
 
 
 def _feed(assembly: "Assembly") -> tuple[bool, str]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gamma.cli.output import AsJson, console, print_json, working
-from gamma.errors import InputInvalid
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
+from gamma.errors import ConfigInvalid, InputInvalid
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,34 +35,41 @@ def add_to(app: typer.Typer) -> None:
     app.command("gex")(gex)
 
 
-def gex(
-    source: Annotated[Path, typer.Argument(help="CSV or Parquet of an option chain, or Cboe's.", metavar="FILE")],
+def gex(  # noqa: PLR0913 - each option is a parameter
+    source: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet of an option chain, or Cboe's.", metavar="[FILE]")
+    ] = None,
     *,
+    broker: Annotated[str, typer.Option("--broker", help="Ask this broker for the chain of now.", metavar="NAME")] = "",
     underlying: Annotated[str, typer.Option("--underlying", "-u", help="Of several, this.", metavar="SYMBOL")] = "",
     snapshot: Annotated[str, typer.Option(help="Of several chains, that of this `snapshot_id`.", metavar="ID")] = "",
     at: Annotated[str, typer.Option(help="When it was quoted, where the file does not tell.", metavar="TIME")] = "",
     days: Annotated[float | None, typer.Option(help="Only options that settle within so many days.")] = None,
     rate: Annotated[float, typer.Option(help="Interest rate a year, as a fraction.")] = 0.0,
     picture: Annotated[Path | None, typer.Option(help="Draw it.", metavar="FILE.png")] = None,
+    path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Show where dealers who hedge options hold the index, and where they go with it: pin, flip and walls.
 
-    Of several chains in a file it is the last one. Dealers are taken to be long calls and short puts.
+    Of several chains in a file it is the last one; a broker tells that of now. Dealers are taken to be long calls and
+    short puts.
 
     Example: gamma gex spx_quotedata.csv --days 1 --picture gex.png
     """
-    from gamma.feeds.chain_file import ChainWanted, load_chains, time_utc_ns
     from gamma.gex import Reading, profile
     from gamma.params import parse
 
     given = {"rate": rate} | ({} if days is None else {"days_max": days})
     how = parse(Reading, given, "gex")
-    ts = time_utc_ns(at) if at else None
-    with working(f"reading {source}"):
-        chains = load_chains(source, ChainWanted(underlying=underlying, snapshot=snapshot, ts_utc_ns=ts))
-        chain = _one(source, chains, snapshot)
-        found = profile(chain, how)
+    if (source is None) == (not broker):
+        raise InputInvalid("name a file of a chain, or a broker that tells one: --broker NAME")
+    if source is None:
+        with working(f"asking {broker}"):
+            found = profile(_asked(path, broker, underlying or "SPX", 1.0 if days is None else days), how)
+    else:
+        with working(f"reading {source}"):
+            found = profile(_read(source, underlying, snapshot, at), how)
     if picture is not None:
         _draw(found, picture)
     if as_json:
@@ -72,6 +79,40 @@ def gex(
     _show(out, found)
     if picture is not None:
         out.print(f"\ndrawn: [bold]{picture}[/]")
+
+
+def _read(source: Path, underlying: str, snapshot: str, at: str) -> "Chain":
+    from gamma.feeds.chain_file import ChainWanted, load_chains, time_utc_ns
+
+    ts = time_utc_ns(at) if at else None
+    return _one(
+        source, load_chains(source, ChainWanted(underlying=underlying, snapshot=snapshot, ts_utc_ns=ts)), snapshot
+    )
+
+
+def _asked(path: Path, name: str, underlying: str, days: float) -> "Chain":
+    """The chain of now.
+
+    Raises: ConfigInvalid when the broker tells none; Transient.
+    """
+    import asyncio
+    import os
+
+    from gamma.cli.brokers_check import opened
+    from gamma.config import load
+    from gamma.feeds.live_chains import ChainSource, fetched
+
+    async def ask() -> "Chain":
+        broker = opened(load(path, os.environ), name)
+        try:
+            if not isinstance(broker, ChainSource):
+                raise ConfigInvalid(f"{name} tells no option chains")
+            await broker.connect()
+            return await fetched(broker, underlying, days, "")
+        finally:
+            await broker.close()
+
+    return asyncio.run(ask())
 
 
 def _one(source: Path, chains: "list[Chain]", snapshot: str) -> "Chain":

@@ -119,7 +119,9 @@ class BarFile(Section):
 class Feed(Section):
     """Where bars come from."""
 
-    use: str = Field("sim", description="sim: a seeded market simulator; file: recorded bars")
+    use: str = Field(
+        "sim", description="sim: a seeded market simulator; file: recorded bars; broker: a broker's, as they close"
+    )
     bar_s: Annotated[int, Field(ge=1, le=86_400)] = Field(300, description="length of a bar")
     seed: Annotated[int, Field(ge=0)] = Field(1, description="of the simulator: the same seed, the same market")
     start: Annotated[str, AfterValidator(_iso_day)] = Field(
@@ -131,6 +133,10 @@ class Feed(Section):
         None, description="of the file feed: merge finer bars up to this length; empty: as recorded"
     )
     skip_bad: bool = Field(False, description="of the file feed: leave bad rows out and count them")
+    broker: str = Field("", description="of the broker feed: whose bars, as in [brokers.NAME]; empty: where we trade")
+    delay_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
+        2.0, description="of the broker feed: how long after its close a bar is there; more, where its data is delayed"
+    )
 
     @model_validator(mode="after")
     def _a_file_feed_has_files(self) -> Self:
@@ -144,6 +150,17 @@ class Chains(Section):
     """Where option chains come from, for strategies that sell spreads."""
 
     files: tuple[str, ...] = Field((), description="recorded chains, CSV or Parquet; each is known from its time on")
+    broker: str = Field("", description="whose chains are fetched while it trades, as in [brokers.NAME]")
+    days: Annotated[float, Field(gt=0, le=60)] = Field(1.0, description="options that settle within so many days")
+    lead_s: Annotated[float, Field(ge=0, le=600)] = Field(10.0, description="how long before each bar closes")
+    vix: str = Field("VIX", description="what the broker calls the volatility index; empty: none is asked for")
+    record: str = Field("", description="folder in which the chains that were seen are kept; empty: they are not")
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> Self:
+        if self.files and self.broker:
+            raise ValueError(f'files and broker = "{self.broker}" are two places for chains; leave one out')
+        return self
 
 
 @final
@@ -289,6 +306,13 @@ class Config(Section):
             if strategy.name == name:
                 return strategy
         raise InputInvalid(f"no strategy {name!r}; known: {', '.join(s.name for s in self.strategies)}")
+
+    @model_validator(mode="after")
+    def _tellers_have_a_section(self) -> Self:
+        for section, broker in (("feed", self.feed.broker), ("chains", self.chains.broker)):
+            if broker and broker not in self.brokers:
+                raise ValueError(f"[{section}] broker: no section [brokers.{broker}]; known: {', '.join(self.brokers)}")
+        return self
 
     @model_validator(mode="after")
     def _names_refer_to_something(self) -> Self:

@@ -35,3 +35,13 @@ class LiveFeed(Feed, Protocol):
     """
 
     def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]: ...
+
+
+@runtime_checkable
+class FetchedFeed(Feed, Protocol):
+    """A feed whose history has to be asked for: it has none before.
+
+    `fetch` reads the last `bars` bars of each market up to then. Raises: Transient.
+    """
+
+    async def fetch(self, until_utc_ns: int, bars: int) -> None: ...

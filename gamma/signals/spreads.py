@@ -122,6 +122,12 @@ class SpreadSeller:
         self._ts_utc_ns = 0
         self._best_frac = -math.inf
         self._waited = 0
+        self._why_none = ""
+
+    @property
+    def why_none(self) -> str:
+        """Why nothing was looked for when it was time: `no_chain`, or `stale_chain`."""
+        return self._why_none
 
     @property
     def bars_needed(self) -> int:
@@ -141,6 +147,7 @@ class SpreadSeller:
     def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | None:
         """Sell, buy back, or neither; nothing on a bar that is no news."""
         before, now = self._ts_utc_ns, bar.ts_close_utc_ns
+        self._why_none = ""
         if bar.market != self._market.symbol or now <= before:
             return None
         self._ts_utc_ns = now
@@ -151,8 +158,12 @@ class SpreadSeller:
             self._waited += 1
             return self._close(now, "unfilled") if self._waited >= self._terms.entry_bars else None
         self._best_frac, self._waited = -math.inf, 0
+        if not self._due(max(before, bar.ts_open_utc_ns), now):
+            return None
         chain = self._chain(now)
-        if chain is None or not self._due(max(before, bar.ts_open_utc_ns), now):
+        if chain is None:
+            known = self._chains.known(self._market.symbol, now)
+            self._why_none = "no_chain" if known is None else "stale_chain"
             return None
         return self._sell(chain, now)
 

@@ -108,6 +108,15 @@ def test_between_its_times_it_sells_nothing() -> None:
     assert seller.decide(bar_at(15, 6_010), flat()) is None
 
 
+def test_why_nothing_was_looked_for_is_told_when_it_was_time() -> None:
+    seller = source(chain_at(minutes(14), 6_010))
+    told = []
+    for close_min in (10, 25, 30, 60):
+        assert seller.decide(bar_at(close_min, 6_010), flat()) is None
+        told.append(seller.why_none)
+    assert told == ["no_chain", "", "stale_chain", "stale_chain"]
+
+
 @pytest.mark.parametrize(
     ("params", "late_min"),
     [

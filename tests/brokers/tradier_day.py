@@ -1,0 +1,147 @@
+"""A day of SPX at Tradier's sandbox: the daemon with bars, chains and VIX from the broker, in time that is made."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, final
+
+import httpx
+import pytest
+
+from brokers.sandbox.answers import Request
+from brokers.sandbox.option_market import SimulatedOptions
+from brokers.sandbox.tickets import Store
+from brokers.tradier.adapter import TradierBroker
+from brokers.tradier.params import TradierParams
+from brokers.tradier.sandbox import ACCOUNT, TOKEN, TradierSandbox
+from gamma.assembly import assemble
+from gamma.chaos.simulation.loop import Time, live
+from gamma.clock import NS
+from gamma.config import load
+from gamma.daemon import Daemon
+from gamma.ledger import Ledger
+from gamma.params import parse
+
+OPEN_UTC_NS = 1_795_185_000 * NS  # Friday 2026-11-20, 09:30 in New York
+HOUR_NS = 3_600 * NS
+CONFIG = """
+[gamma]
+database = "sqlite:///{folder}/gamma.db"
+
+[account]
+name = "spx"
+starting_capital_usd = 50_000
+
+[feed]
+use = "broker"
+
+[chains]
+broker = "tradier"
+record = "{folder}/chains"
+
+[brokers.tradier]
+environment = "paper"
+account_id = "{account}"
+token = "{token}"
+url = "http://127.0.0.1/v1"
+
+[[strategies]]
+name = "pin"
+market = "SPX"
+broker = "tradier"
+signal = {signal}
+sizers = ["fixed"]
+guards = [{guards}]
+
+[sizers.fixed]
+lots = 2
+
+[guards]
+session_hours = {{ open_quiet_s = 300, close_quiet_s = 1200 }}
+flat_by = {{ cancel_before_s = 600, flat_before_s = 300, verify_before_s = 60 }}
+order_size = {{ lots_max = {{ emini = 1, micro = 12, spot = 30, option_spread = 3, event = 100 }} }}
+price_collar = {{ ticks_max = 20, mid_frac_max = 0.005, credit_frac_max = 0.15, cents_max = 10 }}
+protective_order = {{ bare_max_s = 2 }}
+position_match = {{ mismatches_halt = 2 }}
+balance_match = {{ gap_max_usd = 0.01 }}
+
+[paths]
+kill_switch = "{folder}/gamma.kill"
+"""
+GUARDS = (
+    *("session_hours", "flat_by", "order_sanity", "order_size", "price_collar", "protective_order", "position_match"),
+    "balance_match",
+)
+
+
+@final
+class Carried(httpx.AsyncBaseTransport):
+    """Carries requests to the sandbox at the time that is made."""
+
+    def __init__(self, sandbox: TradierSandbox, time: Time) -> None:
+        self.sandbox = sandbox
+        self.time = time
+        self.silent = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        if self.silent:
+            raise httpx.ConnectError("no way there")
+        asked = Request(
+            method=request.method,
+            path=request.url.path,
+            params=dict(request.url.params),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.content,
+        )
+        answer = self.sandbox.handle(asked, self.time.now)
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+@final
+class Day:
+    """One account at the sandbox, and the daemon that trades there."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, *, seed: int = 1, start_utc_ns: int) -> None:
+        self.folder = folder
+        self.time = Time(start_utc_ns)
+        self.sandbox = TradierSandbox(
+            SimulatedOptions(seed, ("SPX",)), Store(None, ACCOUNT), capital_usd=Decimal(50_000), unlimited=True
+        )
+        self.network = Carried(self.sandbox, self.time)
+        patch.setattr(TradierBroker, "open", self._opened)
+        self._pass_time()
+
+    def _pass_time(self) -> None:
+        self.sandbox.advance(self.time.now)
+        self.time.at(self.time.now + 10 * NS, self._pass_time)
+
+    def _opened(self, params: Mapping[str, Any], **given: Any) -> TradierBroker:
+        return TradierBroker(parse(TradierParams, params, "brokers.tradier"), given["markets"], self.network)
+
+    def write(self, signal: str = '{ use = "gex" }', guards: tuple[str, ...] = GUARDS) -> None:
+        listed = ", ".join(f'"{guard}"' for guard in guards)
+        filled = CONFIG.format(folder=self.folder, account=ACCOUNT, token=TOKEN, signal=signal, guards=listed)
+        path = self.folder / "config.toml"
+        path.touch(mode=0o600)
+        path.write_text(filled)
+
+    def run(self, hours: float, meddle: Any = lambda _: None) -> Daemon:
+        """Trade for so many hours."""
+        config = load(self.folder / "config.toml", {})
+        until = self.time.now + round(hours * HOUR_NS)
+
+        async def work() -> Daemon:
+            opened = Ledger.open(
+                config.gamma.database, account=config.account.name, mode="paper", clock_ns=self.time.wall_ns
+            )
+            with closing(opened) as ledger:
+                daemon = Daemon(assemble(config, state_path=None, clock=self.time), ledger, clock=self.time)
+                self.time.at(until, daemon.stop)
+                meddle(daemon)
+                await daemon.run(1.0)
+                return daemon
+
+        return live(self.time, until + HOUR_NS, work())
