@@ -14,6 +14,7 @@ from brokers.tradier.params import TradierParams
 from brokers.tradier.sandbox import ACCOUNT, TOKEN, TradierSandbox
 from gamma.chaos.broker.observed import Record
 from gamma.chaos.drill import Aim, Asked, Line, Prices, Scene, Sent, Served, in_order
+from gamma.chaos.simulation.faults import Fault
 from gamma.chaos.simulation.world import XSP, Traded
 from gamma.errors import InputInvalid
 from gamma.markets import market
@@ -24,6 +25,7 @@ REFUSAL: Final = "AccountMarginRuleViolation"
 _PARAMS: Final = TradierParams.model_validate(
     {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": "http://127.0.0.1/v1"}
 )
+LAG_S: Final = 20.0  # half a minute was seen at the real one
 _SPOT: Final = Decimal(600)
 _LONG_POINTS: Final = Decimal(1)
 _EXPIRES: Final = date(2026, 4, 17)
@@ -53,6 +55,7 @@ class TradierVenue:
     def __init__(self, scene: Scene) -> None:
         quotes = SpreadQuotes(scene.prices)
         self.sandbox = TradierSandbox(quotes, Store(None, ACCOUNT), capital_usd=Decimal(scene.capital_usd))
+        self.sandbox.lag_s = LAG_S if Fault.SLUGGISH in scene.faults else self.sandbox.lag_s
         self._mishaps = Mishaps(self.sandbox.floor, scene, REFUSAL)
 
     def adapter(self, line: Line) -> Broker:

@@ -14,6 +14,9 @@ from gamma.markets import Market
 from gamma.wire import NotSent, Reply, understood
 
 PAGE: Final = 100
+# The length of a page for which no length is asked; whether longer ones are given is not documented, so that a page
+# which is shorter than what was asked for may be full.
+PAGE_FULL: Final = 25
 PAGES_MAX: Final = 50
 KEPT: Final = 512
 _NUMBER: Final = re.compile(r"[1-9]\d{0,17}")
@@ -47,7 +50,7 @@ class OrderList:
             with understood("orders"):
                 rows = reading.rows(told, "orders", "order")
                 found |= {reading.positive(row["id"]): row for row in rows}
-            if len(rows) < PAGE:
+            if len(rows) < PAGE_FULL:
                 for number, row in sorted(found.items(), reverse=True):  # of two with one tag the first stays
                     self.note(str(row.get("tag") or ""), str(number))
                 return [found[number] for number in sorted(found)]

@@ -27,8 +27,8 @@ class TradierSandbox:
     """One paper account at a Tradier of its own: orders, balances, quotes and chains.
 
     An order is received with `ok` before it is looked at, so that a refusal comes later; it shows on lists `lag_s`
-    after that. Lists come as null, as an object or as a list. More than 60 requests of a kind in a minute are refused,
-    unless `unlimited`.
+    after that. Lists come as null, as an object or as a list, of orders at most `page_most` at a time. More than 60
+    requests of a kind in a minute are refused, unless `unlimited`.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class TradierSandbox:
         self.account = ACCOUNT
         self.token = TOKEN
         self.lag_s = lag_s
+        self.page_most = 100
         self._unlimited = unlimited
         self._sent: dict[str, deque[int]] = {}
 
@@ -109,6 +110,7 @@ class TradierSandbox:
             and (not t.ended or sandbox_markets.session_date(t.ts_created_utc_ns) == today)
         ]
         page, limit = (int(params.get(name, default)) for name, default in (("page", "1"), ("limit", "25")))
+        limit = min(limit, self.page_most)
         rows = [sandbox_shapes.order(t, tags=_tags(params)) for t in shown[(page - 1) * limit : page * limit]]
         return in_json({"orders": sandbox_shapes.envelope("order", rows)})
 

@@ -16,7 +16,7 @@ from brokers.tradier.sandbox import ACCOUNT, TradierSandbox
 from gamma.errors import MarkerUnknown, Transient
 from gamma.events import Intent, Leg, OrderKind, OrderState, OrderType
 from gamma.markets import MICRO
-from gamma.ports import Accepted, Chains, Lost, MarketData, Placed, Rejected
+from gamma.ports import Accepted, Chains, Found, Lost, MarketData, Placed, Rejected
 from tests.brokers.desk import approve, bracket
 from tests.brokers.option_quotes import CONDOR, PUT_SPREAD, SHORT, sold
 from tests.contract.in_process import InProcess
@@ -240,3 +240,11 @@ def test_the_simulated_market_is_told_as_chains_quotes_and_a_clock() -> None:
     told = network.run(broker.quotes([symbol, "SPX", "NOPE"]))
     assert (told[symbol].bid_points, told[symbol].ask_points) == (chain.bid_points[100], chain.ask_points[100])
     assert set(told) == {symbol, "SPX"}
+
+
+def test_a_page_that_is_shorter_than_what_was_asked_for_is_not_taken_for_the_last(rig: TradierRig) -> None:
+    rig.sandbox.page_most = 25
+    for n in range(30):
+        assert isinstance(place(rig, sold(f"g-1-{n}", price_ticks=90)), Accepted)
+    assert len(rig.run(rig.broker.open_orders())) == 30
+    assert isinstance(rig.run(rig.broker.find("g-1-29")), Found)
