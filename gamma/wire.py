@@ -7,6 +7,7 @@ retries do not exist here, and so cannot be left on.
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class Wire:
         transport: httpx.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._base = _address(base_url)
+        self._base = address_of(base_url)
         self._prefix = httpx.URL(self._base).path.rstrip("/")
         self._sign = headers if callable(headers) else None
         self._headers = httpx.Headers(_PLAIN | {"Host": httpx.URL(self._base).netloc.decode()})
@@ -116,7 +117,7 @@ class Wire:
         self._url = lru_cache(maxsize=_URLS_KEPT)(partial(_url, self._base))
         self._patience = patience or Patience()
         self._extensions = {"timeout": self._patience.parts}
-        self._transport = transport or _transport()
+        self._transport = transport or plain_transport()
         self._free_s = 0.0
         for name in ("httpx", "httpcore"):  # at INFO they print addresses
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -211,9 +212,16 @@ class _Unfit(Exception):
     """What came is no answer."""
 
 
-def _transport() -> httpx.AsyncHTTPTransport:
+@lru_cache(maxsize=1)
+def trusted() -> ssl.SSLContext:
+    """Whom we believe; read once, for it takes 40 ms."""
+    return httpx.create_ssl_context(verify=True, trust_env=False)
+
+
+def plain_transport() -> httpx.AsyncHTTPTransport:
+    """The way to a broker: no proxy of the environment, no retry, certificates checked."""
     return httpx.AsyncHTTPTransport(
-        verify=True,
+        verify=trusted(),
         trust_env=False,
         retries=0,
         limits=httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=5.0),
@@ -224,8 +232,8 @@ def _url(base: str, query: str) -> httpx.URL:
     return httpx.URL(base + query)
 
 
-def _address(base_url: str) -> str:
-    """The address without a slash at its end; it may hold no password.
+def address_of(base_url: str) -> str:
+    """The address without a slash at its end: https, or http on this machine; it may hold no password.
 
     Raises: ConfigInvalid, which does not quote it.
     """

@@ -1,4 +1,4 @@
-"""A sandbox as an HTTP server on this machine. It needs aiohttp, which the extra `sandboxes` installs."""
+"""A sandbox as a server on this machine, by HTTP and by sockets. It needs aiohttp, which `sandboxes` installs."""
 
 import asyncio
 import random
@@ -6,12 +6,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, final
 
 from aiohttp import web
 
 from brokers.sandbox.answers import Answer, Request, Sandbox
 from brokers.sandbox.faults import LATE_MAX_S, NOT_CARRIED_OUT, Fault, Faults, instead
+from brokers.sandbox.lines import Line, LineOfText, WebSocketLine, break_off
+from brokers.sandbox.sockets import Said, Sockets
 
 TICK_S: Final = 1.0
 BODY_MAX: Final = 1024 * 1024
@@ -25,7 +28,10 @@ def _silent(_: Request, __: Answer | None, ___: Fault | None) -> None:
 @final
 @dataclass(kw_only=True)
 class Server:
-    """Serves one sandbox; `told` hears of each request, what was answered (None: nothing), and what went wrong."""
+    """Serves one sandbox; `told` hears of each request, what was answered (None: nothing), and what went wrong.
+
+    Of a socket it hears of each message that came as SEND, and of news as PUSH.
+    """
 
     sandbox: Sandbox
     faults: Faults = field(default_factory=lambda: Faults({}))
@@ -35,6 +41,8 @@ class Server:
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311  (of faults)
+        self._numbers = count(1)
+        self._waiting: set[asyncio.Event] = set()
 
     @asynccontextmanager
     async def listening(self, port: int = 0) -> AsyncIterator[int]:
@@ -57,7 +65,12 @@ class Server:
     async def _pass_time(self) -> None:
         while True:
             self.sandbox.advance(self.now_utc_ns())
+            self._wake()
             await asyncio.sleep(TICK_S)
+
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            waiting.set()
 
     async def _serve(self, asked: web.Request) -> web.StreamResponse:
         request = Request(
@@ -68,26 +81,120 @@ class Server:
             body=await asked.read(),
         )
         fault = self.faults.draw(self._chance)
-        if fault is Fault.LATE:
-            await asyncio.sleep(self._chance.uniform(0, LATE_MAX_S))
-        answer = None if fault in NOT_CARRIED_OUT else self.sandbox.handle(request, self.now_utc_ns())
-        if fault is Fault.SLOW:
-            await asyncio.sleep(self._chance.uniform(0, LATE_MAX_S))
+        await self._delay(fault, Fault.LATE)
+        number, opened, answer = next(self._numbers), None, None
+        if fault not in NOT_CARRIED_OUT:
+            found = self._handled(number, request)
+            opened, answer = (found, None) if isinstance(found, Said) else (None, found)
+            self._wake()
+        await self._delay(fault, Fault.SLOW)
         if fault is not None:
             answer = instead(fault) or answer
-        gone = fault in (Fault.LOSE_REQUEST, Fault.LOSE_ANSWER)
+        gone = fault in (Fault.LOSE_REQUEST, Fault.LOSE_ANSWER) or (opened is not None and fault is Fault.CUT_ANSWER)
+        if opened is not None and answer is None and not gone:
+            self.told(request, Answer(status=101, body=_text(opened)), fault)
+            return await self._talk(asked, request, number, opened)
+        if opened is not None and isinstance(self.sandbox, Sockets):
+            self.sandbox.close_socket(number)
         self.told(request, None if gone else answer, fault)
         if gone or answer is None:
-            return _break_off(asked)
+            return break_off(asked)
         if fault is Fault.CUT_ANSWER:
             return await _cut(asked, answer)
         return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
 
+    def _handled(self, number: int, request: Request) -> Answer | Said:
+        now = self.now_utc_ns()
+        opened = self.sandbox.open_socket(number, request, now) if isinstance(self.sandbox, Sockets) else None
+        return self.sandbox.handle(request, now) if opened is None else opened
 
-def _break_off(asked: web.Request) -> web.StreamResponse:
-    if asked.transport is not None:
-        asked.transport.abort()
-    return web.Response()
+    async def _delay(self, fault: Fault | None, when: Fault) -> None:
+        if fault is when:
+            await asyncio.sleep(self._chance.uniform(0, LATE_MAX_S))
+
+    # Sockets.
+
+    async def _talk(self, asked: web.Request, request: Request, number: int, opened: Said) -> web.StreamResponse:
+        """Keep a socket until either side closes it, or a fault breaks it."""
+        assert isinstance(self.sandbox, Sockets)  # noqa: S101  (it has opened one)
+        line: Line = WebSocketLine() if request.headers.get("upgrade", "").lower() == "websocket" else LineOfText()
+        response = await line.open(asked)
+        news = asyncio.Event()
+        self._waiting.add(news)
+        try:
+            if await line.say(opened):
+                await self._take_turns(line, request, number, news)
+        except (ConnectionError, _Broken):
+            break_off(asked)
+        finally:
+            self._waiting.discard(news)
+            self.sandbox.close_socket(number)
+        return response
+
+    async def _take_turns(self, line: Line, request: Request, number: int, news: asyncio.Event) -> None:
+        """Messages that come, and news, one after the other as they come."""
+        heard = asyncio.ensure_future(line.hear())
+        woken = asyncio.ensure_future(news.wait())
+        try:
+            while True:
+                await asyncio.wait((heard, woken), return_when=asyncio.FIRST_COMPLETED)
+                if woken.done():
+                    news.clear()
+                    woken = asyncio.ensure_future(news.wait())
+                    if not await self._tell(line, request, number):
+                        return
+                if heard.done():
+                    message = heard.result()
+                    if message is None or not await self._answer(line, request, number, message):
+                        return
+                    heard = asyncio.ensure_future(line.hear())
+        finally:
+            heard.cancel()
+            woken.cancel()
+            await asyncio.gather(heard, woken, return_exceptions=True)
+
+    async def _answer(self, line: Line, request: Request, number: int, message: str) -> bool:
+        """Answer a message; whether the socket goes on."""
+        assert isinstance(self.sandbox, Sockets)  # noqa: S101  (it has opened one)
+        fault = self.faults.draw(self._chance)
+        await self._delay(fault, Fault.LATE)
+        said = None
+        if fault not in NOT_CARRIED_OUT:
+            said = self.sandbox.hear(number, message, self.now_utc_ns())
+            self._wake()
+        asked = Request(method="SEND", path=request.path, headers=request.headers, body=message.encode())
+        return await self._say(line, asked, said, fault)
+
+    async def _tell(self, line: Line, request: Request, number: int) -> bool:
+        """Tell what is new; whether the socket goes on."""
+        assert isinstance(self.sandbox, Sockets)  # noqa: S101  (it has opened one)
+        said = self.sandbox.news(number, self.now_utc_ns())
+        if said == Said():
+            return True
+        fault = self.faults.draw(self._chance)
+        await self._delay(fault, Fault.LATE)
+        return await self._say(line, Request(method="PUSH", path=request.path), said, fault)
+
+    async def _say(self, line: Line, asked: Request, said: Said | None, fault: Fault | None) -> bool:
+        await self._delay(fault, Fault.SLOW)
+        whole = fault in (None, Fault.SLOW, Fault.LATE)
+        if said is not None and fault is Fault.CUT_ANSWER:
+            said = Said(messages=tuple(message[: len(message) // 2] for message in said.messages[:1]))
+        shown = said if whole or fault is Fault.CUT_ANSWER else None
+        self.told(asked, None if shown is None else Answer(status=200, body=_text(shown)), fault)
+        goes_on = await line.say(shown) if shown is not None else False
+        if not whole:
+            raise _Broken
+        return goes_on
+
+
+class _Broken(Exception):
+    """A fault breaks the socket."""
+
+
+def _text(said: Said | None) -> bytes:
+    messages = () if said is None else said.messages
+    return b"\n".join(message if isinstance(message, bytes) else message.encode() for message in messages)
 
 
 async def _cut(asked: web.Request, answer: Answer) -> web.StreamResponse:
@@ -96,4 +203,4 @@ async def _cut(asked: web.Request, answer: Answer) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(asked)
     await response.write(answer.body[: len(answer.body) // 2])
-    return _break_off(asked)
+    return break_off(asked)
