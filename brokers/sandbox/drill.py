@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol, final
-
-import httpx
+from urllib.parse import parse_qsl, unquote
 
 from brokers.sandbox.answers import Request, Sandbox
 from brokers.sandbox.floor import Floor
@@ -33,9 +32,15 @@ _DEPTHS: Final = (0, 0, 1, 1, None)
 
 def served(sandbox: Sandbox, asked: Asked, now_utc_ns: int) -> Served:
     """What a sandbox answers to a request that arrives now."""
-    url = httpx.URL(f"http://{asked.host}{asked.target}")
+    path, _, query = asked.target.partition("?")
     headers = {name.lower(): value for name, value in asked.headers.items()}
-    request = Request(method=asked.method, path=url.path, params=dict(url.params), headers=headers, body=asked.body)
+    request = Request(
+        method=asked.method,
+        path=unquote(path),
+        params=dict(parse_qsl(query, keep_blank_values=True)),
+        headers=headers,
+        body=asked.body,
+    )
     answer = sandbox.handle(request, now_utc_ns)
     return answer.status, answer.headers, answer.body
 
