@@ -84,3 +84,32 @@ def _wing(legs: Sequence[TradedLeg]) -> int:
     bought = sum(leg.contracts for leg in legs if leg.contracts > 0)
     sold = -sum(leg.contracts for leg in legs if leg.contracts < 0)
     return min(bought, sold) * direction(legs) + bought - sold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneStructure:
+    """What of an order of several legs was filled: lots on a side, and each leg's contracts a lot."""
+
+    market: str
+    side: int
+    lots: int
+    legs: tuple[TradedLeg, ...]
+
+
+def lots_held(held: Mapping[str, int], done: Iterable[DoneStructure]) -> dict[str, int]:
+    """How many structures options add up to, by underlying, where it is known of some how they were traded.
+
+    What is known is counted as it was traded, and the rest as what it adds up to. Of an order whose options end on a
+    day of which none is held any more, nothing is left: those have ended.
+    """
+    days = {(named.underlying, named.expires) for symbol in held if (named := contract(symbol)) is not None}
+    lots: Counter[str] = Counter()
+    rest = Counter(held)
+    for one in done:
+        options = [contract(leg.symbol) for leg in one.legs]
+        if all(option is not None and (option.underlying, option.expires) in days for option in options):
+            lots[one.market] += one.side * one.lots
+            for leg in one.legs:
+                rest[leg.symbol] -= leg.contracts * one.lots
+    lots.update(structures(rest))
+    return {market: count for market, count in lots.items() if count}

@@ -49,10 +49,13 @@ class OptionFloor:
     """One account's orders, options and cash [usd]; kept in the store before anybody is told.
 
     At most `depth_lots` of an order trade each time that it is looked at. `refuse_next` are reasons for which the next
-    orders are refused. A cancel takes effect `cancel_s` after it was taken; until then the order may trade.
+    orders are refused. A cancel takes effect `cancel_s` after it was taken; until then the order may trade. A lot costs
+    `lot_fee_usd`, or the commission of its market. `settled` is what has ended.
     """
 
-    def __init__(self, quotes: OptionMarket, store: Store, capital_usd: Decimal) -> None:
+    def __init__(
+        self, quotes: OptionMarket, store: Store, capital_usd: Decimal, lot_fee_usd: Decimal | None = None
+    ) -> None:
         self.quotes = quotes
         self.depth_lots: int | None = None
         self.cancel_s = 0.0
@@ -60,6 +63,8 @@ class OptionFloor:
         self.cash_usd = capital_usd
         self.tickets: dict[int, Ticket] = {}
         self.held: dict[str, Held] = {}
+        self.settled: list[Settled] = []
+        self._lot_fee_usd = lot_fee_usd
         self._store = store
         self._canceling: dict[int, int] = {}
         for entry in store.load():
@@ -138,13 +143,14 @@ class OptionFloor:
         return MULTIPLIER * sum((points for points in worst if points is not None), Decimal(0))
 
     def _decided(self, ticket: Ticket, now_utc_ns: int) -> Ticket:
-        reason = self.refuse_next.pop(0) if self.refuse_next else self._refusal(ticket)
+        reason = self.refuse_next.pop(0) if self.refuse_next else self.refusal(ticket)
         state: State = "rejected" if reason else "open"
         decided = replace(ticket, state=state, reason=reason, ts_updated_utc_ns=now_utc_ns)
         self._put(decided)
         return decided
 
-    def _refusal(self, ticket: Ticket) -> str:
+    def refusal(self, ticket: Ticket) -> str:
+        """Why an order cannot be taken as the account stands; "" where it can."""
         changes: dict[str, int] = {}
         for leg in ticket.legs:
             held = self.held.get(leg.symbol, Held()).contracts
@@ -167,8 +173,10 @@ class OptionFloor:
         brings = -sum((leg.ratio * p for leg, p in zip(ticket.legs, points, strict=True)), Decimal(0))
         if ticket.limit_points is not None and brings < ticket.limit_points:
             return
-        fee_usd = Decimal(market(ticket.underlying).commission_microusd) / MICRO * lots
-        done = Execution(lots=lots, leg_points=points, fee_usd=fee_usd, ts_utc_ns=now_utc_ns)
+        fee_usd = self._lot_fee_usd
+        if fee_usd is None:
+            fee_usd = Decimal(market(ticket.underlying).commission_microusd) / MICRO
+        done = Execution(lots=lots, leg_points=points, fee_usd=fee_usd * lots, ts_utc_ns=now_utc_ns)
         state: State = "filled" if ticket.filled + lots == ticket.lots else "partially_filled"
         traded = replace(ticket, state=state, executions=(*ticket.executions, done), ts_updated_utc_ns=now_utc_ns)
         self._put(traded)
@@ -196,6 +204,7 @@ class OptionFloor:
     def _book_settled(self, settled: Settled) -> None:
         self.cash_usd += settled.contracts * settled.points * MULTIPLIER
         self.held[settled.symbol] = Held()
+        self.settled.append(settled)
 
     def _put(self, ticket: Ticket) -> None:
         self._store.save([ticket])

@@ -1,5 +1,6 @@
 """Quotes of options as a test sets them."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -18,15 +19,16 @@ RESTING = {SHORT: ("1.00", "1.10"), LONG: ("0.30", "0.40"), SHORT_CALL: ("1.00",
 class HandQuotes:
     """Bid and ask by symbol; the index stands at 6,000 unless it is moved."""
 
-    def __init__(self) -> None:
-        self.quotes = {symbol: (Decimal(bid), Decimal(ask)) for symbol, (bid, ask) in RESTING.items()}
+    def __init__(self, underlying: str = "SPX", resting: Mapping[str, tuple[str, str]] = RESTING) -> None:
+        self.underlying = underlying
+        self.quotes = {symbol: (Decimal(bid), Decimal(ask)) for symbol, (bid, ask) in resting.items()}
         self.index = Decimal(6_000)
 
     def set(self, symbol: str, bid: str, ask: str) -> None:
         self.quotes[symbol] = (Decimal(bid), Decimal(ask))
 
     def spot(self, underlying: str, now_utc_ns: int) -> Decimal:  # noqa: ARG002
-        if underlying != "SPX":
+        if underlying != self.underlying:
             raise InputInvalid(f"{underlying} is not quoted")
         return self.index
 
