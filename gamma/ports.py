@@ -210,6 +210,34 @@ class MarketData(Protocol):
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookLevel:
+    """What is bid for at one price [ticks]: so many lots."""
+
+    price_ticks: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBook:
+    """The order book of an event contract: bids for YES and for NO, each at its own price, the best first.
+
+    A bid for NO at p is an offer of YES at 100 cents less p.
+    """
+
+    market: str
+    yes_bids: Sequence[BookLevel]
+    no_bids: Sequence[BookLevel]
+    ts_event_utc_ns: int
+
+
+@runtime_checkable
+class EventBooks(Protocol):
+    """A broker that tells what is bid for an event contract, on both sides. Reads raise Transient."""
+
+    async def event_book(self, market: str) -> EventBook: ...
+
+
 @runtime_checkable
 class Chains(Protocol):
     """A broker that tells which options there are, day by day of their end. Reads raise Transient."""

@@ -126,10 +126,14 @@ def rule_of(config: Config, name: str) -> Rule:
     if told := "; ".join(text for text, is_wrong in wrong.items() if is_wrong):
         raise InputInvalid(f"strategy {name} cannot be reckoned in columns: {told}. Play it with gamma backtest")
     params = {key: value for key, value in one.signal.items() if key != "use"}
+    signal = parse(BreakoutParams, params, f"strategies.{name}.signal")
+    if not signal.stop_atr:
+        text = f"strategy {name} cannot be reckoned in columns: it has no stop"
+        raise InputInvalid(f"{text}. Play it with gamma backtest")
     return Rule(
         strategy=name,
         market=market,
-        signal=parse(BreakoutParams, params, f"strategies.{name}.signal"),
+        signal=signal,
         lots=int(config.sizers.get("fixed", {}).get("lots", 0)),
         start_microusd=round(config.account.starting_capital_usd * MICRO),
         slippage_ticks=market.slippage_ticks if paper.slippage_ticks is None else paper.slippage_ticks,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from gamma.bars import Bar
 from gamma.events import SignalMade
-from gamma.markets import Market
+from gamma.markets import Kind, Market
 from gamma.params import parse
 
 # Wilder's average never forgets; after ten times its length less than 0.01 % of what came before is left in it.
@@ -22,12 +22,13 @@ _TOLERANCE_TICKS: Final = 1e-6
 class BreakoutParams(BaseModel, frozen=True, extra="forbid"):
     """`entry_bars` the channel, `stop_atr` the stop's distance [ATR], `target_r` the target's [stops], 0 for none.
 
+    Without a stop there is no target either: for brokers that hold none, where a lot cannot lose more than it costs.
     After a signal there is no other for `cooldown_bars` bars.
     """
 
     entry_bars: Annotated[int, Field(ge=1, le=10_000)] = 55
     atr_bars: Annotated[int, Field(ge=1, le=1_000)] = 14
-    stop_atr: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.5
+    stop_atr: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
     target_r: Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)] = 3.0
     cooldown_bars: Annotated[int, Field(ge=0, le=10_000)] = 0
 
@@ -120,6 +121,8 @@ class Breakout:
 
     def _signal(self, bar: Bar, side: int, high_points: float, low_points: float) -> SignalMade:
         stop_ticks = max(1, _up(self._params.stop_atr * self._atr * self._market.ticks_per_point))
+        if not self._params.stop_atr:
+            stop_ticks = 0
         return SignalMade(
             strategy=self._strategy,
             market=self._market.symbol,
@@ -129,6 +132,7 @@ class Breakout:
             stop_ticks=stop_ticks,
             target_ticks=_up(self._params.target_r * stop_ticks),
             ts_event_utc_ns=bar.ts_close_utc_ns,
+            risk_microusd_per_lot=0 if stop_ticks else self._cost_microusd(side, bar.close_points),
             notes={
                 "close_points": bar.close_points,
                 "channel_high_points": high_points,
@@ -136,6 +140,13 @@ class Breakout:
                 "atr_points": self._atr,
             },
         )
+
+    def _cost_microusd(self, side: int, close_points: float) -> int:
+        """What a contract costs that ends at 0 or 1 usd, and so the most that it can lose; 0 of other markets."""
+        if self._market.kind is not Kind.EVENT:
+            return 0
+        paid = close_points if side > 0 else 100 - close_points
+        return round(paid * self._market.ticks_per_point * self._market.tick_value_microusd)
 
 
 def _up(ticks: float) -> int:

@@ -162,6 +162,7 @@ def test_where_the_safety_halt_could_act_it_says_so(tmp_path: Path) -> None:
     ("was", "becomes", "told"),
     [
         ('use = "breakout"', 'use = "webhook"', "signal webhook"),
+        ("entry_bars = 5", "entry_bars = 5, stop_atr = 0", "it has no stop"),
         ('sizers = ["fixed"]', 'sizers = ["atr_risk"]', "sizers atr_risk"),
         ('"armed"', '"loss_streak"', "guards loss_streak"),
         ('sizers = ["fixed"]', 'sizers = ["fixed"]\nexits = { time_bars = 5 }', "exits"),

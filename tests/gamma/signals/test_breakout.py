@@ -119,6 +119,17 @@ def test_a_bar_that_is_none_of_its_own_changes_nothing(odd: Bar) -> None:
     assert source.on_bar(bar(4, 102, 107.25, 105)) is not None
 
 
+@pytest.mark.parametrize(("close", "side", "risk_microusd"), [(55, 1, 550_000), (30, -1, 700_000)])
+def test_without_a_stop_an_event_contract_risks_what_it_costs(close: float, side: int, risk_microusd: int) -> None:
+    traded = market("KXTEST-1")
+    params = {"entry_bars": 3, "atr_bars": 2, "stop_atr": 0, "target_r": 3}
+    source = Breakout.open(params, strategy="events", market=traded)
+    bars = [*(bar(n, 40, 44, 42) for n in range(3)), bar(3, min(40, close), max(44, close), close)]
+    [signal] = run(source, [dataclasses.replace(one, market=traded.symbol) for one in bars])
+    assert (signal.side, signal.stop_ticks, signal.target_ticks) == (side, 0, 0)
+    assert signal.risk_microusd_per_lot == risk_microusd
+
+
 def test_a_wrong_parameter_is_named() -> None:
     with pytest.raises(
         ConfigInvalid, match=r"\[strategies\.mnq\.signal\] entry_bar: unknown key; .* known: entry_bars, atr_bars"

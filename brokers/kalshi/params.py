@@ -1,0 +1,82 @@
+"""What can be set of Kalshi, under `[brokers.kalshi]`, and which hosts belong to which money."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self, final
+
+import httpx
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+HOSTS: Final = {
+    "paper": "https://external-api.demo.kalshi.co/trade-api/v2",
+    "live": "https://external-api.kalshi.com/trade-api/v2",
+}
+STREAMS: Final = {
+    "paper": "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
+    "live": "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+}
+# Tokens a second, for reads and for writes.
+TIERS: Final = {
+    "basic": (200, 100),
+    "advanced": (300, 300),
+    "expert": (600, 600),
+    "premier": (1_000, 1_000),
+    "paragon": (2_000, 2_000),
+    "prime": (4_000, 4_000),
+}
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_KEY_ID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
+
+
+@final
+class KalshiParams(BaseModel, frozen=True, extra="forbid"):
+    """Which account at Kalshi is traded, and by which key.
+
+    `environment` is `paper` (Kalshi's demo) or `live`; a key is of one of them alone. `key_id` is the key's name, and
+    its private half is in the file `key_path`, or in `private_key` itself (PEM). `tier` is the account's, by which
+    Kalshi limits requests. `reach_cents` is how much worse than the best price an entry at market may be filled.
+    `url` is that of a sandbox on this machine, else empty.
+    """
+
+    environment: Literal["paper", "live"]
+    key_id: str
+    key_path: Path | None = None
+    private_key: SecretStr | None = None
+    tier: Literal["basic", "advanced", "expert", "premier", "paragon", "prime"] = "basic"
+    reach_cents: Annotated[int, Field(ge=0, le=98)] = 2
+    url: str = ""
+
+    @model_validator(mode="after")
+    def _unmixed(self) -> Self:
+        if not _KEY_ID.fullmatch(self.key_id):
+            raise ValueError("key_id is no name of a key; copy it from Kalshi's page of API keys")
+        if (self.key_path is None) == (self.private_key is None):
+            raise ValueError("give key_path, the file of the private key, or private_key, and not both")
+        if self.url and (self.environment != "paper" or not _is_here(self.url)):
+            raise ValueError('url is for a sandbox on this machine, with environment = "paper"; else leave it out')
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return self.url or HOSTS[self.environment]
+
+    @property
+    def stream_url(self) -> str:
+        """Where the stream of hints is; a sandbox's is beside its other requests."""
+        if not self.url:
+            return STREAMS[self.environment]
+        url = httpx.URL(self.url)
+        return str(url.copy_with(scheme="ws", path="/trade-api/ws/v2"))
+
+    @property
+    def real(self) -> bool:
+        """Whether its orders cost real money."""
+        return self.environment == "live"
+
+
+def _is_here(url: str) -> bool:
+    try:
+        return httpx.URL(url).host in _LOOPBACK
+    except (httpx.InvalidURL, ValueError):
+        return False

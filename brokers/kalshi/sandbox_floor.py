@@ -1,0 +1,339 @@
+"""The exchange of the sandbox: orders against what others bid, fees, money, and markets that are settled."""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, Decimal
+from typing import Final, final
+
+from pydantic import TypeAdapter
+
+from brokers.kalshi.sandbox_events import MINUTE_NS, EventMarket, Level, Listed
+from brokers.kalshi.sandbox_orders import Entry, Execution, Settled, Ticket, Wrong
+from brokers.sandbox.store import EntryStore
+from gamma.clock import NS
+
+FEE_RATE: Final = Decimal("0.07")
+CENT: Final = Decimal("0.01")
+FINEST: Final = Decimal("0.0001")
+ENTRIES: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
+
+
+def key_of(entry: Entry) -> str:
+    """What an entry is kept under; a later state of an order takes the place of the earlier."""
+    match entry:
+        case Ticket():
+            return entry.order_id
+        case Execution():
+            return entry.fill_id
+        case Settled():
+            return f"settled {entry.ticker}"
+
+
+@dataclass
+class Held:
+    """Contracts of one market, first in first out: (contracts, price of YES [cents]); YES above 0, NO below."""
+
+    lots: deque[tuple[int, int]] = field(default_factory=deque)
+    traded: int = 0
+    realized: int = 0
+    fees_usd: Decimal = Decimal(0)
+    ts_utc_ns: int = 0
+
+    @property
+    def count(self) -> int:
+        """Contracts, signed."""
+        return sum(count for count, _ in self.lots)
+
+    @property
+    def cost(self) -> int:
+        """What they cost [cents]: NO costs what YES lacks of a dollar."""
+        return sum(count * price if count > 0 else -count * (100 - price) for count, price in self.lots)
+
+    def book(self, count: int, price: int) -> int:
+        """Book signed contracts at a price; gives the cash that comes in [cents]."""
+        left, cash = count, 0
+        while left and self.lots and self.lots[0][0] * left < 0:
+            held, paid = self.lots[0]
+            closed = max(-abs(left), min(abs(left), held))
+            cash += closed * price if closed > 0 else -closed * (100 - price)
+            self.realized += closed * (price - paid)
+            left += closed
+            self.lots.popleft()
+            if held != closed:
+                self.lots.appendleft((held - closed, paid))
+        if left:
+            opened = left * price if left > 0 else -left * (100 - price)
+            self.lots.append((left, price))
+            self.traded += opened
+            cash -= opened
+        return cash
+
+
+@dataclass
+class Account:
+    """Cash and what is held, as of some time."""
+
+    cash_usd: Decimal
+    held: dict[str, Held] = field(default_factory=dict)
+
+
+@final
+class EventFloor:
+    """One account at the exchange. `depth` is how many contracts of what works may trade at once; None as bid for."""
+
+    def __init__(self, market: EventMarket, store: EntryStore[Entry], capital_usd: Decimal) -> None:
+        self.market = market
+        self.tickets: dict[str, Ticket] = {}
+        self.executions: list[Execution] = []
+        self.settlements: list[Settled] = []
+        self.depth: int | None = None
+        self._store = store
+        self._capital_usd = capital_usd
+        self._taken: Counter[tuple[str, int, int]] = Counter()
+        self._taken_minute = 0
+        for entry in store.load():
+            self._remember(entry)
+        self.executions.sort(key=lambda execution: (execution.ts_utc_ns, execution.fill_id))
+
+    def account(self, as_of_utc_ns: int) -> Account:
+        """Money and positions by what had happened by then."""
+        account = Account(cash_usd=self._capital_usd)
+        done: list[Execution | Settled] = [*self.executions, *self.settlements]
+        for one in sorted(done, key=lambda each: (each.ts_utc_ns, isinstance(each, Settled))):
+            if one.ts_utc_ns > as_of_utc_ns:
+                continue
+            held = account.held.setdefault(one.ticker, Held())
+            held.ts_utc_ns = one.ts_utc_ns
+            if isinstance(one, Settled):
+                account.cash_usd += one.revenue * CENT
+                held.lots.clear()
+            else:
+                account.cash_usd += held.book(one.side * one.count, one.price) * CENT - one.fee_usd
+                held.fees_usd += one.fee_usd
+        return account
+
+    def lots(self, ticker: str) -> int:
+        """What is held of a market now."""
+        settled = any(one.ticker == ticker for one in self.settlements)
+        return 0 if settled else sum(e.side * e.count for e in self.executions if e.ticker == ticker)
+
+    # Orders.
+
+    def next_id(self) -> str:
+        """The number of the next order."""
+        return f"o-{len(self.tickets) + 1:06d}"
+
+    def take(self, ticket: Ticket) -> Ticket:
+        """Take an order: what it can have at once it gets; then it rests, or ends.
+
+        Raises: Wrong.
+        """
+        now_utc_ns = ticket.ts_created_utc_ns
+        self._refuse(ticket, now_utc_ns)
+        if ticket.reduce_only:
+            room = max(0, -ticket.side * self.lots(ticket.ticker))
+            if not room:
+                raise Wrong(400, "invalid_order", "reduce_only: there is nothing to reduce")
+            ticket = replace(ticket, count=min(ticket.count, room))
+        offers = self._offers(ticket, now_utc_ns)
+        if ticket.post_only and offers:
+            raise Wrong(400, "POST_ONLY_CROSS")
+        if ticket.tif == "fill_or_kill" and sum(count for _, count in offers) < ticket.count:
+            raise Wrong(409, "FOK_INSUFFICIENT_VOLUME")
+        ended = self._prevented(ticket, now_utc_ns)
+        done, fresh = self._trade(ticket, offers, now_utc_ns, taker=True)
+        if done.left and done.tif != "good_till_canceled":
+            done = replace(done, status="canceled")
+        self._keep([*ended, done, *fresh])
+        return done
+
+    def cancel(self, ticket: Ticket, now_utc_ns: int) -> Ticket:
+        """Take an order out."""
+        done = replace(ticket, status="canceled", ts_updated_utc_ns=now_utc_ns)
+        self._keep([done])
+        return done
+
+    def change(self, ticket: Ticket, now_utc_ns: int, *, count: int, price: int) -> Ticket:
+        """Let an order work for so many contracts in all, at this price."""
+        changed = replace(ticket, count=max(count, ticket.filled), price=price, ts_updated_utc_ns=now_utc_ns)
+        if changed.count == changed.filled:
+            changed = replace(changed, status="canceled")
+        done, fresh = self._trade(changed, self._offers(changed, now_utc_ns), now_utc_ns, taker=True)
+        self._keep([done, *fresh])
+        return done
+
+    def advance(self, now_utc_ns: int) -> None:
+        """Time passes: orders that others reach trade, some run out, markets close and are settled."""
+        for ticket in [one for one in self.tickets.values() if one.status == "resting"]:
+            listed = self.market.find(ticket.ticker)
+            if listed is None or now_utc_ns >= listed.close_utc_ns:
+                closed_utc_ns = listed.close_utc_ns if listed is not None else now_utc_ns
+                self.cancel(ticket, closed_utc_ns)
+            elif 0 < ticket.expires_s <= now_utc_ns // NS:
+                self.cancel(ticket, ticket.expires_s * NS)
+            else:
+                offers = self._offers(ticket, now_utc_ns)
+                done, fresh = self._trade(ticket, offers, now_utc_ns, taker=False)
+                if fresh:
+                    self._keep([done, *fresh])
+        over = {one.ticker for one in self.settlements}
+        for ticker in {execution.ticker for execution in self.executions} - over:
+            listed = self.market.find(ticker)
+            if listed is not None and now_utc_ns >= listed.settle_utc_ns:
+                self._settle(listed)
+
+    def bids(self, ticker: str, now_utc_ns: int) -> tuple[list[Level], list[Level]]:
+        """Bids for YES and NO, the account's own among them, the best first."""
+        others = self.market.bids(ticker, now_utc_ns)
+        sides: list[list[Level]] = []
+        for side, levels in zip((1, -1), others, strict=True):
+            counted: Counter[int] = Counter()
+            for price, count in self._left(ticker, side, levels, now_utc_ns):
+                counted[price] += count
+            for ticket in self.tickets.values():
+                if ticket.status == "resting" and (ticket.ticker, ticket.side) == (ticker, side):
+                    counted[ticket.price if side > 0 else 100 - ticket.price] += ticket.left
+            sides.append(sorted(((p, n) for p, n in counted.items() if n), reverse=True))
+        return sides[0], sides[1]
+
+    def _refuse(self, ticket: Ticket, now_utc_ns: int) -> None:
+        listed = self.market.find(ticket.ticker)
+        if listed is None:
+            raise Wrong(404, "not_found", "market not found")
+        if not listed.open_utc_ns <= now_utc_ns < listed.close_utc_ns:
+            raise Wrong(400, "MARKET_INACTIVE")
+        same = [t for t in self.tickets.values() if t.client_order_id == ticket.client_order_id]
+        if ticket.client_order_id and any(t.status == "resting" for t in same):
+            raise Wrong(409, "order_already_exists")
+        closes = max(0, min(ticket.count, -ticket.side * self.lots(ticket.ticker)))
+        each = ticket.price if ticket.side > 0 else 100 - ticket.price
+        needed = (ticket.count - closes) * each * CENT
+        if needed > self.account(now_utc_ns).cash_usd:
+            raise Wrong(400, "insufficient_balance")
+
+    def _offers(self, ticket: Ticket, now_utc_ns: int) -> list[Level]:
+        """What the order can have, the best first: price of YES [cents], contracts."""
+        yes, no = self.market.bids(ticket.ticker, now_utc_ns)
+        other = no if ticket.side > 0 else yes
+        found = []
+        for price, count in self._left(ticket.ticker, -ticket.side, other, now_utc_ns):
+            at = 100 - price if ticket.side > 0 else price
+            if ticket.side * (ticket.price - at) >= 0:
+                found.append((at, count if self.depth is None else min(count, self.depth)))
+        return found
+
+    def _left(self, ticker: str, side: int, levels: Sequence[Level], now_utc_ns: int) -> list[Level]:
+        """What is left of others' bids: they come anew each minute."""
+        if self._taken_minute != now_utc_ns // MINUTE_NS:
+            self._taken.clear()
+            self._taken_minute = now_utc_ns // MINUTE_NS
+        return [(price, max(0, count - self._taken[ticker, side, price])) for price, count in levels]
+
+    def _trade(
+        self, ticket: Ticket, offers: Sequence[Level], now_utc_ns: int, *, taker: bool
+    ) -> tuple[Ticket, list[Execution]]:
+        """Who comes to the other trades at the other's price; who is come to pays no fee."""
+        fresh: list[Execution] = []
+        before = [e for e in self.executions if e.order_id == ticket.order_id]
+        room = ticket.left if self.depth is None else min(ticket.left, self.depth)
+        for at, count in offers:
+            lots = min(room, count)
+            if lots <= 0:
+                continue
+            room -= lots
+            self._taken[ticket.ticker, -ticket.side, 100 - at if ticket.side > 0 else at] += lots
+            price = at if taker else ticket.price
+            number = len(self.executions) + len(fresh) + 1
+            fresh.append(
+                Execution(
+                    fill_id=f"f-{number:06d}",
+                    order_id=ticket.order_id,
+                    ticker=ticket.ticker,
+                    side=ticket.side,
+                    count=lots,
+                    price=price,
+                    taker=taker,
+                    fee_usd=_fee_usd([*before, *fresh], lots, price) if taker else Decimal("0.00"),
+                    ts_utc_ns=now_utc_ns,
+                )
+            )
+        if not fresh:
+            return ticket, []
+        filled = ticket.filled + sum(execution.count for execution in fresh)
+        status = "executed" if filled == ticket.count else ticket.status
+        return replace(ticket, filled=filled, status=status, ts_updated_utc_ns=now_utc_ns), fresh
+
+    def _prevented(self, ticket: Ticket, now_utc_ns: int) -> list[Ticket]:
+        """The account's own orders that stand in the way end, where the order says so; else it is refused."""
+        crossed = [
+            one
+            for one in self.tickets.values()
+            if one.status == "resting"
+            and (one.ticker, one.side) == (ticket.ticker, -ticket.side)
+            and ticket.side * (ticket.price - one.price) >= 0
+        ]
+        if crossed and ticket.prevention != "maker":
+            raise Wrong(409, "SELF_CROSS")
+        return [replace(one, status="canceled", ts_updated_utc_ns=now_utc_ns) for one in crossed]
+
+    def _settle(self, listed: Listed) -> None:
+        held = self.account(listed.settle_utc_ns).held.get(listed.ticker, Held())
+        result = self.market.result(listed.ticker)
+        wins = held.count if result == "yes" else -held.count
+        self._keep(
+            [
+                Settled(
+                    ticker=listed.ticker,
+                    event=listed.event,
+                    result=result,
+                    held=held.count,
+                    cost=held.cost,
+                    fees_usd=held.fees_usd,
+                    revenue=100 * max(0, wins),
+                    ts_utc_ns=listed.settle_utc_ns,
+                )
+            ]
+        )
+
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        """On disk first."""
+        self._store.save(entries)
+        for entry in entries:
+            self._remember(entry)
+
+    def _remember(self, entry: Entry) -> None:
+        match entry:
+            case Ticket():
+                self.tickets[entry.order_id] = entry
+            case Execution():
+                self.executions.append(entry)
+            case Settled():
+                self.settlements.append(entry)
+
+
+def _fee_usd(before: Sequence[Execution], count: int, price: int) -> Decimal:
+    """The fee of one execution: that of the order so far in whole cents, rounded up, less what was charged before.
+
+    fee(order) = sum of 0.07 C p (1 - p), each rounded up to 0.0001; then up to 0.01      [usd]
+    """
+    exact = sum((_exact_usd(e.count, e.price) for e in before if e.taker), _exact_usd(count, price))
+    return exact.quantize(CENT, ROUND_CEILING) - sum((e.fee_usd for e in before), Decimal(0))
+
+
+def _exact_usd(count: int, price: int) -> Decimal:
+    return (FEE_RATE * count * price * (100 - price) / 10_000).quantize(FINEST, ROUND_CEILING)
+
+
+def worth_cents(account: Account, market: EventMarket, now_utc_ns: int) -> int:
+    """What is held would bring in now [cents]: YES at its best bid, NO at its own."""
+    total = 0
+    for ticker, held in account.held.items():
+        if held.count:
+            yes, no = market.bids(ticker, now_utc_ns)
+            levels = yes if held.count > 0 else no
+            total += abs(held.count) * (levels[0][0] if levels else held.cost // abs(held.count))
+    return total
+
+
+Params = Mapping[str, str]

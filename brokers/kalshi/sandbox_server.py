@@ -1,0 +1,82 @@
+"""`gamma brokers sandbox kalshi`: Kalshi on this machine, with contracts on the simulated indices."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import final
+
+from brokers.kalshi.sandbox import PREFIX, KalshiSandbox
+from brokers.kalshi.sandbox_events import SimulatedEvents
+from brokers.kalshi.sandbox_floor import ENTRIES, key_of
+from brokers.kalshi.sandbox_keys import Gate, kept_key
+from brokers.sandbox.answers import Answer, Request
+from brokers.sandbox.faults import Fault, faults_of
+from brokers.sandbox.server import Server
+from brokers.sandbox.store import EntryStore
+from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
+
+
+@final
+class KalshiSandboxServer:
+    """Kalshi's demo on loopback: contracts on whether an index stands above a level at the close of a day."""
+
+    async def serve(
+        self,
+        order: SandboxOrder,
+        opened: Callable[[SandboxOpened], None],
+        answered: Callable[[SandboxAnswered], None],
+    ) -> None:
+        """Serve until it is cancelled. The private key is beside the file of the account, or gone with the sandbox.
+
+        Raises: InputInvalid when the faults are none; ConfigInvalid when a file is another's.
+        """
+        faults = faults_of(order.faults)
+        store = EntryStore(order.state_path, f"kalshi, from {order.capital_usd:g} usd", ENTRIES, key_of)
+        with tempfile.TemporaryDirectory(prefix="gamma-kalshi-") as folder:
+            beside = order.state_path.with_suffix(".pem") if order.state_path is not None else Path(folder) / "key.pem"
+            gate = Gate(kept_key(beside).public_key())
+            sandbox = KalshiSandbox(
+                SimulatedEvents(order.seed), store, gate, capital_usd=Decimal(str(order.capital_usd))
+            )
+
+            def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
+                answered(
+                    SandboxAnswered(
+                        method=request.method,
+                        path=request.path.removeprefix(PREFIX),
+                        asked=_asked(request),
+                        status=answer.status if answer is not None else 0,
+                        text=_text(answer),
+                        fault=str(fault or ""),
+                    )
+                )
+
+            server = Server(sandbox=sandbox, faults=faults, seed=order.seed, told=told)
+            try:
+                async with server.listening(order.port) as port:
+                    url = f"http://127.0.0.1:{port}{PREFIX}"
+                    key_path = str(beside.absolute())
+                    settings = {"environment": "paper", "key_id": gate.key_id, "key_path": key_path, "url": url}
+                    opened(SandboxOpened(url=url, settings=settings))
+                    await asyncio.Event().wait()
+            finally:
+                store.close()
+
+
+def _asked(request: Request) -> str:
+    """What an order asks for, in a few words."""
+    try:
+        body = json.loads(request.body) if request.body else None
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return ""
+    named = ("side", "count", "ticker", "price", "time_in_force", "client_order_id")
+    return " ".join(str(body[field]) for field in named if field in body)
+
+
+def _text(answer: Answer | None) -> str:
+    return "" if answer is None or answer.status < 400 else answer.body[:200].decode(errors="replace")
