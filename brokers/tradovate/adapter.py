@@ -160,12 +160,13 @@ class TradovateBroker:
             listed = await self._list.one(order_id, account["id"]) if order_id is not None else None
             if listed is None:
                 return Rejected(code="not_sent", text=f"Tradovate does not list {client_order_id}")
-            order = await self._told([listed])
-            market = self._contracts.markets[order[0].market]
-            if order[0].state in reading.FINAL:
-                return Rejected(code="too_late", text=f"{client_order_id} is {order[0].state}")
-            body = writing.move_of(listed.number, listed.version, market, price_ticks)
-        except (Transient, ConfigInvalid, KeyError, ValueError) as error:
+            [order] = await self._told([listed])
+            if order.state in reading.FINAL:
+                return Rejected(code="too_late", text=f"{client_order_id} is {order.state}")
+            with understood(f"order {client_order_id}"):
+                market = self._contracts.markets[order.market]
+                body = writing.move_of(listed.number, listed.version, market, price_ticks)
+        except (Transient, ConfigInvalid) as error:
             return Rejected(code="not_sent", text=f"{client_order_id}: {error}")
         got = await self._requests.write(MODIFY, body, eases=True)
         return got if isinstance(got, Rejected) else writing.commanded_of(got)

@@ -157,6 +157,15 @@ def test_a_stop_moves_and_stays_part_of_its_bracket(rig: TradovateRig) -> None:
     assert isinstance(rig.run(rig.broker.replace("g-9-9", 79_950)), Rejected)
 
 
+@pytest.mark.parametrize("kind", [{}, "Market", "TrailingStop", None])
+def test_an_order_of_another_kind_is_not_moved(rig: TradovateRig, kind: Any) -> None:
+    place(rig, rig.resting("g-1-1", 1))
+    answer_to(rig, "/orderVersion/deps", lambda rows: [row | {"orderType": kind} for row in rows])
+    moved = rig.run(rig.broker.replace("g-1-1", LIMIT - 1))
+    assert isinstance(moved, Rejected)
+    assert moved.code == "not_sent"
+
+
 def test_stop_and_target_outlive_the_day_and_the_entry_does_not(rig: TradovateRig) -> None:
     held, waits = entry("g-1-1", 1, 1), rig.resting("g-1-2", 1)
     place(rig, held, bracket(held, 79_600, 80_400))
