@@ -29,11 +29,15 @@ class Contract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradedLeg:
-    """One leg of an order: `contracts` bought (+) or sold (-) in all, and what was paid for one [points], or None."""
+    """One leg of an order: `contracts` bought (+) or sold (-) in all, and what was paid for one [points], or None.
+
+    `opens` tells that it may open a position; one that only closes is told as such by some brokers.
+    """
 
     symbol: str
     contracts: int
     paid_points: Decimal | None = None
+    opens: bool = True
 
 
 def contract(symbol: str) -> Contract | None:

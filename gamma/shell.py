@@ -179,6 +179,7 @@ class Shell:
         A broker that does not give so many at once holds nothing up. Raises: Transient, as `reconcile`.
         """
         try:
+            await self._take_fills()  # what is read from the first may go on from what was read before
             await self._take_from("")
         except Transient as error:
             log.warning("fills_not_read_again", cause=str(error))

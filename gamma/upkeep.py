@@ -9,7 +9,9 @@ from dataclasses import replace
 from gamma import notices
 from gamma.book import Key
 from gamma.decision import Decision, decide_exit
+from gamma.errors import InputInvalid
 from gamma.events import Halt, Intent, Level, OrderKind, OrderType
+from gamma.options import settles_utc_ns
 from gamma.orders import Order, Position
 from gamma.outlook import look
 from gamma.rules import StrategyRules
@@ -76,6 +78,9 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
     book, key = turn.book, (position.strategy, position.market)
     if book.unresolved(position.market) or book.frozen(*key) or _just_refused(turn, key):
         return
+    entry = book.orders.get(position.entry_id)
+    if entry is not None and _over(entry.intent, turn.now):
+        return
     others = [o for o in orders if o.intent.kind is not OrderKind.EXIT]
     lots = _at_broker(turn, position)
     if len(others) < len(orders) or not lots:
@@ -86,7 +91,6 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
     for order in others:
         turn.cancel(order, position.exit_reason)
     if not others:
-        entry = book.orders.get(position.entry_id)
         cid = turn.client_order_id()
         turn.send(
             Intent(
@@ -106,6 +110,14 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
             ),
             decision.approved,
         )
+
+
+def _over(intent: Intent, now_utc_ns: int) -> bool:
+    """Whether the options of an order have all ended: they settle, and nobody trades them any more."""
+    try:
+        return bool(intent.legs) and all(settles_utc_ns(leg.symbol) <= now_utc_ns for leg in intent.legs)
+    except InputInvalid:  # legs that are no options
+        return False
 
 
 def _just_refused(turn: Turn, key: Key) -> bool:

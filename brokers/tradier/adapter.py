@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, final
 
 import httpx
 
-from brokers.legs import contract, structures
+from brokers.legs import contract
 from brokers.tradier import reading, writing
 from brokers.tradier.bars import bars_of
-from brokers.tradier.marker import advanced, fills_of, marker_of
+from brokers.tradier.marker import Marker, advanced, fills_of, marker_of
 from brokers.tradier.market_data import TradierMarkets
 from brokers.tradier.order_list import OrderList
 from brokers.tradier.params import TradierParams
 from brokers.tradier.requests import Requests
+from brokers.tradier.settlement import endings, joined, standing
 from gamma.bars import Bar
 from gamma.decision import require_approved
 from gamma.errors import ConfigInvalid, MarkerUnknown, Transient
@@ -61,6 +63,7 @@ class TradierBroker:
         self._markets = {symbol: m for symbol, m in markets.items() if m.kind is Kind.OPTION_SPREAD}
         self._told = TradierMarkets(self._requests)
         self._account = f"/accounts/{params.account_id}"
+        self._read = Marker()
         self._list = OrderList(self._requests, f"{self._account}/orders", self._markets)
 
     @classmethod
@@ -195,7 +198,8 @@ class TradierBroker:
 
         Raises: MarkerUnknown; Transient.
         """
-        known = marker_of(marker)
+        # Read from the first, it is known all the same what orders of earlier sessions hold.
+        known = marker_of(marker) if marker else replace(self._read, settled=0, told={})
         seen = self._list.alone | await self._list.executed()
         for number in known.told.keys() - seen.keys():
             if await self._list.one(str(number)) is None:
@@ -206,13 +210,17 @@ class TradierBroker:
         for each in done:
             before = known.told.get(int(each.order.broker_order_id), (0, 0))
             fills += fills_of(each, before, self._markets[each.order.market])
-        return FillPage(fills=fills, marker=advanced(known, done).text())
+        after = advanced(known, done)
+        ended = await endings(after.held, self._told, self._markets)
+        held = {number: one for number, one in after.held.items() if number not in ended.numbers}
+        self._read = replace(after, held=held, ended_utc_ns=max(after.ended_utc_ns, ended.ends_utc_ns))
+        return FillPage(fills=[*fills, *ended.fills], marker=self._read.text())
 
     async def positions(self) -> Mapping[str, int]:
         """Structures that are held, by their underlying [signed lots].
 
-        Tradier tells options one by one. Those of orders that this session's list shows are counted as they were
-        traded, and the rest as what it adds up to.
+        Tradier tells options one by one. Those of orders that were read are counted as they were traded, and the rest
+        as what it adds up to. What has ended in cash counts until that was told.
         """
         told = await self._requests.read(f"{self._account}/positions")
         with understood("positions"):
@@ -221,15 +229,12 @@ class TradierBroker:
                 option = contract(str(row["symbol"]))
                 if option is not None and option.underlying in self._markets:
                     held[str(row["symbol"])] += reading.signed(row["quantity"])
-        if not held:
+        if not held and not self._read.held:
             return {}
-        lots: Counter[str] = Counter()
-        for done in (await self._list.executed()).values():
-            lots[done.order.market] += done.order.side * done.lots
-            for leg in done.legs:
-                held[leg.symbol] -= leg.contracts * done.lots // done.order.lots
-        lots.update(structures(held))
-        return {market: count for market, count in lots.items() if count}
+        orders = joined(self._read.held, (await self._list.executed()).values(), self._read.ended_utc_ns)
+        now_utc_ns = await self._told.now_utc_ns()
+        with understood("positions"):
+            return standing(orders, held, now_utc_ns)
 
     async def account(self) -> BrokerAccount:
         """Money: the balance is equity less what is open, the cash what new options can be covered with."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from brokers.tradier.reading import FINAL, Executed
+from brokers.tradier.settlement import Held, held_of, joined
 from gamma.errors import MarkerUnknown
 from gamma.events import Fill
 from gamma.markets import Market
@@ -16,16 +17,24 @@ SETTLED_NS: Final = 900 * 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """Orders up to number `settled` are over and told; of the later ones, lots and cost [ticks] that were told."""
+    """Orders up to number `settled` are over and told; of the later ones, lots and cost [ticks] that were told.
+
+    `held` is what each order did to what is held, while its options live; what ended in cash up to
+    `ended_utc_ns` was told.
+    """
 
     settled: int = 0
     told: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    held: Mapping[int, Held] = field(default_factory=dict)
+    ended_utc_ns: int = 0
 
     def text(self) -> str:
         """As it is kept."""
         if not self.settled and not self.told:
             return ""
-        return json.dumps([self.settled, {str(key): done for key, done in sorted(self.told.items())}])
+        told = {str(key): done for key, done in sorted(self.told.items())}
+        held = {str(key): one.plain() for key, one in sorted(self.held.items())}
+        return json.dumps([self.settled, told, held, self.ended_utc_ns])
 
 
 def marker_of(text: str) -> Marker:
@@ -36,9 +45,11 @@ def marker_of(text: str) -> Marker:
     if not text:
         return Marker()
     try:
-        settled, told = json.loads(text)
+        settled, told, *more = json.loads(text)
+        held, ended_utc_ns = more or ({}, 0)  # markers from before did not tell what is held
         read = {int(key): (int(lots), int(cost)) for key, (lots, cost) in told.items()}
-        return Marker(settled=int(settled), told=read)
+        known = {int(key): held_of(one) for key, one in held.items()}
+        return Marker(settled=int(settled), told=read, held=known, ended_utc_ns=int(ended_utc_ns))
     except (ValueError, TypeError, AttributeError) as error:
         raise MarkerUnknown(f"{text[:80]!r} is no marker of Tradier's") from error
 
@@ -82,4 +93,6 @@ def advanced(marker: Marker, seen: Sequence[Executed]) -> Marker:
     later = {
         key: max(done, marker.told.get(key, done)) for key, done in later.items()
     }  # an old page takes nothing back
-    return Marker(settled=settled, told={key: done for key, done in later.items() if key > settled})
+    told = {key: done for key, done in later.items() if key > settled}
+    held = joined(marker.held, seen, marker.ended_utc_ns)
+    return Marker(settled=settled, told=told, held=held, ended_utc_ns=marker.ended_utc_ns)

@@ -1,8 +1,10 @@
 """Quotes, option chains and the clock at Tradier. Paper quotes are 15 minutes old; the times tell."""
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, final
 
 from brokers.legs import contract
@@ -15,6 +17,7 @@ from gamma.structures import Right
 from gamma.wire import understood
 
 NS_PER_S, NS_PER_MS = 10**9, 10**6
+CLOCK_KEPT_S = 600.0
 
 
 @final
@@ -23,6 +26,7 @@ class TradierMarkets:
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
+        self._clock: tuple[int, float] | None = None
 
     async def clock(self) -> MarketClock:
         """What time it is there, and whether the cash market is open."""
@@ -31,6 +35,29 @@ class TradierMarkets:
             clock = told["clock"]
             ts_utc_ns = reading.whole(clock["timestamp"]) * NS_PER_S
             return MarketClock(ts_utc_ns=ts_utc_ns, is_open=clock["state"] == "open")
+
+    async def now_utc_ns(self) -> int:
+        """What time it is there; asked for every ten minutes.
+
+        Raises: Transient.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if self._clock is None or not 0 <= now_s - self._clock[1] < CLOCK_KEPT_S:
+            self._clock = (await self.clock()).ts_utc_ns, now_s
+        ts_utc_ns, asked_s = self._clock
+        return ts_utc_ns + round((now_s - asked_s) * NS_PER_S)
+
+    async def close_points(self, market: str, day: date) -> Decimal | None:
+        """The close of an index on a day; None while it is not told.
+
+        Raises: Transient.
+        """
+        text = day.isoformat()
+        params = {"symbol": market, "interval": "daily", "start": text, "end": text}
+        told = await self._requests.read("/markets/history", params)
+        with understood("history"):
+            closes = [row["close"] for row in reading.rows(told, "history", "day") if row["date"] == text]
+            return reading.number(closes[0]) if closes else None
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Quotes by symbol; what is not quoted there is left out."""

@@ -192,7 +192,10 @@ def _leg(row: Mapping[str, Any]) -> TradedLeg:
         raise ValueError(f"a leg of {contracts} contracts, {word!r}")
     filled, paid = number(row.get("exec_quantity", 0)), number(row.get("avg_fill_price") or 0)
     return TradedLeg(
-        symbol=str(row["option_symbol"]), contracts=sign * contracts, paid_points=paid if filled and paid else None
+        symbol=str(row["option_symbol"]),
+        contracts=sign * contracts,
+        paid_points=paid if filled and paid else None,
+        opens=word.endswith("_open"),
     )
 
 

@@ -239,6 +239,8 @@ class SpreadSeller:
         kept = float(credit_kept_frac(credit, cost))
         self._best_frac = max(self._best_frac, kept) if kept == kept else self._best_frac
         left_s = min((settles_utc_ns(symbol) - now_utc_ns for symbol, _ in situation.legs), default=DAY_S * NS) / NS
+        if left_s <= 0:  # it settles by itself, and nobody buys it back any more
+            return None
         why = credit_exit(self._terms.exits, kept_frac=kept, best_frac=self._best_frac, left_s=left_s)
         return self._close(now_utc_ns, why) if why else None
 
