@@ -30,6 +30,7 @@ from gamma.events import BootStarted, HaltRequested, Level, ShutDown
 from gamma.feeds import FetchedFeed, LiveFeed
 from gamma.feeds.live_chains import LiveChains
 from gamma.feeds.pace import MAX, paced
+from gamma.heeding import Heeding
 from gamma.housekeeping import Housekeeping
 from gamma.invariants.patrol import refuse
 from gamma.ledger import Ledger
@@ -86,6 +87,7 @@ class Daemon:
         self.housekeeping = Housekeeping(
             assembly.config, ledger, self.shell, self.turnstile, messengers=messengers, clock=clock
         )
+        self.heeding = Heeding(self.shell, self.turnstile, ask=self.housekeeping.ask_broker, commit=self.ledger.commit)
         self.desk = Desk(
             self.shell,
             assembly.seats,
@@ -112,6 +114,7 @@ class Daemon:
                 hearing.append(asyncio.create_task(self.assembly.chains.keep()))
             hearing += [asyncio.create_task(self._hear(stream)) for stream in self.assembly.streams]
             hearing.append(asyncio.create_task(self.housekeeping.watch_clock(schedule)))
+            hearing.append(asyncio.create_task(self.heeding.run()))
             await self._trade(self._bars(after_utc_ns, times), times, once=once, bars_max=bars_max)
             await self._finish(schedule)
         except Exception as error:

@@ -148,6 +148,16 @@ class Shell:
         if not self.quiet and await self._take_fills():
             await self._ask_live()
 
+    async def look(self) -> bool:
+        """Ask for new fills and for every order that works; whether anything had happened.
+
+        Raises: Transient when a read failed; nothing is concluded from half an answer.
+        """
+        before = self.book
+        await self._take_fills()
+        await self._ask_live()
+        return (self.book.orders, self.book.executions) != (before.orders, before.executions)
+
     @property
     def quiet(self) -> bool:
         """Whether the broker can tell at once that there is no new fill."""

@@ -135,14 +135,13 @@ class Stream:
             try:
                 async with aclosing(self._connected()) as connected:
                     async for text in connected:
-                        told = told and text is not Sign.OPENED
                         yield text
             except Exception as error:
                 if not told:  # the message may hold an address
                     log.warning("stream_lost", stream=self._name, cause=type(error).__name__)
                 told = True
             if loop.time() - began_s > self._tempo.again_max_s:
-                wait_s = self._tempo.again_s
+                told, wait_s = False, self._tempo.again_s
             await asyncio.sleep(wait_s * self._chance.uniform(0.5, 1.0))
             wait_s = min(2 * wait_s, self._tempo.again_max_s)
 
@@ -225,7 +224,7 @@ class _Socket:
 
     async def receive(self) -> str:
         message = await self._connection.recv()
-        return message if isinstance(message, str) else message.decode()
+        return message if isinstance(message, str) else message.decode(errors="replace")
 
     async def send(self, text: str) -> None:
         await self._connection.send(text)
@@ -281,5 +280,5 @@ class _Lines:
                 raise OSError(f"a line of more than {MESSAGE_MAX:,} bytes")
             for line in lines:
                 if line.strip():
-                    yield line.decode()
+                    yield line.decode(errors="replace")
         raise OSError("it ended")
