@@ -1,6 +1,11 @@
-"""A day of SPX at Tradier's sandbox: the daemon with bars, chains and VIX from the broker, in time that is made."""
+"""A day of SPX at Tradier's sandbox: the daemon with bars, chains and VIX from the broker, in time that is made.
+
+python -m tests.brokers.tradier_day 5        whole days of seeds 1 to 5, and whether their ledgers agree
+"""
 
 import asyncio
+import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from decimal import Decimal
@@ -145,3 +150,25 @@ class Day:
                 return daemon
 
         return live(self.time, until + HOUR_NS, work())
+
+
+def _main(count: int) -> int:
+    """Whole days, with the rule and the guards as they ship; each one's ledger against the sandbox's account."""
+    wrong = 0
+    for seed in range(1, count + 1):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            day = Day(Path(folder), patch, seed=seed, start_utc_ns=OPEN_UTC_NS - 600 * NS)
+            day.write()
+            book = day.run(7.5).shell.book
+        cash = day.sandbox.floor.cash_usd
+        agrees = book.balance_microusd == cash * 1_000_000 and not book.positions and not book.halts
+        wrong += not agrees
+        trades = sum(track.trades for track in book.tracks.values())
+        sys.stdout.write(
+            f"seed {seed}: {trades} trades, the ledger {book.balance_microusd / 1e6:,.2f}, it {cash:,.2f}\n"
+        )
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
