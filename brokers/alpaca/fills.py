@@ -7,6 +7,7 @@ from typing import Final, final
 from zoneinfo import ZoneInfo
 
 from brokers.alpaca import reading
+from brokers.alpaca.endings import Ended, ended_of, settlements
 from brokers.alpaca.executions import Assembler, Execution, Marker, execution_of, marker_of
 from brokers.alpaca.orders import Orders
 from brokers.alpaca.params import FeeRates
@@ -17,12 +18,16 @@ from gamma.markets import Market
 from gamma.ports import FillPage
 from gamma.wire import understood
 
-PATH: Final = "/account/activities/FILL"
+PATH: Final = "/account/activities"
 PAGE: Final = 100
 PAGES_MAX: Final = 40
 PAGES_AT_ONCE: Final = 10
 ORDERED_BEFORE: Final = timedelta(days=5)
 """An order may wait over a long weekend before it trades."""
+LISTED_AFTER: Final = timedelta(days=4)
+"""That an option has ended may be listed so much later."""
+HELD_BEFORE: Final = timedelta(days=65)
+"""Options are told of so far ahead, and are held no longer."""
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 
 
@@ -35,17 +40,18 @@ class Fills:
         self._orders = orders
         self._markets = markets
         self._rates = rates
+        self._over: frozenset[str] = frozenset()
 
     async def since(self, marker: str) -> FillPage:
         """The lots that were done since, each a fill; of many days as many at once as can be read in time.
 
         The day on which reading ended before is read anew, and what was told of it is left out: an execution that is
-        listed late is found so.
+        listed late is found so. What ended without a trade is told with the days around it, again and again.
 
         Raises: MarkerUnknown; Transient.
         """
         known = marker_of(marker)
-        days = await self._days(known.day)
+        days, ended = await self._days(known.day)
         fills, lots = [], dict(known.told)
         for day, executions in sorted(days.items()):
             assembler = Assembler(self._markets, self._rates)
@@ -57,6 +63,7 @@ class Fills:
                 _refuse_less(known, lots)
         if known.told and known.day not in days:
             _refuse_less(known, {})
+        fills += await self._settled(ended)
         return FillPage(fills=fills, marker=Marker(day=max(days, default=known.day), told=lots).text())
 
     async def _taken(self, assembler: Assembler, execution: Execution) -> Sequence[Fill]:
@@ -72,24 +79,38 @@ class Fills:
         with understood(f"execution {execution.activity_id}"):
             return list(assembler.take(execution, told))
 
-    async def _days(self, first: date | None) -> dict[date, list[Execution]]:
-        """Executions by their day, from a day on; the last day is whole, whatever comes after it."""
-        params = {"direction": "asc", "page_size": str(PAGE)}
+    async def _settled(self, ended: Sequence[Ended]) -> Sequence[Fill]:
+        fresh = [one for one in ended if one.activity_id not in self._over]
+        if not fresh:
+            return ()
+        after = _start_utc(min(one.day for one in fresh) - HELD_BEFORE)
+        orders = [told for told in await self._orders.since(after) if told.order.market in self._markets]
+        with understood("options that ended"):
+            fills = settlements(ended, orders)
+        self._over = frozenset(one.activity_id for one in ended)
+        return fills
+
+    async def _days(self, first: date | None) -> tuple[dict[date, list[Execution]], list[Ended]]:
+        """Executions by their day, from a day on, and what ended; the last day is whole, whatever comes after it."""
+        params = {"activity_types": "FILL,OPEXP", "direction": "asc", "page_size": str(PAGE)}
         if first is not None:
-            params["after"] = _start_utc(first)
+            params["after"] = _start_utc(first - LISTED_AFTER)
         found: dict[str, Execution] = {}
+        ended: list[Ended] = []
         for number in range(PAGES_MAX):
             told = await self._requests.read(PATH, params)
             with understood("activities"):
-                page = [execution_of(row) for row in reading.rows(told)]
-            found |= {one.activity_id: one for one in page}
-            if len(page) < PAGE:
-                return _by_day(found)
+                page = reading.rows(told)
+                ended += [ended_of(row) for row in page if row["activity_type"] == "OPEXP"]
+                done = [execution_of(row) for row in page if row["activity_type"] != "OPEXP"]
+                found |= {one.activity_id: one for one in done if first is None or one.day >= first}
+                if len(page) < PAGE:
+                    return _by_day(found), ended
+                params["page_token"] = reading.name(page[-1]["id"])
             days = _by_day(found)
             if number + 1 >= PAGES_AT_ONCE and len([day for day in days if first is None or day > first]) > 1:
                 del days[max(days)]  # it may go on
-                return days
-            params["page_token"] = page[-1].activity_id
+                return days, ended
         raise Transient(f"activities: more than {PAGES_MAX} pages of one day")
 
 

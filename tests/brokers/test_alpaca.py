@@ -125,6 +125,29 @@ def test_shares_that_an_option_was_exercised_for_are_told_by_themselves(rig: Alp
     assert account.balance_microusd == account.equity_microusd
 
 
+def test_a_structure_that_ends_out_of_the_money_is_settled_for_nothing(rig: AlpacaRig) -> None:
+    place(rig, sold("g-1-1", 3))
+    rig.trade(3)
+    place(rig, bought_back("g-1-2", 1, sold("g-1-1")))
+    marker = Trader(rig).marker()
+    rig.network.wait(7 * 3600)
+    [fill] = rig.run(rig.broker.fills_since(marker)).fills
+    assert (fill.client_order_id, fill.market, fill.side, fill.lots) == ("", "SPY", 1, 2)
+    assert (fill.settled_microusd_per_lot, fill.price_ticks, fill.opened_by) == (0, 0, "g-1-1")
+    rig.restart()
+    assert rig.run(rig.broker.fills_since(marker)).fills == [fill]
+    assert rig.run(rig.broker.positions()) == {}
+
+
+def test_a_structure_of_which_an_option_was_exercised_is_left_to_a_person(rig: AlpacaRig) -> None:
+    place(rig, sold("g-1-1"))
+    rig.trade(1)
+    marker = Trader(rig).marker()
+    rig.quotes.index = Decimal("619.50")
+    rig.network.wait(7 * 3600)
+    assert rig.run(rig.broker.fills_since(marker)).fills == []
+
+
 def test_an_order_that_is_refused_after_its_receipt_is_told_as_rejected(rig: AlpacaRig) -> None:
     rig.sandbox.floor.refuse_next.append("rejected by the exchange")
     assert isinstance(place(rig, sold("g-1-1")), Accepted)
