@@ -197,9 +197,9 @@ def _records_of(change: Change, floor: Floor, names: Names) -> Iterator[Record]:
             )
 
 
-def records_of(ticket: Ticket) -> Iterator[Record]:
+def records_of(ticket: Ticket, order_id: str = "") -> Iterator[Record]:
     """What happened to an order of several legs; each lot is an execution, numbered from 1."""
-    order_id, tag, traded = str(ticket.number), ticket.tag, market(ticket.underlying)
+    order_id, tag, traded = order_id or str(ticket.number), ticket.tag, market(ticket.underlying)
     side = -1 if ticket.legs[0].ratio < 0 else 1  # the first of its options is the dearer one
     yield Received(
         ts_utc_ns=ticket.ts_created_utc_ns,

@@ -1,24 +1,20 @@
 """Tradier in schedules of crashes and faults: credit spreads in XSP, sold and bought back by its adapter."""
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Final, final
 from urllib.parse import parse_qs
 
 from brokers.sandbox.drill import Mishaps, records_of, served
-from brokers.sandbox.option_market import Quoted
+from brokers.sandbox.spread_quotes import SpreadQuotes
 from brokers.sandbox.tickets import Store
 from brokers.tradier.adapter import TradierBroker
 from brokers.tradier.params import TradierParams
 from brokers.tradier.sandbox import ACCOUNT, TOKEN, TradierSandbox
 from gamma.chaos.broker.observed import Record
-from gamma.chaos.drill import Aim, Asked, Line, Prices, Scene, Sent, Served, in_order
+from gamma.chaos.drill import Aim, Asked, Line, Scene, Sent, Served, in_order
 from gamma.chaos.simulation.faults import Fault
 from gamma.chaos.simulation.world import XSP, Traded
-from gamma.errors import InputInvalid
-from gamma.markets import market
-from gamma.options import Greeks, Option
 from gamma.ports import Broker, Capabilities
 
 REFUSAL: Final = "AccountMarginRuleViolation"
@@ -26,9 +22,6 @@ _PARAMS: Final = TradierParams.model_validate(
     {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": "http://127.0.0.1/v1"}
 )
 LAG_S: Final = 20.0  # half a minute was seen at the real one
-_SPOT: Final = Decimal(600)
-_LONG_POINTS: Final = Decimal(1)
-_EXPIRES: Final = date(2026, 4, 17)
 
 
 @final
@@ -53,7 +46,7 @@ class TradierVenue:
     """One paper account at the sandbox."""
 
     def __init__(self, scene: Scene) -> None:
-        quotes = SpreadQuotes(scene.prices)
+        quotes = SpreadQuotes(scene.prices, XSP)
         self.sandbox = TradierSandbox(quotes, Store(None, ACCOUNT), capital_usd=Decimal(scene.capital_usd))
         self.sandbox.lag_s = LAG_S if Fault.SLUGGISH in scene.faults else self.sandbox.lag_s
         self._mishaps = Mishaps(self.sandbox.floor, scene, REFUSAL)
@@ -90,33 +83,3 @@ class TradierVenue:
     def log(self) -> Sequence[Record]:
         """The sandbox's orders, as an observer would have written them down."""
         return in_order(record for ticket in self.sandbox.floor.tickets.values() for record in records_of(ticket))
-
-
-@final
-class SpreadQuotes:
-    """Quotes of the options of a spread: the one that is sold is dearer by the world's price of the spread."""
-
-    def __init__(self, prices: Prices) -> None:
-        self._prices = prices
-        self._ticks_per_point = market(XSP.symbol).ticks_per_point
-        self._sold = XSP.legs[0].symbol
-
-    def spot(self, underlying: str, now_utc_ns: int) -> Decimal:  # noqa: ARG002  (it stands still)
-        """The index."""
-        if underlying != XSP.symbol:
-            raise InputInvalid(f"{underlying} is not quoted")
-        return _SPOT
-
-    def quote(self, option: Option, now_utc_ns: int) -> Quoted:
-        """Bid and ask of an option, which are the same."""
-        close = self._prices.move(XSP.symbol, now_utc_ns).close
-        points = _LONG_POINTS + (Decimal(close) / self._ticks_per_point if option.symbol == self._sold else 0)
-        return Quoted(bid=points, ask=points)
-
-    def expirations(self, underlying: str, now_utc_ns: int) -> list[date]:  # noqa: ARG002
-        """The one day on which options end."""
-        return [_EXPIRES]
-
-    def chain(self, underlying: str, expires: date, now_utc_ns: int) -> list[tuple[Option, Greeks]]:  # noqa: ARG002
-        """Nobody asks for chains here."""
-        return []
