@@ -103,10 +103,10 @@ class Venue(Protocol):
     """A broker's sandbox for one schedule, and what an observer inside of it knows.
 
     `adapter` opens the real adapter, anew for each life of the daemon; one that does not speak HTTP carries its
-    messages as requests. `serve` answers a request that arrived, `advance` lets time pass, every five seconds;
-    `grow_calm` is told when nothing is to go wrong any more. `aim` says of a request what it is for, from its bytes
-    alone. `log` is all that really happened so far, with the ids that the adapter's orders and fills must have;
-    `in_order` puts it in order.
+    messages as requests. Its stream is never opened: where it hints, the schedule does that by chance. `serve` answers
+    a request that arrived, `advance` lets time pass, every five seconds; `grow_calm` is told when nothing is to go
+    wrong any more. `aim` says of a request what it is for, from its bytes alone. `log` is all that really happened so
+    far, with the ids that the adapter's orders and fills must have; `in_order` puts it in order.
     """
 
     def adapter(self, line: Line) -> Broker: ...

@@ -11,6 +11,7 @@ from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.trials import run
 from gamma.errors import ConfigInvalid
 from gamma.ports import Lost
+from gamma.shell import Shell
 
 # How many schedules of each broker.
 DRILLS = int(os.environ.get("GAMMA_DRILLS", "24"))
@@ -66,6 +67,22 @@ def test_an_adapter_that_sends_an_order_again_is_caught(monkeypatch: pytest.Monk
         for seed in range(1, 31)
     )
     assert any(text.startswith("I1") for each in lossy for text in run(each).violations)
+
+
+@pytest.mark.slow
+def test_hints_at_any_moment_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    look = Shell.look
+
+    async def counted(self: Shell) -> bool:
+        looked.append(1)
+        return await look(self)
+
+    monkeypatch.setattr(Shell, "look", counted)
+    monkeypatch.setattr(TradierBroker, "hints", lambda _: None, raising=False)
+    outcomes = {seed: run(drawn(seed, "tradier")).violations for seed in range(300, 306)}
+    assert {seed: found for seed, found in outcomes.items() if found} == {}
+    assert len(looked) > 50
 
 
 def test_a_broker_without_a_drill_is_named() -> None:

@@ -20,6 +20,7 @@ from gamma.chaos.simulation import fates, judge, setting
 from gamma.chaos.simulation.eyes import WISHES, WISHES_AND_CLOSES, seats
 from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.gate import Gate
+from gamma.chaos.simulation.hinted import Hinted
 from gamma.chaos.simulation.inspector import Inspector
 from gamma.chaos.simulation.loop import Crash, Stuck, Time, live
 from gamma.chaos.simulation.network import Network, Points
@@ -34,6 +35,7 @@ from gamma.errors import Corrupt, GammaError, InvariantBroken, LedgerFailed, Led
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
 from gamma.messengers import Messengers
+from gamma.ports import Hinting
 
 TAIL_MAX_S: Final = 2_400
 LIVES_MAX: Final = 40
@@ -190,6 +192,8 @@ class Schedule:
         network = self._network(points)
         line = Line(transport=network, markets=self.setup.markets, wall_ns=self.time.wall_ns)
         broker = self.venue.adapter(line)
+        if isinstance(broker, Hinting):
+            broker = Hinted(broker, self.plan.seed)
         async with httpx.AsyncClient(transport=network) as client:
             daemon = Daemon(
                 self._assembly(broker),
