@@ -196,10 +196,11 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketClock:
-    """The time at a broker, and whether its market is open."""
+    """The time at a broker, and whether its market is open; not `exact` where it may be later there by some seconds."""
 
     ts_utc_ns: int
     is_open: bool
+    exact: bool = True
 
 
 @runtime_checkable
@@ -236,6 +237,16 @@ class EventBooks(Protocol):
     """A broker that tells what is bid for an event contract, on both sides. Reads raise Transient."""
 
     async def event_book(self, market: str) -> EventBook: ...
+
+
+@runtime_checkable
+class Permissions(Protocol):
+    """A broker that tells in plain words what the account may do, as "margin account, option level 6".
+
+    What forbids all trading is found when it connects. Reads raise Transient.
+    """
+
+    async def permissions(self) -> str: ...
 
 
 @runtime_checkable

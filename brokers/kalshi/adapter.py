@@ -273,7 +273,7 @@ class KalshiBroker:
     async def clock(self) -> MarketClock:
         """Up to when Kalshi shows what was done, which is all that it tells of its time; and whether it trades."""
         ts_utc_ns = await self._list.as_of_utc_ns()
-        return MarketClock(ts_utc_ns=ts_utc_ns, is_open=await self._told.is_open(await self._shards()))
+        return MarketClock(ts_utc_ns=ts_utc_ns, is_open=await self._told.is_open(await self._shards()), exact=False)
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Bid, ask and last price of YES [cents], by ticker."""

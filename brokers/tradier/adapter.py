@@ -122,6 +122,17 @@ class TradierBroker:
             raise ConfigInvalid(f"[brokers.tradier] account_id = {self._params.account_id}: {why}")
         return await self.account()
 
+    async def permissions(self) -> str:
+        """The kind of account, and how far its options go."""
+        told = await self._requests.read("/user/profile")
+        with understood("profile"):
+            [row] = [
+                row
+                for row in reading.rows(told, "profile", "account")
+                if row["account_number"] == self._params.account_id
+            ]
+            return f"{row['type']} account, option level {row['option_level']}"
+
     async def close(self) -> None:
         """Close the connections."""
         await self._requests.wire.close()

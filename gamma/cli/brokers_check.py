@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +13,17 @@ from rich.markup import escape
 from gamma.cli.findings import Finding
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import ConfigInvalid, GammaError
+from gamma.markets import Kind
 
 if TYPE_CHECKING:
     from gamma.config import Config
-    from gamma.ports import Broker
+    from gamma.events import Intent
+    from gamma.markets import Market
+    from gamma.ports import Broker, MarketClock, MarketData, Quote
 
 SKEW_MAX_S = 2.0
+LAG_MAX_S = 60.0
+BAR_S = 300
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,12 +34,19 @@ def add_to(app: typer.Typer) -> None:
 def check_broker(
     name: Annotated[str, typer.Argument(help="The broker, as in [brokers.NAME].")],
     *,
-    market: Annotated[str, typer.Option("--market", "-m", help="What to ask for, and to try an order in.")] = "SPX",
+    market: Annotated[
+        str, typer.Option("--market", "-m", help="What to ask for, and to try an order in; else what we trade there.")
+    ] = "",
+    price: Annotated[
+        float, typer.Option(help="Where to bid, where it tells no prices: far below the market.", metavar="POINTS")
+    ] = 0.0,
     live: Annotated[bool, typer.Option("--live", help="Try the order with real money too: it is cancelled.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Check key, account, clock and market data; place an order far from the market and cancel it (on paper).
+    """Check key, account, permissions, clock and market data; place an order far from the market, and cancel it.
+
+    With real money the order is placed with --live alone.
 
     Example: gamma brokers test tradier --market SPX
     """
@@ -44,7 +56,7 @@ def check_broker(
 
     config = load(path, os.environ)
     with working(f"asking {name}"):
-        findings = asyncio.run(_all(config, name, market, live=live))
+        findings = asyncio.run(_all(config, name, Trial(market=market, price_points=price, live=live)))
     ok = all(finding.ok for finding in findings)
     if as_json:
         print_json({"broker": name, "ok": ok, "checks": [asdict(finding) for finding in findings]})
@@ -56,14 +68,30 @@ def check_broker(
         raise typer.Exit(FAILED)
 
 
-async def _all(config: "Config", name: str, market: str, *, live: bool) -> list[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is asked for: a market, or the first that is traded or quoted there; a price, where none is told."""
+
+    market: str = ""
+    price_points: float = 0.0
+    live: bool = False
+
+
+async def _all(config: "Config", name: str, trial: Trial) -> list[Finding]:
+    from gamma.errors import InputInvalid
+    from gamma.markets import market as known
+
+    traded = [strategy.market for strategy in config.strategies if strategy.broker == name]
+    trial = replace(trial, market=trial.market or next(iter(traded), ""))
     try:
-        broker = opened(config, name)
+        broker = opened(config, name, *([known(trial.market)] if trial.market else []))
+    except InputInvalid as error:
+        return [Finding(check="config", ok=False, text=str(error))]
     except ConfigInvalid as error:
         return [Finding(check="config", ok=False, text=str(error))]
     findings = []
     try:
-        async for finding in examine(broker, market, live=live):
+        async for finding in examine(broker, trial):
             findings.append(finding)  # noqa: PERF401  (what was found before an error stays)
     except GammaError as error:
         findings.append(Finding(check="broker", ok=False, text=str(error)))
@@ -72,8 +100,8 @@ async def _all(config: "Config", name: str, market: str, *, live: bool) -> list[
     return findings
 
 
-def opened(config: "Config", name: str) -> "Broker":
-    """The way to the broker, as it is configured.
+def opened(config: "Config", name: str, *more: "Market") -> "Broker":
+    """The way to the broker, as it is configured; `more` are markets that no table lists.
 
     Raises: ConfigInvalid.
     """
@@ -90,50 +118,136 @@ def opened(config: "Config", name: str) -> "Broker":
             params,
             account=config.account.name,
             starting_capital_microusd=round(config.account.starting_capital_usd * MICRO),
-            markets=dict(TABLE),
+            markets={**TABLE, **{market.symbol: market for market in more}},
             state_path=path,
         )
     )
     return made
 
 
-async def examine(broker: "Broker", market: str, *, live: bool) -> AsyncIterator[Finding]:
+async def examine(broker: "Broker", trial: Trial) -> AsyncIterator[Finding]:
     """Each check in turn; what comes after one that fails may not be asked any more.
 
     Raises: GammaError.
     """
-    from gamma.cli.trial_order import tried
     from gamma.markets import MICRO
-    from gamma.ports import Chains, MarketData
+    from gamma.ports import MarketData, Permissions
 
     account = await broker.connect()
-    real = broker.capabilities.real
-    money = "real money" if real else "paper"
+    money = "real money" if broker.capabilities.real else "paper"
     usd = f"equity {account.equity_microusd / MICRO:,.2f} usd, cash {account.cash_microusd / MICRO:,.2f} usd"
     yield Finding(check="account", ok=True, text=f"the key is good for {account.account} ({money}): {usd}")
+    if isinstance(broker, Permissions):
+        yield Finding(check="rights", ok=True, text=await broker.permissions())
+    quote = None
     if isinstance(broker, MarketData):
         clock = await broker.clock()
-        skew_s = (clock.ts_utc_ns - time.time_ns()) / 1e9
-        yield _skew(skew_s, is_open=clock.is_open)
-        quotes = await broker.quotes([market])
-        last = quotes[market].last_points if market in quotes else float("nan")
-        if last != last:
-            yield Finding(check="data", ok=False, text=f"{market} is not quoted: is its data subscribed to?")
+        yield _skew(clock)
+        quote = await _quoted(broker, trial.market)
+        if quote is None:
+            what = f"{trial.market} is not quoted: is its data subscribed to?" if trial.market else _NOTHING_QUOTED
+            yield Finding(check="data", ok=False, text=what)
             return
-        age_s = clock.ts_utc_ns / 1e9 - quotes[market].ts_event_utc_ns / 1e9
-        yield Finding(check="data", ok=True, text=f"{market} last {last:,.2f}, {max(0.0, age_s):,.0f} s old")
-    if not isinstance(broker, Chains):
-        yield Finding(check="order", ok=True, text="not tried: it tells no option chains")
-    elif real and not live:
-        yield Finding(check="order", ok=True, text="not tried with real money; --live tries it")
-    else:
-        yield await tried(broker, broker, market)
+        yield Finding(check="data", ok=True, text=_told(quote, clock))
+    market = trial.market or (quote.symbol if quote is not None else "")
+    async for finding in _bars(broker, market):
+        yield finding
+    yield await _order(broker, replace(trial, market=market), quote)
 
 
-def _skew(skew_s: float, *, is_open: bool) -> Finding:
-    market = "open" if is_open else "closed"
-    if abs(skew_s) <= SKEW_MAX_S:
-        text = f"within {SKEW_MAX_S:g} s of the broker's; its market is {market}"
+_NOTHING_QUOTED = "nothing that gamma trades is quoted there: is its data subscribed to? Name a market with --market"
+
+
+async def _quoted(broker: "MarketData", market: str) -> "Quote | None":
+    """The quote of a market, or of the first in the table that is quoted; None where there is none."""
+    from gamma.markets import TABLE
+    from gamma.ports import Chains
+
+    # Of a broker with options an option root is asked for, for it is there that an order is tried.
+    roots = [m.symbol for m in TABLE.values() if m.kind is Kind.OPTION_SPREAD]
+    wanted = [market] if market else roots if isinstance(broker, Chains) else list(TABLE)
+    quotes = await broker.quotes(wanted)
+    return next((quotes[s] for s in wanted if s in quotes and _price(quotes[s]) == _price(quotes[s])), None)
+
+
+def _price(quote: "Quote") -> float:
+    """What it trades at, or is bid; NaN where nothing tells."""
+    return quote.last_points if quote.last_points == quote.last_points else quote.bid_points
+
+
+def _told(quote: "Quote", clock: "MarketClock") -> str:
+    age_s = max(0.0, (clock.ts_utc_ns - quote.ts_event_utc_ns) / 1e9)
+    sides = [f"bid {quote.bid_points:,g}"] if quote.bid_points == quote.bid_points else []
+    sides += [f"ask {quote.ask_points:,g}"] if quote.ask_points == quote.ask_points else []
+    return f"{quote.symbol} last {_price(quote):,.2f}{''.join(f', {side}' for side in sides)}, {age_s:,.0f} s old"
+
+
+async def _bars(broker: "Broker", market: str) -> AsyncIterator[Finding]:
+    """The last bar of five minutes, where it tells bars; that none closed lately is told, and no failure."""
+    from gamma.ports import Candles
+
+    if not isinstance(broker, Candles) or not market:
+        return
+    now = time.time_ns()
+    bars = await broker.bars(market, BAR_S, now - 5 * 86_400 * 10**9)
+    text = f"no bar of {market} in five days"
+    if bars:
+        ago_min = (now - bars[-1].ts_close_utc_ns) / 60e9
+        text = f"{len(bars):,} bars of {BAR_S} s; the last closed {ago_min:,.0f} min ago"
+    yield Finding(check="bars", ok=True, text=text)
+
+
+async def _order(broker: "Broker", trial: Trial, quote: "Quote | None") -> Finding:
+    from gamma.cli.trial_order import tried
+
+    why_not = _why_not(broker, trial)
+    intent = None if why_not else await _intent(broker, trial, quote)
+    if intent is not None:
+        return await tried(broker, intent)
+    text = (
+        why_not or f"it tells no prices. Say where to bid, far below the market: --market {trial.market} --price POINTS"
+    )
+    return Finding(check="order", ok=True, text=f"not tried: {text}")
+
+
+def _why_not(broker: "Broker", trial: Trial) -> str:
+    """Why no order is tried; "" where one is."""
+    from gamma.markets import market as known
+    from gamma.ports import BarDriven, Chains
+
+    if isinstance(broker, BarDriven):
+        return "it is on this machine, and fills by the bars alone"
+    if broker.capabilities.real and not trial.live:
+        return "it would be with real money; --live tries it"
+    if not trial.market:
+        return "name a market with --market"
+    options = known(trial.market).kind is Kind.OPTION_SPREAD
+    return f"it tells no options on {trial.market}" if options and not isinstance(broker, Chains) else ""
+
+
+async def _intent(broker: "Broker", trial: Trial, quote: "Quote | None") -> "Intent | None":
+    """An order that nobody takes; None where nobody knows at what price that is."""
+    from gamma.cli.trial_order import bid_at, far_bid, far_spread
+    from gamma.markets import market as known
+    from gamma.ports import Chains
+
+    market = known(trial.market)
+    if market.kind is Kind.OPTION_SPREAD and isinstance(broker, Chains):
+        return await far_spread(broker, market.symbol)
+    if trial.price_points:
+        return bid_at(market, trial.price_points)
+    if quote is None:
+        return None
+    return far_bid(market, quote.bid_points if quote.bid_points == quote.bid_points else quote.last_points)
+
+
+def _skew(clock: "MarketClock") -> Finding:
+    """A clock that is not exact is late by itself; ahead of ours it cannot be."""
+    skew_s = (clock.ts_utc_ns - time.time_ns()) / 1e9
+    market = "open" if clock.is_open else "closed"
+    if -(SKEW_MAX_S if clock.exact else LAG_MAX_S) <= skew_s <= SKEW_MAX_S:
+        limit_s = SKEW_MAX_S if clock.exact else LAG_MAX_S
+        text = f"within {limit_s:g} s of the broker's; its market is {market}"
         return Finding(check="clock", ok=True, text=text)
     text = (
         f"this machine's clock is {abs(skew_s):.0f} s {'behind' if skew_s > 0 else 'ahead of'} the broker's: set it by "

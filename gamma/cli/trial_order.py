@@ -1,4 +1,7 @@
-"""An order to see whether a broker takes one: a spread sold for almost its width, which nobody pays, and cancelled."""
+"""An order to see whether a broker takes one, which nobody else takes, and which is cancelled.
+
+Of options it is a spread sold for almost its width; of all else a limit to buy far below what is bid.
+"""
 
 import asyncio
 import time
@@ -11,16 +14,20 @@ from gamma.cli.findings import Finding
 if TYPE_CHECKING:
     from gamma.decision import ApprovedOrder
     from gamma.events import Intent
+    from gamma.markets import Market
     from gamma.ports import Broker, BrokerOrder, Chains
     from gamma.views import View
 
 LOOKS: Final = 10
 LOOK_EVERY_S: Final = 1.0
+# Far enough that nobody sells there while it rests, and within the 7 % by which index futures may fall in a day.
+BELOW_FRAC: Final = 0.03
+EVENT_LOW_TICKS, EVENT_HIGH_TICKS = 1, 99
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _One:
+class _OneLot:
     """A sizer of one lot."""
 
     def __call__(self, view: "View", lots: Any) -> Any:  # noqa: ARG002
@@ -30,16 +37,15 @@ class _One:
         return {}
 
 
-async def tried(broker: "Broker", chains: "Chains", market: str) -> Finding:
+async def tried(broker: "Broker", intent: "Intent") -> Finding:
     """Place it, see it, cancel it, and say what became of it.
 
-    Raises: Transient; InputInvalid when the market has no spreads.
+    Raises: Transient.
     """
     from gamma.events import OrderState
     from gamma.markets import market as known
     from gamma.ports import Accepted, Lost
 
-    intent = await _intent(chains, market)
     placed = await broker.place(_approved(intent), intent, ())
     tag = intent.client_order_id
     if isinstance(placed, Lost):
@@ -48,39 +54,91 @@ async def tried(broker: "Broker", chains: "Chains", market: str) -> Finding:
         )
     if not isinstance(placed, Accepted):
         return _failed(f"refused: {placed.text or placed.code}")
-    order = await _seen(broker, tag, lambda _: True)
+    known_as = {tag: placed.broker_order_ids.get(tag, "")}
+    order = await _seen(broker, known_as, lambda _: True)
     if order is None:
         return _failed(f"{tag} was taken, and is on no list yet: look at the broker's page, and cancel it")
     if order.state is OrderState.REJECTED:
-        return _failed(f"{tag} was received and then refused: may the account trade spreads, and has it the money?")
+        what = "spreads" if intent.legs else intent.market
+        return _failed(f"{tag} was received and then refused: may the account trade {what}, and has it the money?")
     await broker.cancel(tag)
-    ended = await _seen(broker, tag, lambda told: told.state in (OrderState.CANCELED, OrderState.FILLED))
+    ended = await _seen(broker, known_as, lambda told: told.state in (OrderState.CANCELED, OrderState.FILLED))
     if ended is None or ended.filled_lots or ended.state is not OrderState.CANCELED:
         state = "still working" if ended is None else str(ended.state)
         return _failed(f"{tag} is {state} after it was to be cancelled: see to it on the broker's page")
-    price = known(market).shown(known(market).points(intent.price_ticks))
-    text = f"sold {' and bought '.join(leg.symbol for leg in intent.legs)} for {price}: taken, seen, cancelled"
+    traded = known(intent.market)
+    price = traded.shown(traded.points(intent.price_ticks))
+    what = " and bought ".join(leg.symbol for leg in intent.legs) or intent.market
+    verb = "sold" if intent.side < 0 else "bid for"
+    text = f"{verb} {what} {'for' if intent.side < 0 else 'at'} {price}: taken, seen, cancelled"
     return Finding(check="order", ok=True, text=text)
 
 
-async def _seen(broker: "Broker", tag: str, wanted: "Callable[[BrokerOrder], bool]") -> "BrokerOrder | None":
+async def _seen(
+    broker: "Broker", known_as: "Mapping[str, str]", wanted: "Callable[[BrokerOrder], bool]"
+) -> "BrokerOrder | None":
     """The order, once it is as it is wanted; None where it does not come to be so in time."""
-    from gamma.ports import Found
+    from gamma.errors import Transient
 
     for _ in range(LOOKS):
-        found = await broker.find(tag)
-        if isinstance(found, Found) and wanted(found.order):
-            return found.order
+        try:
+            told = await broker.orders(known_as)
+        except Transient:
+            told = ()
+        if told and wanted(told[0]):
+            return told[0]
         await asyncio.sleep(LOOK_EVERY_S)
     return None
 
 
-async def _intent(chains: "Chains", market: str) -> "Intent":
-    """The lowest put spread of the next day but one, sold for a tick less than its width."""
+def far_bid(market: "Market", bid_points: float) -> "Intent":
+    """One lot to buy, so far below the bid that nobody sells; of an event for a cent, or sold for 99 where that is bid.
+
+    Raises: InputInvalid when there is no such price.
+    """
+    from gamma.errors import InputInvalid
+    from gamma.markets import Kind
+
+    if market.kind is Kind.EVENT:
+        low = bid_points * market.ticks_per_point <= 2 * EVENT_LOW_TICKS
+        return _one(market, -1 if low else 1, EVENT_HIGH_TICKS if low else EVENT_LOW_TICKS)
+    ticks = int(bid_points * (1 - BELOW_FRAC) * market.ticks_per_point) if bid_points > 0 else 0
+    if ticks <= 0:
+        raise InputInvalid(f"{market.symbol}: {bid_points:g} is no price to stay below; give one with --price")
+    return _one(market, 1, ticks)
+
+
+def bid_at(market: "Market", price_points: float) -> "Intent":
+    """One lot to buy at a price that a person says."""
+    return _one(market, 1, market.ticks(price_points))
+
+
+def _one(market: "Market", side: int, price_ticks: int, **more: Any) -> "Intent":
+    from gamma.events import Intent, OrderKind, OrderType
+
+    return Intent(
+        client_order_id=f"test-{time.time_ns() // 1_000_000}",
+        decision_id="test",
+        strategy="test",
+        market=market.symbol,
+        kind=OrderKind.ENTRY,
+        order_type=OrderType.LIMIT,
+        side=side,
+        lots=1,
+        price_ticks=price_ticks,
+        **more,
+    )
+
+
+async def far_spread(chains: "Chains", market: str) -> "Intent":
+    """The lowest put spread of the next day but one, sold for a tick less than its width.
+
+    Raises: Transient when there is none.
+    """
     import numpy as np
 
     from gamma.errors import Transient
-    from gamma.events import Intent, Leg, OrderKind, OrderType
+    from gamma.events import Leg
     from gamma.markets import market as known
 
     traded = known(market)
@@ -96,16 +154,10 @@ async def _intent(chains: "Chains", market: str) -> "Intent":
     rows = puts[np.argsort(chain.strike_points[puts])]
     low, high = chain.option(int(rows[0])), chain.option(int(rows[1]))
     width_ticks = traded.ticks(high.strike_points - low.strike_points)
-    return Intent(
-        client_order_id=f"test-{time.time_ns() // 1_000_000}",
-        decision_id="test",
-        strategy="test",
-        market=market,
-        kind=OrderKind.ENTRY,
-        order_type=OrderType.LIMIT,
-        side=-1,
-        lots=1,
-        price_ticks=width_ticks - 1,
+    return _one(
+        traded,
+        -1,
+        width_ticks - 1,
         legs=(Leg(symbol=high.symbol, ratio=1), Leg(symbol=low.symbol, ratio=-1)),
         risk_microusd_per_lot=traded.tick_value_microusd,
     )
@@ -130,7 +182,7 @@ def _approved(intent: "Intent") -> "ApprovedOrder":
         ),
         signal=SignalView(side=intent.side),
     )
-    approved = decide(view, [("one", _One())], ()).approved
+    approved = decide(view, [("one", _OneLot())], ()).approved
     if approved is None:
         raise InvariantBroken("one lot was not approved by a chain of one lot and no guards")
     return approved

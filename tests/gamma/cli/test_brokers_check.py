@@ -49,7 +49,7 @@ def floor(server: Server) -> Any:
 
 def test_all_is_well_and_nothing_is_left_behind(sandbox: Server) -> None:
     found = checks()
-    assert [name for name, (ok, _) in found.items() if ok] == ["account", "clock", "data", "order"]
+    assert [name for name, (ok, _) in found.items() if ok] == ["account", "rights", "clock", "data", "bars", "order"]
     assert "VA00000001 (paper): equity 50,000.00 usd" in found["account"][1]
     assert found["order"][1].endswith("for 4.95: taken, seen, cancelled")
     assert [ticket.state for ticket in floor(sandbox).tickets.values()] == ["canceled"]
@@ -100,4 +100,4 @@ def test_a_broker_that_is_not_there_is_told(sandbox: Server) -> None:
 def test_paper_tells_its_account_and_tries_no_order(sandbox: Server) -> None:  # noqa: ARG001
     result = RUNNER.invoke(app, ["brokers", "test", "paper", "--json"])
     told = {check["check"]: check["text"] for check in json.loads(result.stdout)["checks"]}
-    assert told["order"] == "not tried: it tells no option chains"
+    assert told["order"] == "not tried: it is on this machine, and fills by the bars alone"
