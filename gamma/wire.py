@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Any, Final, NoReturn, final
 from urllib.parse import urlencode
@@ -35,11 +36,15 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A complete answer, whatever it says; `json` is None where it has no body."""
+    """A complete answer, whatever it says; `json` is None where it has no body.
+
+    `ts_utc_ns` is when it was made by the other side's clock, to the second; 0 where it does not say.
+    """
 
     status: int
     json: Any
     retry_after_s: float = 0.0
+    ts_utc_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,15 +258,15 @@ def _reply(what: str, status: int, headers: httpx.Headers, body: bytes) -> Reply
     length = headers.get("content-length")
     if headers.get("content-encoding", "identity") != "identity" or (length is not None and length != str(len(body))):
         return Unsure(text=f"{what}: HTTP {status}, not whole or not plain")
-    wait_s = _seconds(headers.get("retry-after"))
+    wait_s, ts = _seconds(headers.get("retry-after")), _moment(headers.get("date"))
     if not body and status in _BODILESS:
-        return Reply(status=status, json=None, retry_after_s=wait_s)
+        return Reply(status=status, json=None, retry_after_s=wait_s, ts_utc_ns=ts)
     try:
-        return Reply(status=status, json=parse(body), retry_after_s=wait_s)
+        return Reply(status=status, json=parse(body), retry_after_s=wait_s, ts_utc_ns=ts)
     except (ValueError, ArithmeticError, RecursionError):
         shown = body[:TEXT_MAX].decode(errors="replace")
         if status == 429:  # said plainly enough
-            return Reply(status=status, json=None, retry_after_s=wait_s)
+            return Reply(status=status, json=None, retry_after_s=wait_s, ts_utc_ns=ts)
         return Unsure(text=f"{what}: HTTP {status}, and its body is no JSON", status=status, body=shown)
 
 
@@ -307,3 +312,11 @@ def _seconds(value: str | None) -> float:
     except ValueError:
         return 0.0
     return min(wait_s, HOLD_MAX_S) if wait_s > 0 else 0.0
+
+
+def _moment(value: str | None) -> int:
+    """When an answer was made, by its header; 0 where it has none that can be read."""
+    try:
+        return round(parsedate_to_datetime(value or "").timestamp()) * 10**9
+    except (ValueError, TypeError, OverflowError):
+        return 0

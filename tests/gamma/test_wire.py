@@ -80,6 +80,16 @@ def test_a_whole_answer_is_a_reply_whatever_its_status() -> None:
     assert post(whole("204 No Content", "")) == Reply(status=204, json=None)
 
 
+@pytest.mark.parametrize(
+    ("date", "ts_utc_ns"),
+    [("Fri, 20 Nov 2026 15:00:00 GMT", 1_795_186_800 * 10**9), ("yesterday", 0), ("", 0)],
+)
+def test_when_an_answer_was_made_is_told_where_it_says_so(date: str, ts_utc_ns: int) -> None:
+    got = post(whole("200 OK", "{}", f"Date: {date}"))
+    assert isinstance(got, Reply)
+    assert got.ts_utc_ns == ts_utc_ns
+
+
 def test_decimals_stay_exact_both_ways() -> None:
     assert read(whole("200 OK", '{"price": 0.1, "lots": 3}')) == {"price": Decimal("0.1"), "lots": 3}
     _, heard = run(lambda wire: wire.write("POST", "/o", {"price": Decimal("0.10")}), whole("200 OK", "{}"))
