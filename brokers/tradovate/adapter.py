@@ -1,8 +1,7 @@
 """`TradovateBroker`: one account at Tradovate behind the `Broker` port."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, final
 
@@ -10,11 +9,15 @@ import httpx
 
 from brokers.tradovate import reading, writing
 from brokers.tradovate.contracts import Contracts
+from brokers.tradovate.holdings import Holdings
 from brokers.tradovate.listing import Listing
 from brokers.tradovate.marker import advanced, marker_of
+from brokers.tradovate.market_data import TradovateMarkets
 from brokers.tradovate.params import TradovateParams
-from brokers.tradovate.reading import Executed, Listed, Row
+from brokers.tradovate.reading import Executed, Listed
 from brokers.tradovate.requests import Requests
+from brokers.tradovate.sockets import Hints
+from gamma.bars import Bar
 from gamma.decision import require_approved
 from gamma.errors import ConfigInvalid, InputInvalid, MarkerUnknown, Transient
 from gamma.events import Fill, Intent
@@ -31,8 +34,10 @@ from gamma.ports import (
     Found,
     Inconclusive,
     Lookup,
+    MarketClock,
     NotListed,
     Placed,
+    Quote,
     Rejected,
 )
 from gamma.wire import understood
@@ -61,7 +66,10 @@ class TradovateBroker:
         self._requests = Requests(params, transport, now_utc_ns, token_path)
         self._contracts = Contracts(self._requests, markets, now_utc_ns)
         self._list = Listing(self._requests)
-        self._account: Row | None = None
+        self._holdings = Holdings(params, self._requests, self._contracts)
+        self._told_by = TradovateMarkets(self._requests, self._contracts, params.market_data_url)
+        self._hints = Hints(params.events_url, self._token, self._token_refused)
+        self._now_utc_ns = now_utc_ns
 
     @classmethod
     def open(
@@ -92,7 +100,7 @@ class TradovateBroker:
             multi_leg=False,
             replace=True,
             reduce_only=False,
-            order_stream=False,
+            order_stream=True,
             client_id_max_len=64,
             real=self._params.real,
         )
@@ -103,8 +111,7 @@ class TradovateBroker:
         Raises: ConfigInvalid when it is not; Transient.
         """
         await self._requests.let_in()
-        self._account = None
-        row = await self._own()
+        row = await self._holdings.own(anew=True)
         barred = [word for word in ("closed", "restricted", "readonly") if row.get(word)]
         if barred:
             text = f"[brokers.tradovate] account_id = {self._params.account_id}: is {' and '.join(barred)}"
@@ -128,7 +135,7 @@ class TradovateBroker:
         if refused is not None or market is None:
             return refused or Rejected(code="unknown_market", text=intent.market)
         try:
-            account, contract = await self._own(), await self._contract(intent)
+            account, contract = await self._holdings.own(), await self._contract(intent)
         except (Transient, InputInvalid, ConfigInvalid) as error:
             return Rejected(code="not_sent", text=str(error))
         body = writing.body_of(intent, bracket, market, account, contract)
@@ -156,7 +163,7 @@ class TradovateBroker:
         """Ask for an order to work at another price, with all else as the broker has it now."""
         try:
             order_id = await self._known(client_order_id)
-            account = await self._own()
+            account = await self._holdings.own()
             listed = await self._list.one(order_id, account["id"]) if order_id is not None else None
             if listed is None:
                 return Rejected(code="not_sent", text=f"Tradovate does not list {client_order_id}")
@@ -183,7 +190,7 @@ class TradovateBroker:
 
     async def orders(self, wanted: Mapping[str, str]) -> Sequence[BrokerOrder]:
         """Those of the named orders that are listed, or that Tradovate tells of by their numbers."""
-        account = await self._own_or_wait()
+        account = await self._holdings.own_or_wait()
         listed = {str(each.number): each for each in await self._list.read(account["id"])}
         found = []
         for client_order_id, known_as in wanted.items():
@@ -197,7 +204,7 @@ class TradovateBroker:
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """All that works, whosever it is."""
-        account = await self._own_or_wait()
+        account = await self._holdings.own_or_wait()
         told = await self._told(await self._list.read(account["id"]))
         return [order for order in told if order.state not in reading.FINAL]
 
@@ -206,7 +213,7 @@ class TradovateBroker:
 
         Raises: MarkerUnknown; Transient.
         """
-        known, account = marker_of(marker), await self._own_or_wait()
+        known, account = marker_of(marker), await self._holdings.own_or_wait()
         told = reading.rows(await self._requests.read("/fill/list"), "fill")
         with understood("fills"):
             seen = {fill.number: fill for fill in map(reading.executed_of, told)}
@@ -227,48 +234,41 @@ class TradovateBroker:
 
     async def positions(self) -> Mapping[str, int]:
         """What is held of each market, all months together [signed lots]."""
-        return {symbol: lots for symbol, lots in Counter(await self._by_symbol()).items() if lots}
+        return await self._holdings.positions()
 
     async def account(self) -> BrokerAccount:
         """Money: the cash with all that was realized, that with what is open, and what new positions can use."""
-        account = await self._own()
-        told = await self._requests.ask("/cashBalance/getcashbalancesnapshot", {"accountId": account["id"]})
-        with understood("cash balance"):
-            equity = reading.microusd(told["netLiq"])
-            return BrokerAccount(
-                account=self._params.account_id,
-                balance_microusd=reading.microusd(told["totalCashValue"]),
-                equity_microusd=equity,
-                cash_microusd=equity - reading.microusd(told["initialMargin"]),
-            )
+        return await self._holdings.account()
 
-    async def _own(self) -> Row:
-        """The account as Tradovate lists it.
+    # Market data and hints.
 
-        Raises: ConfigInvalid where it is none of this user's; Transient.
-        """
-        if self._account is None:
-            told = reading.rows(await self._requests.read("/account/list"), "account")
-            with understood("accounts"):
-                named = {str(row["name"]): {**row, "id": reading.positive(row["id"])} for row in told}
-            if self._params.account_id not in named:
-                raise ConfigInvalid(
-                    f"[brokers.tradovate] account_id = {self._params.account_id}: is none of this user's accounts in "
-                    f"the {self._params.environment} environment; those are {', '.join(named) or 'none'}"
-                )
-            self._account = named[self._params.account_id]
-        return self._account
+    async def clock(self) -> MarketClock:
+        """What time it is there, and whether the futures trade, by the calendar."""
+        return await self._told_by.clock(self._now_utc_ns())
 
-    async def _own_or_wait(self) -> Row:
-        try:
-            return await self._own()
-        except ConfigInvalid as error:
-            raise Transient(str(error)) from error
+    async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        """Quotes of the months in front, by market."""
+        return await self._told_by.quotes(symbols)
+
+    async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
+        """Closed bars of the month in front."""
+        return await self._told_by.bars(market, bar_s, since_utc_ns, self._now_utc_ns())
+
+    def hints(self) -> AsyncIterator[None]:
+        """Says that something happened to the account."""
+        return self._hints.hints()
+
+    async def _token(self) -> tuple[str, int]:
+        token = await self._requests.let_in()
+        return token.access, token.user_id
+
+    def _token_refused(self) -> None:
+        self._requests.refused()
 
     async def _known(self, client_order_id: str) -> str | None:
         """Tradovate's number of an order; None where it lists none of that id."""
         if client_order_id not in self._list.ids:
-            await self._list.read((await self._own())["id"])
+            await self._list.read((await self._holdings.own())["id"])
         return self._list.ids.get(client_order_id)
 
     async def _contract(self, intent: Intent) -> str:
@@ -278,34 +278,11 @@ class TradovateBroker:
         """
         front, before = self._contracts.front(intent.market), self._contracts.before(intent.market)
         if intent.reduces and before is not None:
-            held = await self._by_contract()
+            held = await self._holdings.by_contract()
             if intent.side * held.get(before.symbol, 0) < 0 <= intent.side * held.get(front.symbol, 0):
                 return before.symbol
         await self._contracts.check(front)
         return front.symbol
-
-    async def _positions(self) -> list[Row]:
-        account = await self._own_or_wait()
-        told = reading.rows(await self._requests.read("/position/list"), "position")
-        with understood("positions"):
-            return [row for row in told if reading.positive(row["accountId"]) == account["id"]]
-
-    async def _by_contract(self) -> dict[str, int]:
-        held = await self._positions()
-        with understood("positions"):
-            lots = {reading.positive(row["contractId"]): reading.signed(row["netPos"]) for row in held}
-        await self._contracts.symbols(lots)
-        return {self._contracts.name(number): count for number, count in lots.items()}
-
-    async def _by_symbol(self) -> Counter[str]:
-        held: Counter[str] = Counter()
-        for row in await self._positions():
-            with understood("positions"):
-                number, lots = reading.positive(row["contractId"]), reading.signed(row["netPos"])
-            symbol = (await self._contracts.symbols([number]))[number] if lots else ""
-            if symbol in self._contracts.markets:
-                held[symbol] += lots
-        return held
 
     async def _told(self, listed: Sequence[Listed]) -> list[BrokerOrder]:
         symbols = await self._contracts.symbols(each.contract for each in listed)

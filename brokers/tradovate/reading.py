@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
@@ -195,3 +195,9 @@ def moment(text: Any) -> int:
         raise ValueError(f"{text!r} has no time zone")
     since = at - _EPOCH
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+def stamp(ts_utc_ns: int) -> str:
+    """A time as Tradovate writes it, to the millisecond."""
+    at = _EPOCH + timedelta(microseconds=ts_utc_ns // 1_000)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

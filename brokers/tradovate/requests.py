@@ -44,6 +44,10 @@ class Requests:
         """
         return await self.tokens.current(self.wire)
 
+    def refused(self) -> None:
+        """The token that is in use is not taken any more."""
+        self.tokens.refuse_current()
+
     async def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """The JSON of a complete answer.
 

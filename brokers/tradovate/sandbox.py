@@ -8,10 +8,12 @@ from typing import Any, Final, final
 from brokers.sandbox.answers import Answer, Request, in_json, in_text
 from brokers.sandbox.floor import Floor
 from brokers.sandbox.orders import LotOrder
+from brokers.sandbox.sockets import Said
 from brokers.tradovate import sandbox_contracts, sandbox_shapes
 from brokers.tradovate.sandbox_orders import Failed, Malformed, changed, children_of, contract_of, order_of
 from brokers.tradovate.sandbox_sessions import Sessions
 from brokers.tradovate.sandbox_shapes import ACCOUNT_ID, COMMAND_ID
+from brokers.tradovate.sandbox_talk import PATH, Talks
 from gamma import calendar
 from gamma.errors import InputInvalid
 
@@ -31,6 +33,7 @@ class TradovateSandbox:
         self.floor = floor
         self.account = ACCOUNT
         self.sessions = Sessions(unlimited=unlimited)
+        self._talks = Talks(floor, self.sessions.admit, self._answered)
 
     def advance(self, now_utc_ns: int) -> None:
         """Time passes: orders trade, and end."""
@@ -39,6 +42,29 @@ class TradovateSandbox:
     def handle(self, request: Request, now_utc_ns: int) -> Answer:
         """Answer a request."""
         self.advance(now_utc_ns)
+        return self._answered(request, now_utc_ns)
+
+    # Conversations.
+
+    def open_socket(self, number: int, request: Request, now_utc_ns: int) -> Said | None:
+        """Open a conversation; who it is with is said in it."""
+        is_one = request.path.lower() == PATH and request.headers.get("upgrade", "").lower() == "websocket"
+        return self._talks.open(number, now_utc_ns) if is_one else None
+
+    def hear(self, number: int, message: str, now_utc_ns: int) -> Said:
+        """Answer a message."""
+        self.advance(now_utc_ns)
+        return self._talks.hear(number, message, now_utc_ns)
+
+    def news(self, number: int, now_utc_ns: int) -> Said:
+        """What is new."""
+        return self._talks.news(number, now_utc_ns)
+
+    def close_socket(self, number: int) -> None:
+        """A conversation is over."""
+        self._talks.close(number)
+
+    def _answered(self, request: Request, now_utc_ns: int) -> Answer:
         entity, _, operation = request.path.lower().partition("/v1/")[2].partition("/")
         try:
             if (entity, operation) == ("auth", "accesstokenrequest"):

@@ -1,10 +1,11 @@
 """Contracts and products as Tradovate lists them: each quarter's contract of the index futures, by name and number."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
+from brokers.tradovate.reading import stamp
 from gamma import calendar, markets
 from gamma.calendar import rolls
 from gamma.calendar.rolls import CODES, Contract
@@ -14,7 +15,6 @@ PRODUCTS: Final = ("MNQ", "NQ", "MES", "ES", "MYM", "YM", "M2K", "RTY")
 FIRST_YEAR, LAST_YEAR = 2014, 2030
 CONTRACT_ID, PRODUCT_ID, MATURITY_GAP = 3_000_000, 7_001, 500_000
 _QUARTERS: Final = tuple(CODES)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=512)
@@ -49,11 +49,15 @@ def traded(name: str, now_utc_ns: int) -> Contract | None:
     return None
 
 
+def front(product: str, now_utc_ns: int) -> Contract:
+    """The contract in front."""
+    session = calendar.session_at(product, now_utc_ns) or calendar.next_session(product, now_utc_ns)
+    return rolls.front_contract(product, session.date)
+
+
 def months(product: str, now_utc_ns: int) -> list[Contract]:
     """The contracts of a product that trade now, the first to end first."""
-    session = calendar.session_at(product, now_utc_ns) or calendar.next_session(product, now_utc_ns)
-    front = rolls.front_contract(product, session.date)
-    number = number_of(front)
+    number = number_of(front(product, now_utc_ns))
     near = [contract_of(n) for n in (number - 1, number, number + 1)]
     return [contract for contract in near if contract.ts_expiry_utc_ns > now_utc_ns]
 
@@ -71,13 +75,12 @@ def contract_row(contract: Contract) -> dict[str, Any]:
 
 def maturity_row(contract: Contract, now_utc_ns: int) -> dict[str, Any]:
     """When a contract ends."""
-    session = calendar.session_at(contract.market, now_utc_ns) or calendar.next_session(contract.market, now_utc_ns)
     return {
         "id": number_of(contract) + MATURITY_GAP,
         "productId": PRODUCT_ID + PRODUCTS.index(contract.market),
         "expirationMonth": int(contract.month.replace("-", "")),
         "expirationDate": stamp(contract.ts_expiry_utc_ns),
-        "isFront": rolls.front_contract(contract.market, session.date) == contract,
+        "isFront": front(contract.market, now_utc_ns) == contract,
     }
 
 
@@ -99,9 +102,3 @@ def product_row(symbol: str) -> dict[str, Any]:
         "priceFormat": -2,
         "tickSize": market.tick_points,
     }
-
-
-def stamp(ts_utc_ns: int) -> str:
-    """A time as it is written there."""
-    at = _EPOCH + timedelta(microseconds=ts_utc_ns // 1_000)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

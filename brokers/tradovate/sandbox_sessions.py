@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, final
 
 from brokers.sandbox.answers import Answer, Request, in_json
-from brokers.tradovate.sandbox_contracts import stamp
+from brokers.tradovate.reading import stamp
 from brokers.tradovate.sandbox_shapes import USER_ID
 from gamma.clock import NS
 

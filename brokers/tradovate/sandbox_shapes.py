@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from brokers.sandbox.floor import Floor
 from brokers.sandbox.orders import Change, Execution, LotOrder, State, What
-from brokers.tradovate.sandbox_contracts import stamp
+from brokers.tradovate.reading import stamp
 from gamma import calendar, markets
 from gamma.markets import MICRO
 

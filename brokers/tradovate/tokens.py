@@ -92,6 +92,11 @@ class Tokens:
             self._token = None
             self._keep(None)
 
+    def refuse_current(self) -> None:
+        """As `refused`, of whichever token is in use."""
+        if self._token is not None:
+            self.refused(self._token)
+
     async def _renew(self, wire: Wire, now_s: float) -> None:
         """Ask for a longer life; where that fails the token is used on, and asked for again after a minute."""
         self._renew_s = now_s + RETRY_S
