@@ -2,6 +2,7 @@
 
     python -m tests.chaos.mutants               all of them, each from seed 1 on, as the table of the docs
     python -m tests.chaos.mutants NAME ...      some of them
+    python -m tests.chaos.mutants --broker tradovate   at that broker's sandbox, with its adapter
 
 A mutant changes gamma's code for the time of a schedule, from outside: in production no switch of it exists.
 """
@@ -403,18 +404,18 @@ class Catch:
         return ", ".join([*dict.fromkeys(found[0] for found in named if found)][:NAMED_MAX])
 
 
-def hunt(mutant: Mutant, seeds: Iterable[int]) -> Iterator[Catch]:
-    """Run schedules of the mutant, and give those that break something."""
+def hunt(mutant: Mutant, seeds: Iterable[int], broker: str = "") -> Iterator[Catch]:
+    """Run schedules of the mutant, at fake brokers or at a broker's sandbox, and give those that break something."""
     for seed in seeds:
         with MonkeyPatch.context() as patch:
             mutant.change(patch)
-            violations = run(plan(seed, tuple(SETS))).violations
+            violations = run(plan(seed, (broker,) if broker else tuple(SETS))).violations
         if violations:
             yield Catch(seed=seed, violations=tuple(violations))
 
 
-def _hunted(name: str, schedules_max: int, times: int) -> tuple[str, list[Catch]]:
-    return name, list(itertools.islice(hunt(MUTANTS[name], range(1, schedules_max + 1)), times))
+def _hunted(name: str, schedules_max: int, times: int, broker: str) -> tuple[str, list[Catch]]:
+    return name, list(itertools.islice(hunt(MUTANTS[name], range(1, schedules_max + 1), broker), times))
 
 
 def tell(text: str) -> None:
@@ -427,6 +428,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = argparse.ArgumentParser(description="Put bugs in, one by one, until the simulation finds each.")
     asked.add_argument("names", nargs="*", choices=[[], *MUTANTS], metavar="NAME", help="which; all by default")
     asked.add_argument("--schedules", type=int, default=SCHEDULES_MAX, help="how many each may have")
+    asked.add_argument("--broker", default="", help="at which broker's sandbox; by default at fake brokers")
     asked.add_argument("--jobs", type=int, default=1, help="how many processes")
     asked.add_argument("--times", type=int, default=1, help="how often each is to be found; above 1, by what seeds")
     asked.add_argument("--verbose", action="store_true", help="print what the simulation said, too")
@@ -435,7 +437,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missed = 0
     seeds = {}
     with get_context("spawn").Pool(given.jobs) as pool:
-        hunted = partial(_hunted, schedules_max=given.schedules, times=given.times)
+        hunted = partial(_hunted, schedules_max=given.schedules, times=given.times, broker=given.broker)
         for name, catches in pool.imap(hunted, given.names or MUTANTS):
             missed += not catches
             found = f"{catches[0].seed} | {catches[0].caught_by}" if catches else f"over {given.schedules} | nothing"
