@@ -18,6 +18,7 @@ from gamma.ports import Candles, Hours
 READ_S: Final = 20.0
 RETRY_S: Final = 1.0
 RETRY_MAX_S: Final = 15.0
+DOUBLINGS_MAX: Final = 10
 PAGES_MAX: Final = 200
 # A week of a market that trades 6.5 hours a day has 5 times as many hours as its bars tell.
 SPAN_MULT: Final = 6
@@ -176,7 +177,7 @@ class BrokerFeed:
         """Until the next bar should be there; a moment, where one should be already. The wall clock may be set."""
         now = self._wall_utc_ns()
         if tries:
-            until = now + round(min(RETRY_S * 2 ** (tries - 1), RETRY_MAX_S) * NS)
+            until = now + round(min(RETRY_S * 2.0 ** min(tries - 1, DOUBLINGS_MAX), RETRY_MAX_S) * NS)
         else:
             grid = ((now - self._delay_ns) // self._bar_ns + 1) * self._bar_ns
             ends = (ts + self._bar_ns for ts in last.values())  # of bars that are not of the clock's hours

@@ -109,6 +109,19 @@ def test_silence_is_no_end_and_what_was_missed_comes_then() -> None:
     assert found[0][1] > OPEN + 4 * MINUTE
 
 
+def test_a_market_that_has_ended_is_asked_for_until_the_day_is_over() -> None:
+    time = Time(OPEN)
+    desk = Desk(time)
+    desk.silent = lambda now: OPEN + 2 * MINUTE < now < OPEN + 300 * MINUTE
+
+    async def listen(coming: AsyncIterator[Bar]) -> list[Bar]:
+        return [await anext(coming) for _ in range(3)]
+
+    found = live(time, time.now + 6 * 3_600 * NS, listen(feed_of(time, desk).closing(OPEN)))
+    assert [(one.ts_open_utc_ns - OPEN) // MINUTE for one in found] == [0, 1, 2]
+    assert len(desk.asked) > 1_100  # as often as a number that doubles with each would be too large
+
+
 def test_an_adapters_own_fault_is_silence_too() -> None:
     time = Time(OPEN)
     desk = Desk(time)
