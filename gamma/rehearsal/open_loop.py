@@ -127,8 +127,8 @@ def rule_of(config: Config, name: str) -> Rule:
         raise InputInvalid(f"strategy {name} cannot be reckoned in columns: {told}. Play it with gamma backtest")
     params = {key: value for key, value in one.signal.items() if key != "use"}
     signal = parse(BreakoutParams, params, f"strategies.{name}.signal")
-    if not signal.stop_atr:
-        text = f"strategy {name} cannot be reckoned in columns: it has no stop"
+    if not signal.stop_atr or signal.limit_ticks is not None:
+        text = f"strategy {name} cannot be reckoned in columns: it has no stop, or enters by limit"
         raise InputInvalid(f"{text}. Play it with gamma backtest")
     return Rule(
         strategy=name,

@@ -23,7 +23,8 @@ class BreakoutParams(BaseModel, frozen=True, extra="forbid"):
     """`entry_bars` the channel, `stop_atr` the stop's distance [ATR], `target_r` the target's [stops], 0 for none.
 
     Without a stop there is no target either: for brokers that hold none, where a lot cannot lose more than it costs.
-    After a signal there is no other for `cooldown_bars` bars.
+    `limit_ticks`: the entry is by limit, so far beyond the close; without it, it is at market. After a signal there is
+    no other for `cooldown_bars` bars.
     """
 
     entry_bars: Annotated[int, Field(ge=1, le=10_000)] = 55
@@ -31,6 +32,7 @@ class BreakoutParams(BaseModel, frozen=True, extra="forbid"):
     stop_atr: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 1.5
     target_r: Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)] = 3.0
     cooldown_bars: Annotated[int, Field(ge=0, le=10_000)] = 0
+    limit_ticks: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
 @final
@@ -132,6 +134,7 @@ class Breakout:
             stop_ticks=stop_ticks,
             target_ticks=_up(self._params.target_r * stop_ticks),
             ts_event_utc_ns=bar.ts_close_utc_ns,
+            price_ticks=self._limit_ticks(side, bar.close_points),
             risk_microusd_per_lot=0 if stop_ticks else self._cost_microusd(side, bar.close_points),
             notes={
                 "close_points": bar.close_points,
@@ -140,6 +143,14 @@ class Breakout:
                 "atr_points": self._atr,
             },
         )
+
+    def _limit_ticks(self, side: int, close_points: float) -> int:
+        """The limit of an entry; 0 at market. An event contract has prices from 1 to 99 cents."""
+        if self._params.limit_ticks is None:
+            return 0
+        ticks = self._market.ticks(close_points) + side * self._params.limit_ticks
+        most = 100 * self._market.ticks_per_point - 1 if self._market.kind is Kind.EVENT else ticks
+        return min(max(ticks, 1), most)
 
     def _cost_microusd(self, side: int, close_points: float) -> int:
         """What a contract costs that ends at 0 or 1 usd, and so the most that it can lose; 0 of other markets."""

@@ -163,6 +163,7 @@ def test_where_the_safety_halt_could_act_it_says_so(tmp_path: Path) -> None:
     [
         ('use = "breakout"', 'use = "webhook"', "signal webhook"),
         ("entry_bars = 5", "entry_bars = 5, stop_atr = 0", "it has no stop"),
+        ("entry_bars = 5", "entry_bars = 5, limit_ticks = 2", "by limit"),
         ('sizers = ["fixed"]', 'sizers = ["atr_risk"]', "sizers atr_risk"),
         ('"armed"', '"loss_streak"', "guards loss_streak"),
         ('sizers = ["fixed"]', 'sizers = ["fixed"]\nexits = { time_bars = 5 }', "exits"),

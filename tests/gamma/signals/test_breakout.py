@@ -130,6 +130,15 @@ def test_without_a_stop_an_event_contract_risks_what_it_costs(close: float, side
     assert signal.risk_microusd_per_lot == risk_microusd
 
 
+@pytest.mark.parametrize(("symbol", "close", "price_ticks"), [("MNQ", 105, 422), ("KXTEST-1", 98, 99)])
+def test_an_entry_by_limit_is_so_far_beyond_the_close(symbol: str, close: float, price_ticks: int) -> None:
+    params = {"entry_bars": 3, "atr_bars": 2, "limit_ticks": 2}
+    source = Breakout.open(params, strategy="by limit", market=market(symbol))
+    bars = [*(bar(n, 90, 94, 92) for n in range(3)), bar(3, 90, close, close)]
+    [signal] = run(source, [dataclasses.replace(one, market=symbol) for one in bars])
+    assert signal.price_ticks == price_ticks
+
+
 def test_a_wrong_parameter_is_named() -> None:
     with pytest.raises(
         ConfigInvalid, match=r"\[strategies\.mnq\.signal\] entry_bar: unknown key; .* known: entry_bars, atr_bars"
