@@ -23,8 +23,9 @@ _OVER: Final = ("closed", "determined", "disputed", "amended", "finalized")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is fixed of a market: when it closes, and the shard that it is on; why gamma cannot trade it, or ""."""
+    """What is fixed of a market: its first and last moment, and its shard; why gamma cannot trade it, or ""."""
 
+    open_utc_ns: int
     close_utc_ns: int
     shard: int
     unfit: str
@@ -96,11 +97,23 @@ class KalshiMarkets:
         period_s = next((60 * minutes for minutes in _PERIODS_MIN if bar_s > 0 and bar_s % (60 * minutes) == 0), 0)
         if not period_s:
             raise InputInvalid(f"{market}: Kalshi has candles of minutes, and bars of {bar_s} s are none")
-        start_s = since_utc_ns // NS // bar_s * bar_s
-        end_s = min(self._now_utc_ns() // NS // bar_s * bar_s, start_s + CANDLES_MAX * period_s)
-        if end_s <= start_s:
-            return []
+        terms = await self.terms(market)
+        if terms is None:
+            raise Transient(f"{market} is no market of Kalshi's")
+        start_s = max(since_utc_ns, terms.open_utc_ns) // NS // bar_s * bar_s
+        until_s = self._now_utc_ns() // NS // bar_s * bar_s
+        while start_s < until_s:
+            end_s = min(until_s, start_s + CANDLES_MAX * period_s)
+            found = await self._candles(market, bar_s, period_s, (start_s, end_s))
+            if any(bar.ts_close_utc_ns > since_utc_ns for bar in found):
+                return [bar for bar in found if bar.ts_close_utc_ns > since_utc_ns]
+            start_s = end_s
+        return []
+
+    async def _candles(self, market: str, bar_s: int, period_s: int, span_s: tuple[int, int]) -> list[Bar]:
+        """Bars of whole candles that closed after one time and by another [UTC s]."""
         path = f"/series/{market.partition('-')[0]}/markets/{market}/candlesticks"
+        start_s, end_s = span_s
         params = {"start_ts": str(start_s + 1), "end_ts": str(end_s), "period_interval": str(period_s // 60)}
         told = await self._requests.read(path, params)
         with understood(f"candles of {market}"):
@@ -108,11 +121,12 @@ class KalshiMarkets:
             inside = [ends_s for ends_s in sorted(rows) if start_s < ends_s <= end_s]
             grouped = groupby(inside, key=lambda ends_s: -(-ends_s // bar_s) * bar_s)
             found = [_bar(market, bar_s, ends_s, [rows[n] for n in several]) for ends_s, several in grouped]
-        return [bar for bar in found if bar is not None and bar.ts_close_utc_ns > since_utc_ns]
+        return [bar for bar in found if bar is not None]
 
 
 def _terms(market: Row) -> Terms:
     return Terms(
+        open_utc_ns=moment(market.get("open_time")),
         close_utc_ns=moment(name(market["close_time"])),
         shard=int(market.get("exchange_index") or 0),
         unfit="" if market.get("status") in _OVER else _unfit(market),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final, final
 
-from brokers.kalshi.reading import moment, name
+from brokers.kalshi.reading import moment, name, text
 from brokers.kalshi.requests import Requests, Row
 from gamma.clock import NS
 from gamma.wire import understood
@@ -87,7 +87,7 @@ class OrderList:
             params["min_ts"] = str(min(at for _, at in known) // NS - 60)
         rows = await self._listed(params)
         wanted = set(client_order_ids)
-        return {str(row["client_order_id"]): row for row in reversed(rows) if row.get("client_order_id") in wanted}
+        return {cid: row for row in reversed(rows) if (cid := client_id(row)) in wanted}
 
     def shown_by(self, client_order_id: str, as_of_utc_ns: int) -> bool:
         """Whether lists of a time show what became of an order that was sent."""
@@ -101,14 +101,14 @@ class OrderList:
         """
         unknown = [one for one in dict.fromkeys(order_ids) if one not in self._named]
         if len(unknown) > ALONE_MAX:
-            listed = {str(row["order_id"]): str(row.get("client_order_id") or "") for row in await self._listed({})}
+            listed = {str(row["order_id"]): client_id(row) for row in await self._listed({})}
             found = {one: listed[one] for one in unknown if one in listed}
             unknown = [one for one in unknown if one not in found]
         else:
             found = {}
         for order_id in unknown:
             row = await self.one(order_id)
-            found[order_id] = str(row.get("client_order_id") or "") if row is not None else ""
+            found[order_id] = client_id(row) if row is not None else ""
         return {one: found.get(one, self._named.get(one, "")) for one in order_ids}
 
     async def as_of_utc_ns(self) -> int:
@@ -130,7 +130,16 @@ class OrderList:
             return sorted(found.values(), key=lambda row: (moment(row.get("created_time")), str(row["order_id"])))
 
     def _take(self, row: Row) -> None:
-        self.note(str(row.get("client_order_id") or ""), name(row["order_id"]), name(row["ticker"]))
+        self.note(client_id(row), name(row["order_id"]), name(row["ticker"]))
+
+
+def client_id(row: Row) -> str:
+    """Our id of an order; "" of one that came without.
+
+    Raises: TypeError where it is no text.
+    """
+    told = row.get("client_order_id")
+    return "" if told is None else text(told)
 
 
 def _forget(kept: dict[str, object] | dict[str, str] | dict[str, tuple[str, int]]) -> None:

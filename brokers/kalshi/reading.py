@@ -48,7 +48,7 @@ def order_of(told: Row, markets: Mapping[str, Market], close_utc_ns: int = 0) ->
         state = OrderState.PARTIAL
     elif state is OrderState.CANCELED and _ran_out(told, ended_utc_ns, close_utc_ns):
         state = OrderState.EXPIRED
-    client_order_id = text(told.get("client_order_id") or "")
+    client_order_id = "" if told.get("client_order_id") is None else text(told["client_order_id"])
     return BrokerOrder(
         client_order_id=client_order_id,
         broker_order_id=name(told["order_id"]),

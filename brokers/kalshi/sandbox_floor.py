@@ -80,14 +80,20 @@ class Account:
 
 @final
 class EventFloor:
-    """One account at the exchange. `depth` is how many contracts of what works may trade at once; None as bid for."""
+    """One account at the exchange.
+
+    At most `depth_lots` contracts of an order trade at each look; None for as many as are bid for. `refuse_next` are
+    codes with which the next orders are refused. A cancel takes effect at once, whatever `cancel_s` is.
+    """
 
     def __init__(self, market: EventMarket, store: EntryStore[Entry], capital_usd: Decimal) -> None:
         self.market = market
         self.tickets: dict[str, Ticket] = {}
         self.executions: list[Execution] = []
         self.settlements: list[Settled] = []
-        self.depth: int | None = None
+        self.depth_lots: int | None = None
+        self.refuse_next: list[str] = []
+        self.cancel_s = 0.0
         self._store = store
         self._capital_usd = capital_usd
         self._taken: Counter[tuple[str, int, int]] = Counter()
@@ -131,11 +137,6 @@ class EventFloor:
         """
         now_utc_ns = ticket.ts_created_utc_ns
         self._refuse(ticket, now_utc_ns)
-        if ticket.reduce_only:
-            room = max(0, -ticket.side * self.lots(ticket.ticker))
-            if not room:
-                raise Wrong(400, "invalid_order", "reduce_only: there is nothing to reduce")
-            ticket = replace(ticket, count=min(ticket.count, room))
         offers = self._offers(ticket, now_utc_ns)
         if ticket.post_only and offers:
             raise Wrong(400, "POST_ONLY_CROSS")
@@ -198,6 +199,8 @@ class EventFloor:
         return sides[0], sides[1]
 
     def _refuse(self, ticket: Ticket, now_utc_ns: int) -> None:
+        if self.refuse_next:
+            raise Wrong(400, self.refuse_next.pop(0))
         listed = self.market.find(ticket.ticker)
         if listed is None:
             raise Wrong(404, "not_found", "market not found")
@@ -207,6 +210,8 @@ class EventFloor:
         if ticket.client_order_id and any(t.status == "resting" for t in same):
             raise Wrong(409, "order_already_exists")
         closes = max(0, min(ticket.count, -ticket.side * self.lots(ticket.ticker)))
+        if ticket.reduce_only and not closes:
+            raise Wrong(400, "invalid_order", "reduce_only: there is nothing to reduce")
         each = ticket.price if ticket.side > 0 else 100 - ticket.price
         needed = (ticket.count - closes) * each * CENT
         if needed > self.account(now_utc_ns).cash_usd:
@@ -220,7 +225,7 @@ class EventFloor:
         for price, count in self._left(ticket.ticker, -ticket.side, other, now_utc_ns):
             at = 100 - price if ticket.side > 0 else price
             if ticket.side * (ticket.price - at) >= 0:
-                found.append((at, count if self.depth is None else min(count, self.depth)))
+                found.append((at, count if self.depth_lots is None else min(count, self.depth_lots)))
         return found
 
     def _left(self, ticker: str, side: int, levels: Sequence[Level], now_utc_ns: int) -> list[Level]:
@@ -236,7 +241,9 @@ class EventFloor:
         """Who comes to the other trades at the other's price; who is come to pays no fee."""
         fresh: list[Execution] = []
         before = [e for e in self.executions if e.order_id == ticket.order_id]
-        room = ticket.left if self.depth is None else min(ticket.left, self.depth)
+        room = ticket.left if self.depth_lots is None else min(ticket.left, self.depth_lots)
+        if ticket.reduce_only:
+            room = min(room, max(0, -ticket.side * self.lots(ticket.ticker)))
         for at, count in offers:
             lots = min(room, count)
             if lots <= 0:

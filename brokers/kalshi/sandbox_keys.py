@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from gamma.errors import ConfigInvalid
 
 BITS: Final = 2_048
+SHORT_BITS: Final = 1_024
 _PADDING: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
 
@@ -52,9 +53,9 @@ class Gate:
         return ""
 
 
-def made_key() -> rsa.RSAPrivateKey:
-    """A new key."""
-    return rsa.generate_private_key(public_exponent=65_537, key_size=BITS)
+def made_key(bits: int = BITS) -> rsa.RSAPrivateKey:
+    """A new key; a short one, for what never leaves the process, signs faster."""
+    return rsa.generate_private_key(public_exponent=65_537, key_size=bits)
 
 
 def pem_of(key: rsa.RSAPrivateKey) -> bytes:

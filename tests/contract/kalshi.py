@@ -14,7 +14,7 @@ from brokers.kalshi.params import KalshiParams
 from brokers.kalshi.sandbox import PREFIX, KalshiSandbox
 from brokers.kalshi.sandbox_events import Level, Listed
 from brokers.kalshi.sandbox_floor import ENTRIES, key_of
-from brokers.kalshi.sandbox_keys import Gate, made_key, pem_of
+from brokers.kalshi.sandbox_keys import SHORT_BITS, Gate, made_key, pem_of
 from brokers.sandbox.answers import Answer, Request
 from brokers.sandbox.server import Server
 from brokers.sandbox.store import EntryStore
@@ -79,7 +79,7 @@ class HandEvents:
 @cache
 def key() -> RSAPrivateKey:
     """One for all tests: to make it takes a while."""
-    return made_key()
+    return made_key(SHORT_BITS)
 
 
 def bought(client_order_id: str, lots: int = 1, price_ticks: int = 50, **fields: Any) -> Intent:
@@ -119,11 +119,11 @@ class KalshiRig:
         return bought(client_order_id, lots)
 
     def trade(self, lots: int) -> None:
-        self.sandbox.floor.depth = lots
+        self.sandbox.floor.depth_lots = lots
         before, self.events.no = self.events.no, [(50, 10_000)]
         self.network.wait(0)
         self.events.no = before
-        self.sandbox.floor.depth = None
+        self.sandbox.floor.depth_lots = None
 
     def expire(self) -> None:
         self.network.wait((CLOSE_UTC_NS - self.network.now_utc_ns) / NS + 60)
@@ -198,7 +198,7 @@ class KalshiRig:
             checked = KalshiParams.model_validate(given | params)
             return lambda: self.run(KalshiBroker(checked, MARKETS, self.network).connect())
 
-        other = pem_of(made_key()).decode()
+        other = pem_of(made_key(SHORT_BITS)).decode()
         return [
             opened(environment="live"),
             opened(url="https://external-api.kalshi.com/trade-api/v2"),

@@ -1,0 +1,223 @@
+"""A day of event contracts at Kalshi's sandbox: the daemon with bars from the broker, in time that is made.
+
+    python -m tests.brokers.kalshi_day [--seed N]
+
+trades a day of contracts on the simulated S&P 500 by breakouts, through their settlement, and holds the ledger against
+the sandbox's account: every fill, fee and settlement, and the balance to the cent.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, final
+
+import httpx
+import pytest
+
+from brokers.kalshi.adapter import KalshiBroker
+from brokers.kalshi.params import KalshiParams
+from brokers.kalshi.sandbox import KalshiSandbox
+from brokers.kalshi.sandbox_events import SimulatedEvents
+from brokers.kalshi.sandbox_floor import ENTRIES, key_of
+from brokers.kalshi.sandbox_keys import Gate, pem_of
+from brokers.sandbox.answers import Request
+from brokers.sandbox.store import EntryStore
+from gamma.assembly import assemble
+from gamma.chaos.simulation.loop import Time, live
+from gamma.clock import NS
+from gamma.config import load
+from gamma.daemon import Daemon
+from gamma.events import OrderFilled, TradeClosed
+from gamma.ledger import Ledger
+from gamma.ledger.reader import Reader
+from gamma.markets import MICRO
+from gamma.params import parse
+from tests.contract.kalshi import key
+
+MORNING_UTC_NS = 1_795_179_600 * NS  # Friday 2026-11-20, 08:00 in New York
+HOUR_NS = 3_600 * NS
+CAPITAL_USD = 1_000
+CONFIG = """
+[gamma]
+database = "sqlite:///{folder}/gamma.db"
+
+[account]
+name = "events"
+starting_capital_usd = {capital}
+
+[feed]
+use = "broker"
+bar_s = 300
+
+[brokers.kalshi]
+environment = "paper"
+key_id = "{key_id}"
+key_path = "{folder}/key.pem"
+url = "http://127.0.0.1/trade-api/v2"
+
+[[strategies]]
+name = "quick"
+market = "{quick}"
+broker = "kalshi"
+signal = {{ use = "breakout", entry_bars = 3, atr_bars = 3, stop_atr = 0, limit_ticks = 2 }}
+exits = {{ time_bars = 4 }}
+sizers = ["fixed"]
+guards = [{guards}]
+
+[[strategies]]
+name = "patient"
+market = "{patient}"
+broker = "kalshi"
+signal = {{ use = "breakout", entry_bars = 6, atr_bars = 3, stop_atr = 0, limit_ticks = 2 }}
+sizers = ["fixed"]
+guards = [{guards}]
+
+[sizers.fixed]
+lots = 60
+
+[guards]
+order_size = {{ lots_max = {{ emini = 1, micro = 12, spot = 30, option_spread = 3, event = 100 }} }}
+price_collar = {{ ticks_max = 20, mid_frac_max = 0.005, credit_frac_max = 0.15, cents_max = 10 }}
+position_match = {{ mismatches_halt = 2 }}
+balance_match = {{ gap_max_usd = 0.01 }}
+
+[paths]
+kill_switch = "{folder}/gamma.kill"
+"""
+GUARDS = ("order_sanity", "order_size", "price_collar", "position_match", "balance_match")
+
+
+@final
+class Carried(httpx.AsyncBaseTransport):
+    """Carries requests to the sandbox at the time that is made."""
+
+    def __init__(self, sandbox: KalshiSandbox, time: Time) -> None:
+        self.sandbox = sandbox
+        self.time = time
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        asked = Request(
+            method=request.method,
+            path=request.url.path,
+            params=dict(request.url.params),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.content,
+        )
+        answer = self.sandbox.handle(asked, self.time.now)
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+@final
+class KalshiDay:
+    """One account at the sandbox, and the daemon that trades there."""
+
+    def __init__(
+        self, folder: Path, patch: pytest.MonkeyPatch, *, seed: int = 1, start_utc_ns: int = MORNING_UTC_NS
+    ) -> None:
+        self.folder = folder
+        self.time = Time(start_utc_ns)
+        events = SimulatedEvents(seed)
+        gate = Gate(key().public_key())
+        store = EntryStore(None, "day", ENTRIES, key_of)
+        self.sandbox = KalshiSandbox(events, store, gate, capital_usd=Decimal(CAPITAL_USD))
+        self.network = Carried(self.sandbox, self.time)
+        patch.setattr(KalshiBroker, "open", self._opened)
+        self._pass_time()
+        near = sorted((one.ticker for one in events.listed(start_utc_ns)), key=self._off_the_middle)
+        names = {"quick": near[0], "patient": near[1]}
+        guards = ", ".join(f'"{guard}"' for guard in GUARDS)
+        text = CONFIG.format(folder=folder, capital=CAPITAL_USD, key_id=gate.key_id, guards=guards, **names)
+        (folder / "key.pem").write_bytes(pem_of(key()))
+        path = folder / "config.toml"
+        path.touch(mode=0o600)
+        path.write_text(text)
+
+    def _off_the_middle(self, ticker: str) -> int:
+        """How far a contract is from being as likely as not [cents]."""
+        yes, _ = self.sandbox.floor.bids(ticker, self.time.now)
+        return abs(50 - yes[0][0]) if yes else 100
+
+    def _pass_time(self) -> None:
+        self.sandbox.advance(self.time.now)
+        self.time.at(self.time.now + 10 * NS, self._pass_time)
+
+    def _opened(self, params: Mapping[str, Any], **given: Any) -> KalshiBroker:
+        read = parse(KalshiParams, params, "brokers.kalshi")
+        return KalshiBroker(read, given["markets"], self.network, lambda: self.time.now)
+
+    def run(self, hours: float, meddle: Callable[[Daemon], None] = lambda _: None) -> Daemon:
+        """Trade for so many hours."""
+        config = load(self.folder / "config.toml", {})
+        until = self.time.now + round(hours * HOUR_NS)
+
+        async def work() -> Daemon:
+            opened = Ledger.open(
+                config.gamma.database, account=config.account.name, mode="paper", clock_ns=self.time.wall_ns
+            )
+            with closing(opened) as ledger:
+                daemon = Daemon(assemble(config, state_path=None, clock=self.time), ledger, clock=self.time)
+                self.time.at(until, daemon.stop)
+                meddle(daemon)
+                await daemon.run(1.0)
+                return daemon
+
+        return live(self.time, until + HOUR_NS, work())
+
+    def facts(self, *kinds: type) -> Sequence[Any]:
+        """What the ledger has of some kinds."""
+        with Reader.open(f"sqlite:///{self.folder}/gamma.db") as reader:
+            return [fact for _, fact in reader.events(limit=10**9) if isinstance(fact, kinds)]
+
+    def differences(self, daemon: Daemon) -> list[str]:
+        """Where the ledger and the sandbox's account differ; none where they agree to the micro-dollar."""
+        book, floor = daemon.shell.book, self.sandbox.floor
+        fills = [fact.fill for fact in self.facts(OrderFilled)]
+        ours = Counter((f.market, f.side, f.lots, f.price_ticks, f.fee_microusd) for f in fills if not f.settled)
+        theirs = Counter((e.ticker, e.side, e.count, e.price, int(e.fee_usd * MICRO)) for e in floor.executions)
+        ended = {f.market: (-f.side * f.lots, f.settled_microusd_per_lot) for f in fills if f.settled}
+        worth = {"yes": MICRO, "no": 0}
+        paid = {s.ticker: (s.held, worth[s.result]) for s in floor.settlements if s.held}
+        account = floor.account(self.time.now)
+        held = {ticker: one.count for ticker, one in account.held.items() if one.count}
+        mine = {market: book.lots(market) for market in book.setup.markets if book.lots(market)}
+        cost = sum(one.cost for one in account.held.values()) * 10_000
+        pairs = {
+            "executions": (ours, theirs),
+            "settlements": (ended, paid),
+            "positions": (mine, held),
+            "balance": (book.balance_microusd, int(account.cash_usd * MICRO) + cost),
+            "halts": (list(book.halts.values()), []),
+        }
+        return [f"{what}: {a} against {b}" for what, (a, b) in pairs.items() if a != b]
+
+
+def _main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--hours", type=float, default=16.5)
+    given = asked.parse_args()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        day = KalshiDay(Path(folder), patch, seed=given.seed)
+        daemon = day.run(given.hours)
+        fills, trades = day.facts(OrderFilled), day.facts(TradeClosed)
+        fees = sum(fact.fill.fee_microusd for fact in fills) / MICRO
+        settled = sum(fact.fill.settled for fact in fills)
+        balance = daemon.shell.book.balance_microusd / MICRO
+        sys.stdout.write(
+            f"{daemon.desk.bars} bars, {len(fills)} fills ({settled} of settlements), {len(trades)} trades, fees "
+            f"{fees:.2f} usd, balance {balance:.2f} usd\n"
+        )
+        wrong = day.differences(daemon)
+        sys.stdout.write("\n".join(wrong or ["the ledger is the account, to the cent"]) + "\n")
+        return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,24 @@
+"""An afternoon of event contracts at Kalshi's sandbox, through their settlement; `kalshi_day` trades a whole day."""
+
+from pathlib import Path
+
+import pytest
+
+from gamma.clock import NS
+from gamma.events import OrderFilled, TradeClosed
+from tests.brokers.kalshi_day import HOUR_NS, MORNING_UTC_NS, KalshiDay
+
+
+@pytest.mark.slow
+def test_the_ledger_is_the_account_to_the_cent_through_partial_fills_and_settlement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = KalshiDay(tmp_path, monkeypatch, start_utc_ns=MORNING_UTC_NS + 7 * HOUR_NS)
+    daemon = day.run(2.1)  # contracts close at 16:00 in New York, and are settled at 17:00
+    assert day.differences(daemon) == []
+    fills = [fact.fill for fact in day.facts(OrderFilled)]
+    assert any(fill.settled for fill in fills)
+    orders = [fill.client_order_id for fill in fills if not fill.settled]
+    assert len(orders) > len(set(orders))  # some filled in parts
+    assert "settled" in {fact.trade.exit_reason for fact in day.facts(TradeClosed)}
+    assert daemon.shell.book.ts_event_utc_ns > MORNING_UTC_NS + 9 * HOUR_NS + NS
