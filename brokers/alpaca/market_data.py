@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, final
 
-from brokers.alpaca import reading
+from brokers.alpaca import reading, volatility
 from brokers.alpaca.requests import Requests
 from brokers.legs import contract
 from gamma import calendar
@@ -17,6 +17,7 @@ from gamma.structures import Right
 from gamma.wire import understood
 
 NS: Final = 10**9
+VIX: Final = "VIX"
 SYMBOLS_MAX: Final = 100
 PAGES_MAX: Final = 20
 DAYS_AHEAD: Final = timedelta(days=60)
@@ -42,10 +43,10 @@ class AlpacaMarkets:
             return MarketClock(ts_utc_ns=reading.moment(told["timestamp"]), is_open=told["is_open"])
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
-        """Quotes of funds and options by symbol; what is not quoted there is left out."""
-        found: dict[str, Quote] = {}
+        """Quotes of funds and options by symbol, and VIX as SPY's options make it; what is not quoted is left out."""
+        found: dict[str, Quote] = {VIX: await self._volatility()} if VIX in symbols else {}
         options = [symbol for symbol in symbols if contract(symbol) is not None]
-        stocks = [symbol for symbol in symbols if contract(symbol) is None]
+        stocks = [symbol for symbol in symbols if contract(symbol) is None and symbol != VIX]
         for some in _batches(stocks):
             found |= await self._stock_quotes(some)
         for some in _batches(options):
@@ -86,7 +87,7 @@ class AlpacaMarkets:
         if underlying not in quotes:
             raise Transient(f"{underlying} is not quoted")
         spot = _known(quotes[underlying])
-        today = datetime.fromtimestamp(clock.ts_utc_ns // NS, UTC).astimezone(calendar.NEW_YORK).date()
+        today = self._today(clock)
         params = {
             "type": "call",
             "expiration_date_gte": today.isoformat(),
@@ -115,6 +116,22 @@ class AlpacaMarkets:
             interest = {row["symbol"]: _float(row.get("open_interest")) for row in contracts}
             options = [_option(symbol, row, interest.get(symbol, math.nan)) for symbol, row in sorted(rows.items())]
             return chain_of(underlying, _known(spot), spot.ts_event_utc_ns, options)
+
+    async def _volatility(self) -> Quote:
+        days = await self.expirations(volatility.UNDERLYING)
+        today = self._today(await self.clock())
+        chains = [await self.chain(volatility.UNDERLYING, day) for day in volatility.around(days, today)]
+        if not chains:
+            raise Transient(f"{volatility.UNDERLYING} has no options that {VIX} could be reckoned from")
+        points = volatility.index_points([volatility.variance(chain) for chain in chains])
+        ts_utc_ns = min(chain.ts_utc_ns for chain in chains)
+        return Quote(
+            symbol=VIX, bid_points=math.nan, ask_points=math.nan, last_points=points, ts_event_utc_ns=ts_utc_ns
+        )
+
+    @staticmethod
+    def _today(clock: MarketClock) -> date:
+        return datetime.fromtimestamp(clock.ts_utc_ns // NS, UTC).astimezone(calendar.NEW_YORK).date()
 
     async def _stock_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         told = await self._data.read("/v2/stocks/snapshots", {"symbols": ",".join(symbols), "feed": self._stocks})

@@ -1,0 +1,182 @@
+"""A day of SPY at Alpaca's sandbox: the daemon with bars, chains and volatility from the broker, in time that is made.
+
+python -m tests.brokers.alpaca_day 5        whole days of seeds 1 to 5, and whether their ledgers agree
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, final
+
+import httpx
+import pytest
+
+from brokers.alpaca.adapter import AlpacaBroker
+from brokers.alpaca.params import AlpacaParams, FeeRates
+from brokers.alpaca.sandbox import ACCOUNT, KEY_ID, SECRET, AlpacaSandbox
+from brokers.sandbox.answers import Request
+from brokers.sandbox.option_market import SimulatedOptions
+from brokers.sandbox.prices import BarPrices
+from brokers.sandbox.tickets import Store
+from gamma.assembly import assemble
+from gamma.chaos.simulation.loop import Time, live
+from gamma.clock import NS
+from gamma.config import load
+from gamma.daemon import Daemon
+from gamma.ledger import Ledger
+from gamma.params import parse
+
+OPEN_UTC_NS = 1_795_185_000 * NS  # Friday 2026-11-20, 09:30 in New York
+HOUR_NS = 3_600 * NS
+CONFIG = """
+[gamma]
+database = "sqlite:///{folder}/gamma.db"
+
+[account]
+name = "spy"
+starting_capital_usd = 50_000
+
+[feed]
+use = "broker"
+
+[chains]
+broker = "alpaca"
+record = "{folder}/chains"
+
+[brokers.alpaca]
+environment = "paper"
+account_id = "{account}"
+key_id = "{key_id}"
+secret = "{secret}"
+url = "http://127.0.0.1"
+
+[brokers.alpaca.fees]
+
+[[strategies]]
+name = "pin"
+market = "SPY"
+broker = "alpaca"
+signal = {signal}
+sizers = ["fixed"]
+guards = [{guards}]
+
+[sizers.fixed]
+lots = 10
+
+[guards]
+session_hours = {{ open_quiet_s = 300, close_quiet_s = 1200 }}
+flat_by = {{ cancel_before_s = 600, flat_before_s = 300, verify_before_s = 60 }}
+order_size = {{ lots_max = {{ emini = 1, micro = 12, spot = 30, option_spread = 30, event = 100 }} }}
+price_collar = {{ ticks_max = 20, mid_frac_max = 0.005, credit_frac_max = 0.15, cents_max = 10 }}
+protective_order = {{ bare_max_s = 2 }}
+position_match = {{ mismatches_halt = 2 }}
+balance_match = {{ gap_max_usd = 0.01 }}
+
+[paths]
+kill_switch = "{folder}/gamma.kill"
+"""
+GUARDS = (
+    *("session_hours", "flat_by", "order_sanity", "order_size", "price_collar", "protective_order", "position_match"),
+    "balance_match",
+)
+
+
+@final
+class Carried(httpx.AsyncBaseTransport):
+    """Carries requests to the sandbox at the time that is made."""
+
+    def __init__(self, sandbox: AlpacaSandbox, time: Time) -> None:
+        self.sandbox = sandbox
+        self.time = time
+        self.silent = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        if self.silent:
+            raise httpx.ConnectError("no way there")
+        asked = Request(
+            method=request.method,
+            path=request.url.path,
+            params=dict(request.url.params),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.content,
+        )
+        answer = self.sandbox.handle(asked, self.time.now)
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+@final
+class Day:
+    """One account at the sandbox, and the daemon that trades there."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, *, seed: int = 1, start_utc_ns: int) -> None:
+        self.folder = folder
+        self.time = Time(start_utc_ns)
+        quotes, prices = SimulatedOptions(seed, ("SPY",)), BarPrices.simulated(seed, ("SPY",))
+        store = Store(None, ACCOUNT)
+        self.sandbox = AlpacaSandbox(quotes, store, capital_usd=Decimal(50_000), rates=FeeRates(), prices=prices)
+        self.network = Carried(self.sandbox, self.time)
+        patch.setattr(AlpacaBroker, "open", self._opened)
+        self._pass_time()
+
+    def _pass_time(self) -> None:
+        self.sandbox.advance(self.time.now)
+        self.time.at(self.time.now + 10 * NS, self._pass_time)
+
+    def _opened(self, params: Mapping[str, Any], **given: Any) -> AlpacaBroker:
+        return AlpacaBroker(parse(AlpacaParams, params, "brokers.alpaca"), given["markets"], self.network)
+
+    def write(self, signal: str = '{ use = "gex" }', guards: tuple[str, ...] = GUARDS) -> None:
+        listed = ", ".join(f'"{guard}"' for guard in guards)
+        filled = CONFIG.format(
+            folder=self.folder, account=ACCOUNT, key_id=KEY_ID, secret=SECRET, signal=signal, guards=listed
+        )
+        path = self.folder / "config.toml"
+        path.touch(mode=0o600)
+        path.write_text(filled)
+
+    def run(self, hours: float, meddle: Any = lambda _: None) -> Daemon:
+        """Trade for so many hours."""
+        config = load(self.folder / "config.toml", {})
+        until = self.time.now + round(hours * HOUR_NS)
+
+        async def work() -> Daemon:
+            opened = Ledger.open(
+                config.gamma.database, account=config.account.name, mode="paper", clock_ns=self.time.wall_ns
+            )
+            with closing(opened) as ledger:
+                daemon = Daemon(assemble(config, state_path=None, clock=self.time), ledger, clock=self.time)
+                self.time.at(until, daemon.stop)
+                meddle(daemon)
+                await daemon.run(1.0)
+                return daemon
+
+        return live(self.time, until + HOUR_NS, work())
+
+
+def _main(count: int) -> int:
+    """Whole days, with the rule and the guards as they ship; each one's ledger against the sandbox's account."""
+    wrong = 0
+    for seed in range(1, count + 1):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            day = Day(Path(folder), patch, seed=seed, start_utc_ns=OPEN_UTC_NS - 600 * NS)
+            day.write()
+            book = day.run(7.5).shell.book
+        cash = day.sandbox.ledger.cash_usd()
+        agrees = book.balance_microusd == cash * 1_000_000 and not book.positions and not book.halts
+        wrong += not agrees
+        trades = sum(track.trades for track in book.tracks.values())
+        fees = day.sandbox.ledger.fees_usd()
+        sys.stdout.write(
+            f"seed {seed}: {trades} trades, fees {fees:.2f}, the ledger {book.balance_microusd / 1e6:,.2f}, "
+            f"it {cash:,.2f}{'' if agrees else ', which is WRONG'}\n"
+        )
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
