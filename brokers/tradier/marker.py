@@ -74,6 +74,7 @@ def fills_of(done: Executed, before: tuple[int, int], market: Market) -> list[Fi
                 lots=1,
                 price_ticks=each,
                 fee_microusd=market.fee_microusd(1, each),
+                fee_estimated=True,
                 ts_event_utc_ns=order.ts_event_utc_ns,
             )
         )

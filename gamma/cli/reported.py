@@ -50,7 +50,7 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
     from gamma.config import load
     from gamma.ledger.reader import Reader
     from gamma.report import Subject
-    from gamma.report.ledgers import hashes_of, sized_of, stops_of
+    from gamma.report.ledgers import fees_estimated_usd, hashes_of, sized_of, stops_of
     from gamma.report.wording import counted
 
     config = load(path, os.environ)
@@ -58,6 +58,7 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
         told = history.of_ledger(reader, config.strategies[0].market)
         with reader.at_once():
             sized, stops, hashes = sized_of(reader), stops_of(reader), hashes_of(reader)
+            estimated_usd = fees_estimated_usd(reader)
         account, mode, events = reader.account, reader.mode, reader.head[0]
     kinds = {name: "sizer" for one in config.strategies for name in one.sizers}
     kinds |= {name: "guard" for one in config.strategies for name in one.guards}
@@ -70,6 +71,7 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
         sized=sized,
         kinds=kinds,
         stops=stops,
+        fees_estimated_usd=estimated_usd,
         hashes={**hashes, **_policies(config), **_made_by(told)},
     )
     return subject, config

@@ -1,6 +1,8 @@
 """What a ledger tells beside its history: decisions, halts, and which configuration and code they are of."""
 
+from gamma.events import OrderFilled
 from gamma.ledger import EVERY, Reader
+from gamma.markets import MICRO
 from gamma.report.subject import Sized, Stop
 
 
@@ -36,6 +38,13 @@ def stops_of(reader: Reader) -> tuple[Stop, ...]:
         for row in rows
         if row["action"] == "halted"
     )
+
+
+def fees_estimated_usd(reader: Reader) -> float:
+    """Fees that are booked at the market's commission, because the broker does not tell its own [usd]."""
+    filled = (fact for _, fact in reader.every(OrderFilled.__name__))
+    estimated: int = sum(fact.fill.fee_microusd for fact in filled if fact.fill.fee_estimated)
+    return estimated / MICRO
 
 
 def hashes_of(reader: Reader) -> dict[str, str]:

@@ -27,7 +27,7 @@ def sections(subject: Subject) -> list[Section]:
     ]
     return [
         replace(first, words=[in_short(subject, found), *first.words]),
-        all_figures(found),
+        all_figures(found, subject.fees_estimated_usd),
         months.section(subject),
         rolling.section(subject),
         *(
@@ -56,13 +56,16 @@ def in_short(subject: Subject, found: Sequence[Figure]) -> str:
     return f"{text} A session made {usd(mean.value)} usd; the 95 % interval is {interval(mean)}, {said}."
 
 
-def all_figures(found: Sequence[Figure]) -> Section:
-    """Every figure with its interval."""
+def all_figures(found: Sequence[Figure], fees_estimated_usd: float = 0.0) -> Section:
+    """Every figure with its interval, and how much of the fees the broker did not tell."""
     words = [
         "Intervals are of 95 %: Wilson's for shares, the stationary bootstrap for the others.",
         "One that holds 0 says that nothing is known of the sign.",
         "Sharpe is of changes from session to session over the starting capital.",
     ]
+    if fees_estimated_usd:
+        told = usd(fees_estimated_usd)
+        words.append(f"Of the fees {told} usd are estimated: the market's commission, where the broker tells none.")
     table = figure_table("All figures, P&L net of fees", found)
     return Section(name="figures", title="Figures", words=words, tables=[table])
 

@@ -12,6 +12,7 @@ from gamma.effects import Tick
 from gamma.events import DecisionMade, OrderFilled, TradeClosed
 from gamma.feeds.chain_tape import ChainTape
 from gamma.ledger.reader import Reader
+from gamma.report.ledgers import fees_estimated_usd
 from tests.brokers.tradier_day import GUARDS, OPEN_UTC_NS, Day
 
 MINUTE = 60 * NS
@@ -84,3 +85,5 @@ def test_what_is_held_at_the_close_settles_in_cash_and_the_ledger_agrees_to_the_
     assert not book.halts
     assert not book.positions
     assert day.sandbox.floor.cash_usd * 1_000_000 == book.balance_microusd
+    with Reader.open(f"sqlite:///{tmp_path}/gamma.db") as reader:
+        assert fees_estimated_usd(reader) == 2.6  # Tradier tells no commission

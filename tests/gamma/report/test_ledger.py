@@ -15,6 +15,7 @@ from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader, Wanted
 from gamma.report import Subject, halts, sections, sizing
 from gamma.report.ledgers import sized_of
+from gamma.report.sections import all_figures
 from gamma.report.subject import Sized, Stop
 from tests.daemon_case import ledger_in, trade, write_config
 from tests.gamma.feeds.series_case import simulated
@@ -135,3 +136,10 @@ def test_what_let_no_order_out_is_counted_and_not_drawn(about: Subject) -> None:
     section = sizing.section(replace(about, sized=[one]))
     assert not section.pictures
     assert section.tables[0].rows == [("standing", "", "1", "100.0 %", "0.00", "1")]
+
+
+def test_how_much_of_the_fees_the_broker_did_not_tell_is_told(about: Subject) -> None:
+    assert about.fees_estimated_usd == 0
+    words = all_figures([], 12.5).words
+    assert "Of the fees 12.50 usd are estimated: the market's commission, where the broker tells none." in words
+    assert len(all_figures([]).words) == len(words) - 1
