@@ -2,7 +2,7 @@
 
 Options are European and on an index that pays its dividend as a yield. Time to expiry is that of the calendar, 365 days
 a year, to the moment at which the settlement price is taken: 16:00 New York time, and 09:30 for the monthly options
-of the roots in `MORNING_ROOTS`. Days on which the exchange closes early count as whole ones.
+of the roots in `MORNING_ROOTS`. On days on which the exchange closes early it is 13:00.
 
 Source: Hull, Options, Futures, and Other Derivatives, chapters 15 and 19.
 """
@@ -183,9 +183,18 @@ def _parsed(symbol: str) -> tuple[str, date, Right, float]:
     return found[1], expires, Right.CALL if found[5] == "C" else Right.PUT, int(found[6]) / 1000
 
 
+def closes_early(day: date) -> bool:
+    """Whether the options exchange closes at 13:00 New York time: the day after Thanksgiving, and the eves of the
+    Fourth of July and of Christmas, where they are no holiday, and no Friday or day of a weekend.
+    """
+    if (day.month, day.day) in ((7, 3), (12, 24)):
+        return day.weekday() < 4
+    return day.month == 11 and day.weekday() == 4 and 23 <= day.day <= 29
+
+
 def settlement_utc_ns(root: str, expires: date) -> int:
     """When the settlement price of a root's options is taken [UTC ns]."""
-    at = time(9, 30) if root in MORNING_ROOTS else time(16, 0)
+    at = time(9, 30) if root in MORNING_ROOTS else time(13, 0) if closes_early(expires) else time(16, 0)
     return round((datetime.combine(expires, at, _NEW_YORK) - _EPOCH).total_seconds()) * 10**9
 
 

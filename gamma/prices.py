@@ -70,7 +70,10 @@ def chains_of(config: Config, feed: Feed, hours: Hours, broker: Broker, clock: C
             vix=section.vix,
         )
         record = ChainRecord(Path(section.record)) if section.record else None
-        return LiveChains(plan, source=broker, hours=hours, wall_utc_ns=clock.wall_ns, record=record)
+        try:
+            return LiveChains(plan, source=broker, hours=hours, wall_utc_ns=clock.wall_ns, record=record)
+        except InputInvalid as error:
+            raise ConfigInvalid(f"[chains] record: {error}; move the file out of the folder") from None
     if not section.files:
         return None
     try:

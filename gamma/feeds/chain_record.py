@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from gamma.calendar import NS
+from gamma.feeds.chain_file import load_chains
 from gamma.options import Chain
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -26,6 +27,14 @@ class ChainRecord:
         """Where a chain's day is kept."""
         day = datetime.fromtimestamp(chain.ts_utc_ns // NS, UTC).astimezone(_NEW_YORK).date()
         return self._folder / f"{chain.underlying}-{day}.parquet"
+
+    def last_day(self, underlying: str) -> list[Chain]:
+        """The chains of the newest day that is kept, oldest first; none where there is none.
+
+        Raises: InputInvalid when its file cannot be read.
+        """
+        days = sorted(self._folder.glob(f"{underlying}-????-??-??.parquet"))
+        return load_chains(days[-1]) if days else []
 
     def keep(self, chain: Chain) -> None:
         """Add a chain to its day's file."""

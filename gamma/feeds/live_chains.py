@@ -70,7 +70,8 @@ class LiveChains:
         self._hours = hours
         self._wall_utc_ns = wall_utc_ns
         self._record = record
-        self._known = {name: deque[Chain](maxlen=KEPT) for name in plan.underlyings}
+        kept = {name: record.last_day(name) if record is not None else [] for name in plan.underlyings}
+        self._known = {name: deque(chains, maxlen=KEPT) for name, chains in kept.items()}
         self._silent: set[str] = set()
 
     @property

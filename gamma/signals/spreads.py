@@ -123,6 +123,7 @@ class SpreadSeller:
         self._best_frac = -math.inf
         self._waited = 0
         self._why_none = ""
+        self._past: tuple[int, ...] = ()
 
     @property
     def why_none(self) -> str:
@@ -143,6 +144,7 @@ class SpreadSeller:
         """Take history: nothing is looked for on these bars."""
         for bar in bars:
             self._ts_utc_ns = max(self._ts_utc_ns, bar.ts_close_utc_ns)
+        self._past = tuple(bar.ts_close_utc_ns for bar in bars)
 
     def decide(self, bar: Bar, situation: Situation) -> SignalMade | ManageWanted | None:
         """Sell, buy back, or neither; nothing on a bar that is no news."""
@@ -157,7 +159,7 @@ class SpreadSeller:
         if situation.side:
             self._waited += 1
             return self._close(now, "unfilled") if self._waited >= self._terms.entry_bars else None
-        self._best_frac, self._waited = -math.inf, 0
+        self._best_frac, self._waited, self._past = -math.inf, 0, ()
         if not self._due(max(before, bar.ts_open_utc_ns), now):
             return None
         chain = self._chain(now)
@@ -233,16 +235,24 @@ class SpreadSeller:
 
     def _leave(self, now_utc_ns: int, situation: Situation) -> ManageWanted | None:
         """What was sold is bought back by the rules of exit; an unknown cost leaves it to the time."""
-        credit = self._market.points(situation.entry_ticks)
-        chain = self._chain(now_utc_ns)
-        cost = math.nan if chain is None else _cost_points(chain, situation.legs)
-        kept = float(credit_kept_frac(credit, cost))
-        self._best_frac = max(self._best_frac, kept) if kept == kept else self._best_frac
+        held_before = max(0, situation.bars_held - 1)
+        for ts_utc_ns in self._past[len(self._past) - held_before :]:  # what was made before this start
+            self._kept_frac(ts_utc_ns, situation)
+        self._past = ()
+        kept = self._kept_frac(now_utc_ns, situation)
         left_s = min((settles_utc_ns(symbol) - now_utc_ns for symbol, _ in situation.legs), default=DAY_S * NS) / NS
         if left_s <= 0:  # it settles by itself, and nobody buys it back any more
             return None
         why = credit_exit(self._terms.exits, kept_frac=kept, best_frac=self._best_frac, left_s=left_s)
         return self._close(now_utc_ns, why) if why else None
+
+    def _kept_frac(self, ts_utc_ns: int, situation: Situation) -> float:
+        """What of the credit would be kept at that time, and so at best until then; NaN where nobody knows."""
+        chain = self._chain(ts_utc_ns)
+        cost = math.nan if chain is None else _cost_points(chain, situation.legs)
+        kept = float(credit_kept_frac(self._market.points(situation.entry_ticks), cost))
+        self._best_frac = max(self._best_frac, kept) if kept == kept else self._best_frac
+        return kept
 
     def _close(self, now_utc_ns: int, why: str) -> ManageWanted:
         return ManageWanted(

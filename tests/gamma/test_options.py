@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gamma import calendar
 from gamma.errors import InputInvalid
 from gamma.options import (
     Option,
@@ -131,6 +132,15 @@ def test_monthly_index_options_settle_in_the_morning_and_weeklies_in_the_afterno
 
 def option(strike: float = 4200.0, right: Right = Right.CALL, **told: float) -> Option:
     return Option(root="SPXW", expires=date(2023, 5, 26), right=right, strike_points=strike, **told)
+
+
+def test_where_the_exchange_closes_early_options_settle_then() -> None:
+    """The rule against the calendar of the exchange, day by day."""
+    found = calendar.sessions("SPX", date(2013, 1, 1), date(2027, 12, 31))
+    assert sum(session.early_close for session in found) > 30
+    for session in found:
+        day = date.fromisoformat(session.date)
+        assert settlement_utc_ns("SPXW", day) == session.ts_cash_close_utc_ns, session.date
 
 
 def test_an_option_is_named_as_the_clearing_house_names_it() -> None:

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from gamma.effects import Effect
-from gamma.events import Fill, ForeignOrderSeen, Level, OrderCanceled, OrderFilled, OrderKind, OrderState
+from gamma.events import Fill, ForeignOrderSeen, Leg, Level, OrderCanceled, OrderFilled, OrderKind, OrderState
+from gamma.markets import market
+from gamma.options import settles_utc_ns
 from gamma.orders import Position, fill_position
-from tests.engine_case import PRICE, Case, strategy_rules
+from tests.engine_case import PRICE, Case, S, setup_of, strategy_rules
 
 TICK = 500_000
 
@@ -149,3 +151,26 @@ def test_a_structure_that_was_sold_costs_what_it_was_worth() -> None:
     )
     after, realised = fill_position(held, fill, 5_000_000)
     assert (after.lots, realised) == (0, 274_000_000)
+
+
+def test_no_exit_is_sent_for_options_that_have_ended() -> None:
+    case = Case(strategy_rules("pin", traded=market("SPX")), setup=replace(setup_of(), markets={"SPX": market("SPX")}))
+    case.now = settles_utc_ns("SPXW260302P06000000") - 2 * S
+    legs = (Leg(symbol="SPXW260302P06000000", ratio=1), Leg(symbol="SPXW260302P05990000", ratio=-1))
+    case.signal(-1, strategy="pin", stop=0, target=0, price=40, legs=legs, risk_microusd_per_lot=800_000_000)
+    case.fill(case.sent(OrderKind.ENTRY), 2, 40, symbol="SPX")
+    case.now += S
+    case.flatten()
+    assert case.book.position("pin", "SPX").exit_reason
+    assert case.count(OrderKind.EXIT) == 0
+    case.wait(60)
+    assert case.count(OrderKind.EXIT) == 0
+
+
+def test_legs_that_are_no_options_leave_as_ever() -> None:
+    case = Case()
+    case.bar()
+    case.signal(stop=0, target=0, legs=(Leg(symbol="near", ratio=1), Leg(symbol="far", ratio=-1)))
+    case.fill(case.sent(OrderKind.ENTRY), 2, PRICE)
+    case.flatten()
+    assert case.count(OrderKind.EXIT) == 1

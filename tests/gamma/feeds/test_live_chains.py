@@ -155,3 +155,11 @@ def test_what_was_seen_is_kept_as_a_tape(tmp_path: Path) -> None:
         assert (seen.ts_utc_ns, seen.vix_points, len(seen)) == (taped.ts_utc_ns, taped.vix_points, len(taped))
         np.testing.assert_array_equal(seen.bid_points, taped.bid_points)
         np.testing.assert_array_equal(seen.gamma, taped.gamma)
+
+
+def test_a_start_knows_what_the_one_before_kept(tmp_path: Path) -> None:
+    time = Time(OPEN)
+    keep_for(time, chains_of(time, Desk(time), ChainRecord(tmp_path)), 300)
+    again = chains_of(time, Desk(time), ChainRecord(tmp_path))
+    known = [again.known("SPX", ts) for ts in (OPEN, time.now)]
+    assert [chain.ts_utc_ns for chain in known if chain is not None] == [OPEN, OPEN + 290 * NS]

@@ -167,6 +167,21 @@ def test_part_of_the_best_is_locked_in() -> None:
     assert why(seller, 65, 6_007) == "lock"
 
 
+def test_the_best_is_known_after_a_restart_from_the_chains_since() -> None:
+    chains = (chain_at(minutes(55), 6_010), chain_at(minutes(60), 6_003), chain_at(minutes(65), 6_007))
+    terms = {"selling": {"exits": {"target_frac": 0.9}}}
+    again = source(*chains, **terms)
+    again.warm_up([bar_at(n, 6_003) for n in (50, 55, 60)])
+    assert why(again, 65, 6_007, held(bars_held=2)) == "lock"
+    younger = source(*chains, **terms)  # sold after the bar at 60 minutes
+    younger.warm_up([bar_at(n, 6_003) for n in (50, 55, 60)])
+    assert why(younger, 65, 6_007, held(bars_held=1)) == ""
+
+
+def test_what_has_ended_is_left_to_settle() -> None:
+    assert why(source(), 390, 6_060) == ""
+
+
 def test_half_an_hour_before_the_close_it_is_left_with_or_without_a_chain() -> None:
     assert why(source(), 355, 6_013) == ""
     assert why(source(), 360, 6_013) == "time"
