@@ -116,6 +116,7 @@ class TradovateBroker:
         if barred:
             text = f"[brokers.tradovate] account_id = {self._params.account_id}: is {' and '.join(barred)}"
             raise ConfigInvalid(f"{text} at Tradovate; ask its support, or name another account")
+        await self._contracts.prepare()
         return await self.account()
 
     async def close(self) -> None:
@@ -234,6 +235,7 @@ class TradovateBroker:
 
     async def positions(self) -> Mapping[str, int]:
         """What is held of each market, all months together [signed lots]."""
+        await self._contracts.prepare()
         return await self._holdings.positions()
 
     async def account(self) -> BrokerAccount:
@@ -274,10 +276,17 @@ class TradovateBroker:
     async def _contract(self, intent: Intent) -> str:
         """Where an order goes: to the month in front; an exit to the one before where that is what is held.
 
+        An entry waits for nothing here: whoever stopped all submits in the meantime would not be heard.
+
         Raises: Transient where it cannot be told; InputInvalid where the calendar does not reach.
         """
-        front, before = self._contracts.front(intent.market), self._contracts.before(intent.market)
-        if intent.reduces and before is not None:
+        front = self._contracts.front(intent.market)
+        if not intent.reduces:
+            if why := self._contracts.unready(front):
+                raise Transient(why)
+            return front.symbol
+        before = self._contracts.before(intent.market)
+        if before is not None:
             held = await self._holdings.by_contract()
             if intent.side * held.get(before.symbol, 0) < 0 <= intent.side * held.get(front.symbol, 0):
                 return before.symbol

@@ -13,7 +13,7 @@ from brokers.tradovate.requests import Requests
 from gamma import calendar
 from gamma.calendar import rolls
 from gamma.calendar.rolls import Contract
-from gamma.errors import Transient
+from gamma.errors import InputInvalid, Transient
 from gamma.markets import MICRO, Kind, Market
 from gamma.wire import understood
 
@@ -31,6 +31,7 @@ class Contracts:
         self._now_utc_ns = now_utc_ns
         self._names: dict[int, str] = {}
         self._checked: set[str] = set()
+        self._unready: dict[str, str] = {}
 
     def front(self, symbol: str) -> Contract:
         """The contract of a market that is in front in the session that runs, or in the next one.
@@ -48,6 +49,20 @@ class Contracts:
         year, month = (year, month - 3) if month > 3 else (year - 1, 12)
         last = rolls.contract(symbol, f"{year}-{month:02d}")
         return last if self._now_utc_ns() < last.ts_expiry_utc_ns else None
+
+    async def prepare(self) -> None:
+        """See to the contracts in front, so that an order need not wait for that; why not is told by `unready`."""
+        for symbol in self.markets:
+            try:
+                await self.check(self.front(symbol))
+            except (Transient, InputInvalid) as error:
+                self._unready[symbol] = str(error)
+
+    def unready(self, contract: Contract) -> str:
+        """Why no entry can go to a contract now; "" where it can."""
+        if contract.symbol in self._checked:
+            return ""
+        return self._unready.get(contract.market, f"Tradovate was not asked about {contract.symbol} yet")
 
     async def check(self, contract: Contract) -> None:
         """See that Tradovate knows a contract by the name that the calendar gives it, and reckons it as we do.

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, final
 
-from brokers.tradovate.reading import Executed, Listed, Row, executed_of, newest, placed_as, positive, rows
+from brokers.tradovate.reading import Executed, Listed, Row, executed_of, named_by, newest, placed_as, positive, rows
 from brokers.tradovate.requests import Requests
 from gamma.errors import Transient
 from gamma.wire import understood
@@ -40,7 +40,7 @@ class Listing:
         commands = await self._list("command")
         fills = await self._list("fill")
         with understood("orders"):
-            self._note(placed_as(commands))
+            self._note(placed_as(commands), named_by(versions))
             filled: Counter[int] = Counter()
             for fill in map(executed_of, fills):
                 filled[fill.order] += fill.lots if fill.active else 0
@@ -91,8 +91,9 @@ class Listing:
         wanted = set(numbers)
         orders = await self._orders(account_id)
         if any(number in orders and number not in self._named for number in wanted):
+            commands, versions = await self._list("command"), await self._list("orderVersion")
             with understood("commands"):
-                self._note(placed_as(await self._list("command")))
+                self._note(placed_as(commands), named_by(versions))
         for number in wanted - orders.keys():
             listed = await self.one(str(number), account_id)
             if listed is not None:
@@ -110,9 +111,10 @@ class Listing:
             forgotten = self._named.pop(next(iter(self._named)))
             self.ids.pop(forgotten, None)
 
-    def _note(self, named: Mapping[int, str]) -> None:
-        for number, client_order_id in sorted(named.items()):
-            self.note(client_order_id, str(number))
+    def _note(self, commanded: Mapping[int, str], worded: Mapping[int, str]) -> None:
+        """Keep the ids that orders were placed under: by their commands, else by their words."""
+        for number, client_order_id in sorted(commanded.items()):
+            self.note(client_order_id or worded.get(number, ""), str(number))
 
     async def _name(self, unnamed: list[int]) -> None:
         """Ask one by one for the ids of orders whose commands are not on the list.
@@ -122,12 +124,12 @@ class Listing:
         if len(unnamed) > UNNAMED_MAX:
             raise Transient(f"{len(unnamed)} orders are listed, and the commands that placed them are not")
         for number in unnamed:
-            commands = await self._of("command", number)
+            commands, versions = await self._of("command", number), await self._of("orderVersion", number)
             with understood(f"commands of order {number}"):
                 named = placed_as(commands)
                 if number not in named:
                     raise Transient(f"order {number} is listed, and the command that placed it is not")
-                self.note(named[number], str(number))
+                self._note({number: named[number]}, named_by(versions))
 
     async def _orders(self, account_id: int) -> dict[int, Row]:
         listed = await self._list("order")

@@ -143,6 +143,16 @@ def placed_as(commands: Sequence[Row]) -> dict[int, str]:
     return found
 
 
+def named_by(versions: Sequence[Row]) -> dict[int, str]:
+    """The words that were sent along with each order at first, by its number: where it is ours, its id again."""
+    first: dict[int, Row] = {}
+    for row in versions:
+        number = positive(row["orderId"])
+        if number not in first or positive(row["id"]) < positive(first[number]["id"]):
+            first[number] = row
+    return {number: str(row["text"]) for number, row in first.items() if row.get("text")}
+
+
 def fee_microusd(row: Row) -> int:
     """All that one fill was charged."""
     return microusd(sum((number(row[name]) for name in FEES if row.get(name) is not None), Decimal(0)))

@@ -74,15 +74,21 @@ class Requests:
         raise Transient(f"{path}: HTTP {got.status}")
 
     async def write(self, path: str, body: Mapping[str, Any], *, eases: bool) -> Written | Rejected:
-        """One attempt to change something. What eases the risk goes out in a pause too; what adds to it does not."""
+        """One attempt to change something. What eases the risk goes out in a pause too; what adds to it does not.
+
+        That waits for nothing either: with no token at hand it is not sent.
+        """
         now_s = asyncio.get_running_loop().time()
         wait = self._pauses.left(now_s) or self._over(now_s, PER_HOUR)
         if wait and not eases:
             return Rejected(code="rate_limited", text=wait)
+        token = self.tokens.at_hand
         try:
-            token = await self.let_in()
+            token = token or (await self.let_in() if eases else None)
         except (Transient, ConfigInvalid) as error:
             return Rejected(code="not_sent", text=str(error))
+        if token is None:
+            return Rejected(code="not_sent", text="no token is at hand; the next look at the account asks for one")
         self._sent.append(now_s)
         got = await self.wire.write("POST", path, body)
         if not isinstance(got, NotSent) and got.status == 401:

@@ -27,11 +27,13 @@ class TradovateSandbox:
 
     Nearly all is answered with 200: a refusal by its `failureReason`, a penalty by its ticket. An order is received
     before it is looked at, so that a refusal for want of margin comes later. Names of operations are taken in any case.
+    Where it `forgets_ids`, the commands of brackets do not keep the ids that they were given.
     """
 
     def __init__(self, floor: Floor, *, unlimited: bool = False) -> None:
         self.floor = floor
         self.account = ACCOUNT
+        self.forgets_ids = False
         self.sessions = Sessions(unlimited=unlimited)
         self._talks = Talks(floor, self.sessions.admit, self._answered)
 
@@ -102,7 +104,13 @@ class TradovateSandbox:
         if entity == "position":
             return "accountId", sandbox_shapes.positions(self.floor, now_utc_ns)
         known = sandbox_shapes.ENTITIES.get(entity)
-        return (known[0], known[1](self.floor)) if known is not None else None
+        if known is None:
+            return None
+        rows = known[1](self.floor)
+        if self.forgets_ids and entity == "command":
+            forgotten = {order.number for order in self.floor.orders.values() if order.parent}
+            rows = [{k: v for k, v in r.items() if k != "clOrdId" or r["orderId"] not in forgotten} for r in rows]
+        return known[0], rows
 
     def _library(self, entity: str, operation: str, params: Mapping[str, str], now_utc_ns: int) -> Answer:
         """Contracts, their ends, and products: found by name, or read by number."""

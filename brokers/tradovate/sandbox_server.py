@@ -62,7 +62,9 @@ class TradovateSandboxServer:
 
 
 def _asked(request: Request) -> str:
-    """What an order asks for, in a few words."""
+    """What an order asks for, in a few words; of what comes by a socket, which operation it is."""
+    if request.method == "SEND":
+        return request.body.partition(b"\n")[0].decode(errors="replace")
     body = _object(request.body)
     brackets = [body[name] for name in ("bracket1", "bracket2") if isinstance(body.get(name), dict)]
     return " + ".join(" ".join(str(part[name]) for name in _TOLD if name in part) for part in (body, *brackets))

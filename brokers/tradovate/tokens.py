@@ -69,6 +69,11 @@ class Tokens:
         """What a request is let in by; nothing before a token was had."""
         return {"Authorization": f"Bearer {self._token.access}"} if self._token is not None else {}
 
+    @property
+    def at_hand(self) -> Token | None:
+        """The token that was had last, as long as Tradovate takes it."""
+        return self._token
+
     async def current(self, wire: Wire) -> Token:
         """The token to ask with, renewed where it is time to.
 

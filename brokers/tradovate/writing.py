@@ -104,8 +104,10 @@ def move_of(order_id: int, version: Row, market: Market, price_ticks: int) -> di
 
 
 def _version(intent: Intent, market: Market, good_for: str) -> dict[str, Any]:
+    """What an order asks for. Its id goes as its text too: the command of a bracket may not keep what it was given."""
     told = {
         "clOrdId": intent.client_order_id,
+        "text": intent.client_order_id,
         "action": "Buy" if intent.side > 0 else "Sell",
         "orderType": TYPES[intent.order_type],
         "timeInForce": good_for,

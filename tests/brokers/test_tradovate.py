@@ -126,6 +126,22 @@ def test_a_bracket_sleeps_until_its_entry_fills_and_one_end_cancels_the_other(ri
     assert rig.run(rig.broker.positions()) == {}
 
 
+def test_a_bracket_whose_commands_keep_no_ids_is_known_by_its_words(rig: TradovateRig) -> None:
+    rig.sandbox.forgets_ids = True
+    intent = entry("g-1-1", 1, 2)
+    place(rig, intent, bracket(intent, 79_600, 80_400))
+    quote(rig, 80_400, 80_401)
+    rig.restart()
+    assert states(rig, "g-1-1", "g-1-1s", "g-1-1t") == ["filled", "canceled", "filled"]
+    rig.restart()
+    fills = rig.run(rig.broker.fills_since("")).fills
+    assert [fill.client_order_id for fill in fills] == ["g-1-1", "g-1-1t"]
+    rig.restart()
+    for path in ("/order/list", "/orderVersion/list", "/command/list"):
+        answer_to(rig, path, lambda _: [])
+    assert [fill.client_order_id for fill in rig.run(rig.broker.fills_since("")).fills] == ["g-1-1", "g-1-1t"]
+
+
 def test_of_a_partial_fill_no_more_is_closed_than_was_opened(rig: TradovateRig) -> None:
     intent = rig.resting("g-1-1", 3)
     place(rig, intent, bracket(intent, LIMIT - 100, LIMIT + 200))
@@ -180,9 +196,21 @@ def test_stop_and_target_outlive_the_day_and_the_entry_does_not(rig: TradovateRi
 def test_an_order_goes_to_the_month_in_front_and_no_other(rig: TradovateRig) -> None:
     place(rig, rig.resting("g-1-1", 1))
     rig.network.now_utc_ns = START_UTC_NS + 24 * DAY_S * 10**9  # Monday 2026-12-14: the roll
+    assert place(rig, rig.resting("g-1-2", 1)) == Rejected(
+        code="not_sent", text="Tradovate was not asked about MNQH7 yet"
+    )
+    rig.run(rig.broker.positions())
     place(rig, rig.resting("g-1-2", 1))
     asked = [json.loads(r.body)["symbol"] for r in rig.network.requests if r.path == "/v1/order/placeorder"]
     assert asked == ["MNQZ6", "MNQH7"]
+
+
+def test_an_entry_waits_for_no_read_between_the_decision_and_its_request(rig: TradovateRig) -> None:
+    asked = len(rig.network.requests)
+    place(rig, rig.resting("g-1-1", 1))
+    rig.network.wait(3_700)  # the token is due to be renewed
+    place(rig, rig.resting("g-1-2", 1))
+    assert [request.path for request in rig.network.requests[asked:]] == ["/v1/order/placeorder"] * 2
 
 
 def test_after_a_roll_an_exit_goes_to_the_month_that_is_held(rig: TradovateRig) -> None:
@@ -210,9 +238,11 @@ def test_a_contract_that_is_not_the_one_we_mean_is_not_traded(
     rig: TradovateRig, path: str, change: Callable[[Any], Any]
 ) -> None:
     answer_to(rig, path, change)
-    placed = place(rig, rig.resting("g-1-1", 1))
-    assert isinstance(placed, Rejected)
-    assert (placed.code, rig.sent()) == ("not_sent", 0)
+    rig.restart()
+    for intent in (rig.resting("g-1-1", 1), leave("g-1-2", -1, 1)):
+        placed = place(rig, intent)
+        assert isinstance(placed, Rejected)
+        assert (placed.code, rig.sent()) == ("not_sent", 0)
 
 
 # What an answer says.
@@ -413,15 +443,13 @@ def test_limits_that_are_met_again_and_again_mean_ever_longer_pauses(rig: Tradov
 
 
 def test_an_hours_requests_are_counted_here_and_the_last_of_them_kept_for_orders(rig: TradovateRig) -> None:
-    asked = len(rig.network.requests)
-
     async def until_refused() -> None:
         while True:
             await rig.broker.positions()
 
     with pytest.raises(Transient, match="4,500 requests went out in an hour"):
         rig.run(until_refused())
-    assert len(rig.network.requests) - asked == 4_498  # the account and its cash were read when it connected
+    assert len(rig.network.requests) == 4_501  # and the login
     assert isinstance(place(rig, rig.resting("g-1-1", 1)), Rejected)  # what it needs to know first is a read
     rig.network.wait(3_601)
     assert rig.run(rig.broker.positions()) == {}
@@ -462,7 +490,10 @@ def test_a_token_that_is_refused_to_an_order_is_not_used_again(rig: TradovateRig
     placed = place(rig, rig.resting("g-1-1", 1))
     assert isinstance(placed, Rejected)
     assert (placed.code, rig.there("g-1-1"), rig.sent()) == ("http_401", 0, 2)
-    assert isinstance(place(rig, rig.resting("g-1-2", 1)), Accepted)
+    assert isinstance(place(rig, rig.resting("g-1-2", 1)), Rejected)
+    assert rig.sent() == 2
+    rig.run(rig.broker.positions())
+    assert isinstance(place(rig, rig.resting("g-1-3", 1)), Accepted)
     assert rig.sandbox.sessions.logins == 2
 
 
