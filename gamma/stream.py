@@ -80,7 +80,8 @@ class _Connection(Protocol):
 class Stream:
     """Messages of one broker, for as long as somebody listens; `opening` is asked before each connection.
 
-    Neither addresses nor headers nor messages are ever told in a log.
+    One that is opened anew for every question is `brief`: that it opened is no news. Neither addresses nor headers nor
+    messages are ever told in a log.
     """
 
     def __init__(
@@ -90,7 +91,9 @@ class Stream:
         *,
         tempo: Tempo | None = None,
         chance: random.Random | None = None,
+        brief: bool = False,
     ) -> None:
+        self._brief = brief
         self._name = name
         self._opening = opening
         self._tempo = tempo or Tempo()
@@ -157,7 +160,8 @@ class Stream:
                 for text in opening.hello:
                     await connection.send(text)
             self._connection = connection
-            log.info("stream_open", stream=self._name)
+            if not self._brief:
+                log.info("stream_open", stream=self._name)
             yield Sign.OPENED
             second_s, count = loop.time(), 0
             while True:

@@ -21,7 +21,7 @@ async def talk(url: str, token: str, operation: str, body: Mapping[str, Any], ta
 
     Raises: Transient.
     """
-    stream = Stream("tradovate prices", _opening(url), tempo=HASTE)
+    stream = Stream("tradovate prices", _opening(url), tempo=HASTE, brief=True)
     try:
         async with asyncio.timeout(TALK_S), aclosing(stream.texts()) as texts:
             async for text in texts:
