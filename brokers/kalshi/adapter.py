@@ -1,6 +1,6 @@
 """`KalshiBroker`: one account at Kalshi behind the `Broker` port."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, final
@@ -14,6 +14,7 @@ from brokers.kalshi.order_list import OrderList
 from brokers.kalshi.params import KalshiParams
 from brokers.kalshi.requests import CANCEL_COST, Requests, Row, said, text_of
 from brokers.kalshi.signing import Signer, signer_of
+from brokers.kalshi.stream import KalshiStream
 from gamma.bars import Bar
 from gamma.clock import MACHINE
 from gamma.decision import require_approved
@@ -63,6 +64,7 @@ class KalshiBroker:
         self._params = params
         self._signer: Signer = signer_of(params, now_utc_ns)
         self._requests = Requests(Wire(params.base_url, headers=self._signer.headers, transport=transport), params.tier)
+        self._stream = KalshiStream(params.stream_url, self._signer)
         self._now_utc_ns = now_utc_ns
         self._markets = {symbol: m for symbol, m in markets.items() if m.kind is Kind.EVENT}
         self._told = KalshiMarkets(self._requests, now_utc_ns)
@@ -96,7 +98,7 @@ class KalshiBroker:
             multi_leg=False,
             replace=False,
             reduce_only=True,
-            order_stream=False,
+            order_stream=True,
             client_id_max_len=64,
             real=self._params.real,
         )
@@ -268,7 +270,11 @@ class KalshiBroker:
         known = [await self._told.terms(ticker) for ticker in self._markets]
         return sorted({terms.shard for terms in known if terms is not None})
 
-    # Market data.
+    # Hints and market data.
+
+    def hints(self) -> AsyncIterator[None]:
+        """Says that something happened to the account."""
+        return self._stream.hints()
 
     async def clock(self) -> MarketClock:
         """Up to when Kalshi shows what was done, which is all that it tells of its time; and whether it trades."""

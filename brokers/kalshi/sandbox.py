@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 from brokers.kalshi import sandbox_shapes
 from brokers.kalshi.params import TIERS
 from brokers.kalshi.requests import CANCEL_COST, COST, Bucket
+from brokers.kalshi.sandbox_account import Account, worth_cents
 from brokers.kalshi.sandbox_events import EventMarket
-from brokers.kalshi.sandbox_floor import Account, EventFloor, worth_cents
+from brokers.kalshi.sandbox_floor import EventFloor
 from brokers.kalshi.sandbox_keys import Gate
 from brokers.kalshi.sandbox_markets import EventPages
 from brokers.kalshi.sandbox_orders import Entry, Execution, Settled, Ticket, Wrong, count_of, price_of, ticket_of
+from brokers.kalshi.sandbox_stream import Talks
 from brokers.sandbox.answers import Answer, Request, in_json
+from brokers.sandbox.sockets import Said
 from brokers.sandbox.store import EntryStore
 from gamma.clock import NS
 
@@ -49,6 +52,7 @@ class KalshiSandbox:
         self.gate = gate
         self.lag_s = lag_s
         self._pages = EventPages(self.floor)
+        self._talks = Talks(self.floor, gate)
         reads, writes = TIERS["basic"]
         self._buckets = None if unlimited else (Bucket(reads), Bucket(writes))
 
@@ -73,6 +77,25 @@ class KalshiSandbox:
             return in_json({"error": {"code": wrong.code, "message": wrong.text}}, wrong.status)
         except ValueError as error:
             return in_json({"code": "bad_request", "message": str(error)}, 400)
+
+    # Conversations.
+
+    def open_socket(self, number: int, request: Request, now_utc_ns: int) -> Said | Answer | None:
+        """Open a conversation with who has signed."""
+        return self._talks.open(number, request, now_utc_ns)
+
+    def hear(self, number: int, message: str, now_utc_ns: int) -> Said:  # noqa: ARG002
+        """Answer a message."""
+        return self._talks.hear(number, message)
+
+    def news(self, number: int, now_utc_ns: int) -> Said:
+        """What is new."""
+        self.advance(now_utc_ns)
+        return self._talks.news(number)
+
+    def close_socket(self, number: int) -> None:
+        """A conversation is over."""
+        self._talks.close(number)
 
     def _let_in(self, request: Request, now_utc_ns: int) -> None:
         refusal = self.gate.refusal(request.method, request.path, request.headers, now_utc_ns)

@@ -1,21 +1,19 @@
 """The exchange of the sandbox: orders against what others bid, fees, money, and markets that are settled."""
 
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, Decimal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Final, final
 
 from pydantic import TypeAdapter
 
+from brokers.kalshi.sandbox_account import CENT, Account, Held, fee_usd
 from brokers.kalshi.sandbox_events import MINUTE_NS, EventMarket, Level, Listed
 from brokers.kalshi.sandbox_orders import Entry, Execution, Settled, Ticket, Wrong
 from brokers.sandbox.store import EntryStore
 from gamma.clock import NS
 
-FEE_RATE: Final = Decimal("0.07")
-CENT: Final = Decimal("0.01")
-FINEST: Final = Decimal("0.0001")
 ENTRIES: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
 
@@ -30,60 +28,13 @@ def key_of(entry: Entry) -> str:
             return f"settled {entry.ticker}"
 
 
-@dataclass
-class Held:
-    """Contracts of one market, first in first out: (contracts, price of YES [cents]); YES above 0, NO below."""
-
-    lots: deque[tuple[int, int]] = field(default_factory=deque)
-    traded: int = 0
-    realized: int = 0
-    fees_usd: Decimal = Decimal(0)
-    ts_utc_ns: int = 0
-
-    @property
-    def count(self) -> int:
-        """Contracts, signed."""
-        return sum(count for count, _ in self.lots)
-
-    @property
-    def cost(self) -> int:
-        """What they cost [cents]: NO costs what YES lacks of a dollar."""
-        return sum(count * price if count > 0 else -count * (100 - price) for count, price in self.lots)
-
-    def book(self, count: int, price: int) -> int:
-        """Book signed contracts at a price; gives the cash that comes in [cents]."""
-        left, cash = count, 0
-        while left and self.lots and self.lots[0][0] * left < 0:
-            held, paid = self.lots[0]
-            closed = max(-abs(left), min(abs(left), held))
-            cash += closed * price if closed > 0 else -closed * (100 - price)
-            self.realized += closed * (price - paid)
-            left += closed
-            self.lots.popleft()
-            if held != closed:
-                self.lots.appendleft((held - closed, paid))
-        if left:
-            opened = left * price if left > 0 else -left * (100 - price)
-            self.lots.append((left, price))
-            self.traded += opened
-            cash -= opened
-        return cash
-
-
-@dataclass
-class Account:
-    """Cash and what is held, as of some time."""
-
-    cash_usd: Decimal
-    held: dict[str, Held] = field(default_factory=dict)
-
-
 @final
 class EventFloor:
     """One account at the exchange.
 
     At most `depth_lots` contracts of an order trade at each look; None for as many as are bid for. `refuse_next` are
-    codes with which the next orders are refused. A cancel takes effect at once, whatever `cancel_s` is.
+    codes with which the next orders are refused. A cancel takes effect at once, whatever `cancel_s` is. `journal` is
+    all that was kept, in its order.
     """
 
     def __init__(self, market: EventMarket, store: EntryStore[Entry], capital_usd: Decimal) -> None:
@@ -91,6 +42,7 @@ class EventFloor:
         self.tickets: dict[str, Ticket] = {}
         self.executions: list[Execution] = []
         self.settlements: list[Settled] = []
+        self.journal: list[Entry] = []
         self.depth_lots: int | None = None
         self.refuse_next: list[str] = []
         self.cancel_s = 0.0
@@ -261,7 +213,7 @@ class EventFloor:
                     count=lots,
                     price=price,
                     taker=taker,
-                    fee_usd=_fee_usd([*before, *fresh], lots, price) if taker else Decimal("0.00"),
+                    fee_usd=fee_usd([*before, *fresh], lots, price) if taker else Decimal("0.00"),
                     ts_utc_ns=now_utc_ns,
                 )
             )
@@ -310,6 +262,7 @@ class EventFloor:
             self._remember(entry)
 
     def _remember(self, entry: Entry) -> None:
+        self.journal.append(entry)
         match entry:
             case Ticket():
                 self.tickets[entry.order_id] = entry
@@ -317,30 +270,3 @@ class EventFloor:
                 self.executions.append(entry)
             case Settled():
                 self.settlements.append(entry)
-
-
-def _fee_usd(before: Sequence[Execution], count: int, price: int) -> Decimal:
-    """The fee of one execution: that of the order so far in whole cents, rounded up, less what was charged before.
-
-    fee(order) = sum of 0.07 C p (1 - p), each rounded up to 0.0001; then up to 0.01      [usd]
-    """
-    exact = sum((_exact_usd(e.count, e.price) for e in before if e.taker), _exact_usd(count, price))
-    return exact.quantize(CENT, ROUND_CEILING) - sum((e.fee_usd for e in before), Decimal(0))
-
-
-def _exact_usd(count: int, price: int) -> Decimal:
-    return (FEE_RATE * count * price * (100 - price) / 10_000).quantize(FINEST, ROUND_CEILING)
-
-
-def worth_cents(account: Account, market: EventMarket, now_utc_ns: int) -> int:
-    """What is held would bring in now [cents]: YES at its best bid, NO at its own."""
-    total = 0
-    for ticker, held in account.held.items():
-        if held.count:
-            yes, no = market.bids(ticker, now_utc_ns)
-            levels = yes if held.count > 0 else no
-            total += abs(held.count) * (levels[0][0] if levels else held.cost // abs(held.count))
-    return total
-
-
-Params = Mapping[str, str]

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from brokers.kalshi.sandbox_account import Account, Held
 from brokers.kalshi.sandbox_events import Level, Listed
-from brokers.kalshi.sandbox_floor import Account, Held
 from brokers.kalshi.sandbox_orders import Execution, Settled, Ticket
 from gamma.bars import Bar
 from gamma.clock import NS
