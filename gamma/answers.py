@@ -138,6 +138,7 @@ def _unlisted(turn: Turn, event: OrderMissed) -> None:
     order = turn.book.orders[event.client_order_id]
     if unlisted(order, can):
         turn.tell(notices.order_unlisted(turn.now, **_named(order.intent)))
+    tend(turn)
 
 
 def quarantine(turn: Turn, order: Order) -> None:

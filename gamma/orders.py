@@ -65,6 +65,11 @@ class Order:
         return self.state in _LIVE
 
     @property
+    def confirmed(self) -> bool:
+        """Working, and the broker has named it: an answer to an entry need not name its stop and target."""
+        return self.live and bool(self.broker_order_id)
+
+    @property
     def unresolved(self) -> bool:
         """Sent or about to be, and not known to be anything; nothing new goes out in its market."""
         return self.state in _OPEN

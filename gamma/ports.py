@@ -29,7 +29,8 @@ class Capabilities:
     """What a broker can do, and how long it may take to tell what became of an order.
 
     An unknown order is proved absent after `absence_listings` complete listings, `absence_spacing_s`
-    apart, with `quiet_window_s` passed since it was sent. `real` where its orders cost real money.
+    apart, with `quiet_window_s` passed since it was sent. Its limits bear a look for fills every `watch_s` while an
+    entry with a stop works. `real` where its orders cost real money.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Capabilities:
     quiet_window_s: float = 120.0
     quarantine_after_s: float = 900.0
     place_timeout_s: float = 10.0
+    watch_s: float = 1.0
     real: bool = False
 
 

@@ -6,6 +6,7 @@ it is booked. What a listing does not show is never read as cancelled.
 
 from collections.abc import Collection, Mapping, Sequence
 
+from gamma.absence import never_named
 from gamma.book import Book
 from gamma.clock import NS
 from gamma.events import (
@@ -73,20 +74,32 @@ def lookup_events(
     return events
 
 
-def unlisted_events(book: Book, unlisted: Collection[str], now_utc_ns: int, quiet_window_s: float) -> list[Event]:
+def unlisted_events(
+    book: Book, unlisted: Collection[str], now_utc_ns: int, quiet_window_s: float, early: Collection[str] = ()
+) -> list[Event]:
     """Working orders that a complete look did not show, though they were sent long enough ago to be shown.
 
-    It says nothing of what became of them. The stop and target of an entry that can trade need not be there before
-    it has.
+    It says nothing of what became of them. `early` are those that may have left a moment ago, whatever event time says.
+    The stop and target of an entry that can trade need not be there before it has.
     """
     looked_for = (book.orders[cid] for cid in book.orders if cid in unlisted)
     return [
         OrderMissed(client_order_id=order.intent.client_order_id, final=False, ts_event_utc_ns=now_utc_ns)
         for order in looked_for
         if order.live
-        and now_utc_ns - order.intent.ts_event_utc_ns >= quiet_window_s * NS
+        and (_wanted_off(book, order) or _sent_long_ago(order, now_utc_ns, quiet_window_s, early))
         and (not order.intent.parent or not _may_begin(book, order.intent.parent))
     ]
+
+
+def _sent_long_ago(order: Order, now_utc_ns: int, quiet_window_s: float, early: Collection[str]) -> bool:
+    aged = now_utc_ns - order.intent.ts_event_utc_ns >= quiet_window_s * NS
+    return aged and order.intent.client_order_id not in early
+
+
+def _wanted_off(book: Book, order: Order) -> bool:
+    """A cancel of it was asked for, and it was never named: each look counts, for a position waits for it to be off."""
+    return order.ts_cancel_utc_ns > 0 and never_named(order, book.orders.get(order.intent.parent))
 
 
 def _may_begin(book: Book, client_order_id: str) -> bool:

@@ -270,9 +270,9 @@ class Shell:
         if live:
             told = await self._hear(self.broker.orders(live))
             await self.feed(*order_events(self.book, told, self.now()))
-            unlisted = live.keys() - {order.client_order_id for order in told} - self._recent()
+            unlisted = live.keys() - {order.client_order_id for order in told}
             quiet_s = self.rules.capabilities.quiet_window_s
-            await self.feed(*unlisted_events(self.book, unlisted, self.now(), quiet_s))
+            await self.feed(*unlisted_events(self.book, unlisted, self.now(), quiet_s, self._recent()))
 
     def _recent(self) -> set[str]:
         """The orders whose quiet window may not have passed; one of an earlier life may have left at its very end.

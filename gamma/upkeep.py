@@ -7,6 +7,7 @@ refusal only means that it is done at the next event.
 from dataclasses import replace
 
 from gamma import notices
+from gamma.absence import never_arrived
 from gamma.book import Key
 from gamma.decision import Decision, decide_exit
 from gamma.errors import InputInvalid
@@ -73,7 +74,8 @@ def _clear(turn: Turn, key: Key, orders: list[Order]) -> None:
 def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
     """Close a position: first all else that works for it is cancelled, then one order at market takes it to flat.
 
-    Where that order would not be let out, the stop and the target stay: a position is never left without both.
+    Where that order would not be let out, the stop and the target stay: a position is never left without both. What
+    never arrived at the broker holds nothing up.
     """
     book, key = turn.book, (position.strategy, position.market)
     if book.unresolved(position.market) or book.frozen(*key) or _just_refused(turn, key):
@@ -81,9 +83,11 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
     entry = book.orders.get(position.entry_id)
     if entry is not None and _over(entry.intent, turn.now):
         return
-    others = [o for o in orders if o.intent.kind is not OrderKind.EXIT]
+    if any(o.intent.kind is OrderKind.EXIT for o in orders):
+        return
+    others = [o for o in orders if not never_arrived(o, book.orders.get(o.intent.parent), book.orders.values())]
     lots = _at_broker(turn, position)
-    if len(others) < len(orders) or not lots:
+    if not lots:
         return
     decision = _decide(turn, position, lots)
     if decision.approved is None:

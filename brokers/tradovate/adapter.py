@@ -102,6 +102,7 @@ class TradovateBroker:
             reduce_only=False,
             order_stream=True,
             client_id_max_len=64,
+            watch_s=1.5,  # of 5,000 requests an hour, half
             real=self._params.real,
         )
 

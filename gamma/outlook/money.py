@@ -140,6 +140,6 @@ def _bare(book: Book, position: Position | None) -> tuple[int, int]:
     stops = [
         o for o in book.orders.values() if o.intent.kind is OrderKind.STOP and o.intent.parent in position.entry_ids
     ]
-    bare = abs(position.lots) - sum(o.left_lots for o in stops if o.live)
+    bare = abs(position.lots) - sum(o.left_lots for o in stops if o.confirmed)
     since = max(position.ts_grown_utc_ns, *(o.ts_end_utc_ns for o in stops), 0)
     return max(0, bare), since

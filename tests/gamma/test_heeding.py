@@ -13,12 +13,12 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from brokers.paper import PaperBroker
 from gamma.errors import Transient
-from gamma.events import Intent
-from gamma.heeding import Heeding
+from gamma.events import Intent, OrderAccepted, OrderKind
+from gamma.heeding import Due, Heeding, due
 from gamma.ports import ApprovedLike, BrokerAccount, BrokerOrder, Capabilities, FillPage, Lookup, Placed
 from gamma.stream import Opening, Stream, Tempo
 from gamma.turnstile import Turnstile
-from tests.engine_case import MINUTE, bar_of
+from tests.engine_case import MINUTE, PRICE, Case, bar_of
 from tests.stand import Stand
 
 Serve = Callable[[ServerConnection], Awaitable[None]]
@@ -236,3 +236,56 @@ def test_what_fails_in_a_look_ends_the_daemon(desk: Desk) -> None:
     desk.stand.ledger.append = broken  # type: ignore[method-assign,assignment]
     assert desk.run(stay, lambda _: False).looks == 1
     assert desk.stand.lots == 0
+
+
+# --- what is looked at without a hint --------------------------------------------------------------------
+
+
+def entering() -> tuple[Case, str]:
+    case = Case()
+    case.bar()
+    case.signal(price=PRICE - 8)
+    entry = case.sent(OrderKind.ENTRY)
+    case.accept(entry)
+    return case, entry
+
+
+def unnamed(case: Case, *client_order_ids: str) -> None:
+    """The broker has taken these, and told no name of its own for them."""
+    for cid in client_order_ids:
+        case.do(OrderAccepted(client_order_id=cid, broker_order_id="", ts_event_utc_ns=case.now))
+
+
+def test_an_entry_with_a_stop_is_watched_for_fills_as_long_as_it_works() -> None:
+    case, entry = entering()
+    case.accept(f"{entry}s", f"{entry}t")
+    assert due(case.book, 1.0) == Due(in_s=1.0, orders=False)
+    case.canceled(entry)
+    assert due(case.book, 1.0) is None
+
+
+def test_a_fill_whose_stop_is_not_named_is_looked_at_soon_and_not_for_ever() -> None:
+    case, entry = entering()
+    unnamed(case, f"{entry}s", f"{entry}t")
+    assert due(case.book, 1.0) == Due(in_s=1.0, orders=False)
+    case.fill(entry, 2, PRICE - 8)
+    assert due(case.book, 1.0) == Due(in_s=0.5, orders=True)
+    case.wait(31)
+    assert due(case.book, 1.0) is None
+
+
+def test_a_stop_that_is_named_is_looked_at_for_some_seconds_more() -> None:
+    case, entry = entering()
+    case.accept(f"{entry}s", f"{entry}t")
+    case.fill(entry, 2, PRICE - 8)
+    assert due(case.book, 1.5) == Due(in_s=1.5, orders=True)
+    case.wait(4)
+    assert due(case.book, 1.5) is None
+
+
+def test_an_entry_without_a_stop_is_left_to_the_schedule() -> None:
+    case = Case()
+    case.bar()
+    case.signal(price=PRICE - 8, stop=0, target=0)
+    case.accept(case.sent(OrderKind.ENTRY))
+    assert due(case.book, 1.0) is None

@@ -1,5 +1,6 @@
 """Orders that ended while the daemon was down, longer ago than the broker lists what has ended."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gamma.events import (
     TimeAdvanced,
 )
 from gamma.orders import Order
+from gamma.rules import StrategyRules
 from tests.engine_case import PRICE
 from tests.gamma.chaos.broker.stall import Stall
 from tests.stand import Stand
@@ -31,11 +33,11 @@ LOWER = PRICE - 4_000
 class Counter(Stand):
     """An account that trades at a fake broker."""
 
-    def __init__(self, folder: Path, quirks: Quirks) -> None:
+    def __init__(self, folder: Path, quirks: Quirks, strategies: Sequence[StrategyRules] = ()) -> None:
         self.stall = Stall(quirks)
         can = capabilities(self.stall.quirks)
         named = {name: getattr(can, name) for name in can.__slots__}
-        super().__init__(folder, capabilities=named, wrap_broker=lambda _: self.stall.adapter())
+        super().__init__(folder, strategies=strategies, capabilities=named, wrap_broker=lambda _: self.stall.adapter())
         self.trade(PRICE)
         self.boot()
 
@@ -43,6 +45,10 @@ class Counter(Stand):
         """The market trades at one price, at the account's time."""
         self.pass_s(0)
         self.stall.trade(price)
+
+    def time(self) -> None:
+        """Have the engine look at the clock."""
+        self.feed(TimeAdvanced(ts_event_utc_ns=self.now))
 
     def pass_s(self, seconds: float) -> None:
         self.now += round(seconds * 1e9)
