@@ -258,7 +258,8 @@ def _reply(what: str, status: int, headers: httpx.Headers, body: bytes) -> Reply
     length = headers.get("content-length")
     if headers.get("content-encoding", "identity") != "identity" or (length is not None and length != str(len(body))):
         return Unsure(text=f"{what}: HTTP {status}, not whole or not plain")
-    wait_s, ts = _seconds(headers.get("retry-after")), _moment(headers.get("date"))
+    ts = _moment(headers.get("date"))
+    wait_s = _seconds(headers.get("retry-after")) or (_reset_s(headers, ts) if status == 429 else 0.0)
     if not body and status in _BODILESS:
         return Reply(status=status, json=None, retry_after_s=wait_s, ts_utc_ns=ts)
     try:
@@ -312,6 +313,15 @@ def _seconds(value: str | None) -> float:
     except ValueError:
         return 0.0
     return min(wait_s, HOLD_MAX_S) if wait_s > 0 else 0.0
+
+
+def _reset_s(headers: httpx.Headers, ts_utc_ns: int) -> float:
+    """A wait until a limit begins anew, at a moment [epoch s] of the other side's clock; 0 where it tells none."""
+    try:
+        at_s = float(headers.get("x-ratelimit-reset", 0))
+    except ValueError:
+        return 0.0
+    return _seconds(str(at_s - ts_utc_ns / 10**9)) if at_s and ts_utc_ns else 0.0
 
 
 def _moment(value: str | None) -> int:

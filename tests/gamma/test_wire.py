@@ -81,6 +81,25 @@ def test_a_whole_answer_is_a_reply_whatever_its_status() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "more", "wait_s"),
+    [
+        ("429 Busy", ("X-RateLimit-Reset: 1795186812", "Date: Fri, 20 Nov 2026 15:00:00 GMT"), 12.0),
+        ("429 Busy", ("X-RateLimit-Reset: 1795186700", "Date: Fri, 20 Nov 2026 15:00:00 GMT"), 0.0),
+        ("429 Busy", ("X-RateLimit-Reset: 1795186812",), 0.0),
+        ("429 Busy", ("X-RateLimit-Reset: soon", "Date: Fri, 20 Nov 2026 15:00:00 GMT"), 0.0),
+        ("429 Busy", ("Retry-After: 3", "X-RateLimit-Reset: 1795186812", "Date: Fri, 20 Nov 2026 15:00:00 GMT"), 3.0),
+        ("200 OK", ("X-RateLimit-Reset: 1795186812", "Date: Fri, 20 Nov 2026 15:00:00 GMT"), 0.0),
+    ],
+)
+def test_a_pause_is_told_by_the_moment_at_which_a_limit_begins_anew(
+    status: str, more: tuple[str, ...], wait_s: float
+) -> None:
+    got = post(whole(status, "{}", *more))
+    assert isinstance(got, Reply)
+    assert got.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
     ("date", "ts_utc_ns"),
     [("Fri, 20 Nov 2026 15:00:00 GMT", 1_795_186_800 * 10**9), ("yesterday", 0), ("", 0)],
 )
