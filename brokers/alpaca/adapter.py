@@ -1,7 +1,7 @@
 """`AlpacaBroker`: one account at Alpaca behind the `Broker` port."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, final
@@ -10,6 +10,7 @@ import httpx
 
 from brokers.alpaca import reading, writing
 from brokers.alpaca.fills import Fills
+from brokers.alpaca.hints import Hints
 from brokers.alpaca.market_data import AlpacaMarkets
 from brokers.alpaca.orders import Orders
 from brokers.alpaca.params import AlpacaParams
@@ -61,6 +62,7 @@ class AlpacaBroker:
         self._data = Requests(Wire(params.data_url, headers=headers, transport=transport))
         self._markets = {symbol: m for symbol, m in markets.items() if symbol in writing.UNDERLYINGS}
         self._told = AlpacaMarkets(self._trading, self._data, params.data)
+        self._hints = Hints(params)
         self._orders = Orders(self._trading, self._markets)
         self._fills = Fills(self._trading, self._orders, self._markets, params.fee_rates)
 
@@ -94,7 +96,7 @@ class AlpacaBroker:
             multi_leg=True,
             replace=False,
             reduce_only=False,
-            order_stream=False,
+            order_stream=True,
             client_id_max_len=writing.CLIENT_ID_MAX,
             absence_listings=2,
             absence_spacing_s=10.0,
@@ -251,6 +253,11 @@ class AlpacaBroker:
                 equity_microusd=reading.microusd(told["equity"]),
                 cash_microusd=min(cash, reading.microusd(told["options_buying_power"])),
             )
+
+    async def hints(self) -> AsyncIterator[None]:
+        """Tells at once when something has happened to an order."""
+        async for _ in self._hints.hints():
+            yield None
 
     # Market data.
 

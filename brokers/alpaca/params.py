@@ -70,6 +70,11 @@ class AlpacaParams(BaseModel, frozen=True, extra="forbid"):
         return f"{(self.url or HOSTS[self.environment]).rstrip('/')}/v2"
 
     @property
+    def stream_url(self) -> str:
+        """Where it is told at once that something happened."""
+        return f"{(self.url or HOSTS[self.environment]).rstrip('/')}/stream".replace("http", "ws", 1)
+
+    @property
     def data_url(self) -> str:
         """Where prices are told."""
         return self.url or DATA_HOST

@@ -11,10 +11,12 @@ from brokers.alpaca import sandbox_markets, sandbox_shapes
 from brokers.alpaca.params import NO_FEES, FeeRates
 from brokers.alpaca.sandbox_ledger import SandboxLedger
 from brokers.alpaca.sandbox_orders import Wrong, body_of, ticket_of
+from brokers.alpaca.sandbox_talk import PATH, Talks
 from brokers.sandbox.answers import Answer, Request, in_json
 from brokers.sandbox.option_floor import OptionFloor, option_of
 from brokers.sandbox.option_market import OptionMarket
 from brokers.sandbox.prices import Prices
+from brokers.sandbox.sockets import Said
 from brokers.sandbox.tickets import Store, Ticket
 from gamma.clock import NS
 from gamma.errors import InputInvalid
@@ -53,6 +55,7 @@ class AlpacaSandbox:
         self._prices = prices
         self._canceling: set[int] = set()
         self._sent: dict[str, deque[int]] = {}
+        self._talks = Talks(self.floor, self._canceling, lambda *keys: keys == (KEY_ID, SECRET))
 
     def advance(self, now_utc_ns: int) -> None:
         """Time passes: orders trade, options end."""
@@ -79,6 +82,25 @@ class AlpacaSandbox:
         except Wrong as wrong:
             answer = _error(wrong.status, wrong.code, str(wrong))
         return replace(answer, headers={**answer.headers, **limits})
+
+    def open_socket(self, number: int, request: Request, now_utc_ns: int) -> Said | None:
+        """Open a conversation about trade updates."""
+        is_one = request.path == PATH and request.headers.get("upgrade", "").lower() == "websocket"
+        return self._talks.open(number, now_utc_ns) if is_one else None
+
+    def hear(self, number: int, message: str, now_utc_ns: int) -> Said:
+        """Answer a message."""
+        self.advance(now_utc_ns)
+        return self._talks.hear(number, message)
+
+    def news(self, number: int, now_utc_ns: int) -> Said:
+        """What happened to orders."""
+        self.advance(now_utc_ns)
+        return self._talks.news(number, now_utc_ns)
+
+    def close_socket(self, number: int) -> None:
+        """A conversation is over."""
+        self._talks.close(number)
 
     def _trading(self, request: Request, rooms: list[str], now_utc_ns: int) -> Answer:
         match request.method, rooms:
