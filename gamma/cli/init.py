@@ -20,6 +20,9 @@ def add_to(app: typer.Typer) -> None:
 
 def init(
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing; paper trading on the simulator.")] = False,
+    feed: Annotated[
+        str, typer.Option("--feed", help="Bars as this broker tells them; else the simulator's.", metavar="BROKER")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite a config.toml that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -30,6 +33,7 @@ def init(
     if DEFAULT_CONFIG.exists() and not force:
         raise InputInvalid(f"{DEFAULT_CONFIG} is here already; use --force to overwrite it")
     text = example() if defaults else asked(example())
+    text = with_feed(text, feed) if feed else text
     write(DEFAULT_CONFIG, text)
     if as_json:
         print_json({"written": str(DEFAULT_CONFIG)})
@@ -53,6 +57,22 @@ def asked(text: str) -> str:
     for key, value_usd in _money(capital).items():
         head = re.sub(rf"(?m)^{key} = \S+", f"{key} = {value_usd:_.2f}", head)
     return head + "".join(blocks) + tail
+
+
+def with_feed(text: str, broker: str) -> str:
+    """The same with a broker's bars, and its section, which a person fills in.
+
+    Raises: ConfigInvalid when no such broker is installed.
+    """
+    from gamma import plugins
+
+    plugins.named(plugins.BROKERS, broker, "feed")
+    text = re.sub(
+        r'(?m)^use = "sim".*$', f'use = "broker"                    # docs/bars.md\nbroker = "{broker}"', text
+    )
+    text = re.sub(r"(?m)^(seed|speed) = .*\n", "", text)
+    section = f"# Its account and key: docs/brokers.md tells what belongs here.\n[brokers.{broker}]\n"
+    return text if f"[brokers.{broker}]" in text else text.replace("[brokers.paper]", f"{section}\n[brokers.paper]", 1)
 
 
 def _money(capital_usd: float) -> dict[str, float]:

@@ -76,3 +76,16 @@ def test_a_wrong_answer_writes_nothing(answers: str, said: str) -> None:
 def test_nobody_there_to_answer_writes_nothing() -> None:
     assert RUNNER.invoke(app, ["init"], input="").exit_code == 1
     assert not Path("config.toml").exists()
+
+
+def test_bars_can_be_a_brokers() -> None:
+    assert RUNNER.invoke(app, ["init", "--defaults", "--feed", "tradier"]).exit_code == 0
+    config = load(Path("config.toml"), {})
+    assert (config.feed.use, config.feed.broker, config.feed.bar_s) == ("broker", "tradier", 300)
+    assert set(config.brokers) == {"paper", "tradier"}
+
+
+def test_bars_of_a_broker_that_nobody_knows_are_refused() -> None:
+    result = RUNNER.invoke(app, ["init", "--defaults", "--feed", "tradeir"])
+    assert (result.exit_code, Path("config.toml").exists()) == (78, False)
+    assert "tradier" in result.stderr
