@@ -1,6 +1,5 @@
 """`gamma brokers sandbox alpaca`: Alpaca on this machine, with a market that is made up."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,11 +7,10 @@ from typing import final
 
 from brokers.alpaca.sandbox import ACCOUNT, KEY_ID, SECRET, AlpacaSandbox
 from brokers.alpaca.sandbox_markets import UNDERLYINGS
-from brokers.sandbox.answers import Answer, Request
-from brokers.sandbox.faults import Fault, faults_of
+from brokers.sandbox.answers import Request
 from brokers.sandbox.option_market import SimulatedOptions
 from brokers.sandbox.prices import BarPrices
-from brokers.sandbox.server import Server
+from brokers.sandbox.serving import Serving
 from brokers.sandbox.tickets import Store
 from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
 
@@ -31,7 +29,7 @@ class AlpacaSandboxServer:
 
         Raises: InputInvalid when the faults are none; ConfigInvalid when the file is another account's.
         """
-        faults = faults_of(order.faults)
+        serving = Serving(order=order, answered=answered, asked=_asked)
         store = Store(order.state_path, f"{ACCOUNT} at alpaca, from {order.capital_usd:g} usd")
         sandbox = AlpacaSandbox(
             SimulatedOptions(order.seed, UNDERLYINGS),
@@ -40,26 +38,13 @@ class AlpacaSandboxServer:
             prices=BarPrices.simulated(order.seed, UNDERLYINGS),
         )
 
-        def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
-            answered(
-                SandboxAnswered(
-                    method=request.method,
-                    path=request.path,
-                    asked=_asked(request),
-                    status=answer.status if answer is not None else 0,
-                    text=_text(answer),
-                    fault=str(fault or ""),
-                )
-            )
+        def told(port: int) -> None:
+            url = f"http://127.0.0.1:{port}"
+            keys = {"key_id": KEY_ID, "secret": SECRET}
+            opened(SandboxOpened(url=url, settings={"environment": "paper", "account_id": ACCOUNT, **keys, "url": url}))
 
-        server = Server(sandbox=sandbox, faults=faults, seed=order.seed, told=told)
         try:
-            async with server.listening(order.port) as port:
-                url = f"http://127.0.0.1:{port}"
-                keys = {"key_id": KEY_ID, "secret": SECRET}
-                settings = {"environment": "paper", "account_id": ACCOUNT, **keys, "url": url}
-                opened(SandboxOpened(url=url, settings=settings))
-                await asyncio.Event().wait()
+            await serving.run(sandbox, told)
         finally:
             store.close()
 
@@ -74,7 +59,3 @@ def _asked(request: Request) -> str:
         return " ".join([body["type"], str(body.get("limit_price", "")), str(body.get("client_order_id", "")), *legs])
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _text(answer: Answer | None) -> str:
-    return "" if answer is None or answer.status < 400 else answer.body[:200].decode(errors="replace")

@@ -1,6 +1,5 @@
 """`gamma brokers sandbox kalshi`: Kalshi on this machine, with contracts on the simulated indices."""
 
-import asyncio
 import json
 import tempfile
 from collections.abc import Callable
@@ -12,9 +11,8 @@ from brokers.kalshi.sandbox import PREFIX, KalshiSandbox
 from brokers.kalshi.sandbox_events import SimulatedEvents
 from brokers.kalshi.sandbox_floor import ENTRIES, key_of
 from brokers.kalshi.sandbox_keys import Gate, kept_key
-from brokers.sandbox.answers import Answer, Request
-from brokers.sandbox.faults import Fault, faults_of
-from brokers.sandbox.server import Server
+from brokers.sandbox.answers import Request
+from brokers.sandbox.serving import Serving
 from brokers.sandbox.store import EntryStore
 from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
 
@@ -33,7 +31,7 @@ class KalshiSandboxServer:
 
         Raises: InputInvalid when the faults are none; ConfigInvalid when a file is another's.
         """
-        faults = faults_of(order.faults)
+        serving = Serving(order=order, answered=answered, asked=_asked, prefix=PREFIX)
         store = EntryStore(order.state_path, f"kalshi, from {order.capital_usd:g} usd", ENTRIES, key_of)
         with tempfile.TemporaryDirectory(prefix="gamma-kalshi-") as folder:
             beside = order.state_path.with_suffix(".pem") if order.state_path is not None else Path(folder) / "key.pem"
@@ -42,26 +40,14 @@ class KalshiSandboxServer:
                 SimulatedEvents(order.seed), store, gate, capital_usd=Decimal(str(order.capital_usd))
             )
 
-            def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
-                answered(
-                    SandboxAnswered(
-                        method=request.method,
-                        path=request.path.removeprefix(PREFIX),
-                        asked=_asked(request),
-                        status=answer.status if answer is not None else 0,
-                        text=_text(answer),
-                        fault=str(fault or ""),
-                    )
-                )
+            def told(port: int) -> None:
+                url = f"http://127.0.0.1:{port}{PREFIX}"
+                key_path = str(beside.absolute())
+                settings = {"environment": "paper", "key_id": gate.key_id, "key_path": key_path, "url": url}
+                opened(SandboxOpened(url=url, settings=settings))
 
-            server = Server(sandbox=sandbox, faults=faults, seed=order.seed, told=told)
             try:
-                async with server.listening(order.port) as port:
-                    url = f"http://127.0.0.1:{port}{PREFIX}"
-                    key_path = str(beside.absolute())
-                    settings = {"environment": "paper", "key_id": gate.key_id, "key_path": key_path, "url": url}
-                    opened(SandboxOpened(url=url, settings=settings))
-                    await asyncio.Event().wait()
+                await serving.run(sandbox, told)
             finally:
                 store.close()
 
@@ -76,7 +62,3 @@ def _asked(request: Request) -> str:
         return ""
     named = ("side", "count", "ticker", "price", "time_in_force", "client_order_id")
     return " ".join(str(body[field]) for field in named if field in body)
-
-
-def _text(answer: Answer | None) -> str:
-    return "" if answer is None or answer.status < 400 else answer.body[:200].decode(errors="replace")

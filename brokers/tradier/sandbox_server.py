@@ -1,14 +1,12 @@
 """`gamma brokers sandbox tradier`: Tradier on this machine, with a market that is made up."""
 
-import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from typing import final
 
-from brokers.sandbox.answers import Answer, Request
-from brokers.sandbox.faults import Fault, faults_of
+from brokers.sandbox.answers import Request
 from brokers.sandbox.option_market import SimulatedOptions
-from brokers.sandbox.server import Server
+from brokers.sandbox.serving import Serving
 from brokers.sandbox.tickets import Store
 from brokers.tradier.sandbox import ACCOUNT, TOKEN, TradierSandbox
 from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
@@ -30,31 +28,18 @@ class TradierSandboxServer:
 
         Raises: InputInvalid when the faults are none; ConfigInvalid when the file is another account's.
         """
-        faults = faults_of(order.faults)
+        serving = Serving(order=order, answered=answered, asked=_form)
         store = Store(order.state_path, f"{ACCOUNT} at tradier, from {order.capital_usd:g} usd")
         quotes = SimulatedOptions(order.seed, UNDERLYINGS)
         sandbox = TradierSandbox(quotes, store, capital_usd=Decimal(str(order.capital_usd)))
 
-        def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
-            status = answer.status if answer is not None else 0
-            answered(
-                SandboxAnswered(
-                    method=request.method,
-                    path=request.path,
-                    asked=_form(request),
-                    status=status,
-                    text=_text(answer),
-                    fault=str(fault or ""),
-                )
-            )
+        def told(port: int) -> None:
+            url = f"http://127.0.0.1:{port}/v1"
+            settings = {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": url}
+            opened(SandboxOpened(url=url, settings=settings))
 
-        server = Server(sandbox=sandbox, faults=faults, seed=order.seed, told=told)
         try:
-            async with server.listening(order.port) as port:
-                url = f"http://127.0.0.1:{port}/v1"
-                settings = {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": url}
-                opened(SandboxOpened(url=url, settings=settings))
-                await asyncio.Event().wait()
+            await serving.run(sandbox, told)
         finally:
             store.close()
 
@@ -68,7 +53,3 @@ def _form(request: Request) -> str:
         f"{form.get(f'side[{n}]', '')} {form[f'option_symbol[{n}]']}" for n in range(4) if f"option_symbol[{n}]" in form
     ]
     return " ".join([form.get("type", ""), form.get("price", ""), form.get("tag", ""), *legs])
-
-
-def _text(answer: Answer | None) -> str:
-    return "" if answer is None or answer.status < 400 else answer.body[:200].decode(errors="replace")

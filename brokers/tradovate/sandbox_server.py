@@ -1,16 +1,14 @@
 """`gamma brokers sandbox tradovate`: Tradovate on this machine, with a market that is made up."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Final, final
 
 from brokers.sandbox.answers import Answer, Request
-from brokers.sandbox.faults import Fault, faults_of
 from brokers.sandbox.floor import Floor
 from brokers.sandbox.orders import journal
 from brokers.sandbox.prices import BarPrices
-from brokers.sandbox.server import Server
+from brokers.sandbox.serving import Serving, refusal
 from brokers.tradovate.sandbox import ACCOUNT, TradovateSandbox
 from brokers.tradovate.sandbox_contracts import PRODUCTS
 from brokers.tradovate.sandbox_sessions import PASSWORD, USERNAME
@@ -34,29 +32,17 @@ class TradovateSandboxServer:
 
         Raises: InputInvalid when the faults are none; ConfigInvalid when the file is another account's.
         """
-        faults = faults_of(order.faults)
+        serving = Serving(order=order, answered=answered, asked=_asked, text=_text)
         store = journal(order.state_path, f"{ACCOUNT} at tradovate, from {order.capital_usd:g} usd")
         floor = Floor(BarPrices.simulated(order.seed, PRODUCTS), store, round(order.capital_usd * MICRO))
 
-        def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
-            answered(
-                SandboxAnswered(
-                    method=request.method,
-                    path=request.path,
-                    asked=_asked(request),
-                    status=answer.status if answer is not None else 0,
-                    text=_text(answer),
-                    fault=str(fault or ""),
-                )
-            )
+        def told(port: int) -> None:
+            url = f"http://127.0.0.1:{port}/v1"
+            settings = {"environment": "paper", "account_id": ACCOUNT, "username": USERNAME, "password": PASSWORD}
+            opened(SandboxOpened(url=url, settings=settings | {"url": url}))
 
-        server = Server(sandbox=TradovateSandbox(floor), faults=faults, seed=order.seed, told=told)
         try:
-            async with server.listening(order.port) as port:
-                url = f"http://127.0.0.1:{port}/v1"
-                settings = {"environment": "paper", "account_id": ACCOUNT, "username": USERNAME, "password": PASSWORD}
-                opened(SandboxOpened(url=url, settings=settings | {"url": url}))
-                await asyncio.Event().wait()
+            await serving.run(TradovateSandbox(floor), told)
         finally:
             store.close()
 
@@ -75,7 +61,7 @@ def _text(answer: Answer | None) -> str:
         return ""
     told = _object(answer.body)
     failed = [str(told[name]) for name in ("failureReason", "failureText", "errorText", "p-ticket") if told.get(name)]
-    return " ".join(failed) or ("" if answer.status < 400 else answer.body[:200].decode(errors="replace"))
+    return " ".join(failed) or refusal(answer)
 
 
 def _object(body: bytes) -> dict[str, Any]:
