@@ -16,7 +16,7 @@ from brokers.kalshi.requests import CANCEL_COST, Requests, Row, said, text_of
 from brokers.kalshi.signing import Signer, signer_of
 from brokers.kalshi.stream import KalshiStream
 from gamma.bars import Bar
-from gamma.clock import MACHINE
+from gamma.clock import MACHINE, NS
 from gamma.decision import require_approved
 from gamma.errors import ConfigInvalid, Transient
 from gamma.events import Intent, OrderType
@@ -46,6 +46,7 @@ BALANCE: Final = "/portfolio/balance"
 POSITIONS: Final = "/portfolio/positions"
 PLACE: Final = "/portfolio/events/orders"
 _NOT_LET_IN: Final = (401, 403)
+CLOCK_OFF_MAX_S: Final = 5.0  # how far off the clock that signs may be is not documented
 
 
 @final
@@ -106,10 +107,12 @@ class KalshiBroker:
     async def connect(self) -> BrokerAccount:
         """See that the key is good, here, and that each market is one that gamma can trade.
 
-        Raises: ConfigInvalid when it is not; Transient.
+        Raises: ConfigInvalid when it is not; Transient, also while this machine's clock is wrong.
         """
+        ts_signed_utc_ns = self._now_utc_ns()
         got = await self._requests.hear(BALANCE)
         if isinstance(got, Reply) and got.status in _NOT_LET_IN and said(got.json):
+            self._check_clock(got, ts_signed_utc_ns)
             raise ConfigInvalid(
                 f"[brokers.kalshi] key_id = {self._params.key_id}: not accepted for {self._params.environment} (HTTP "
                 f"{got.status}: {text_of(got.json)}); keys of demo and live differ, and a signature is good "
@@ -125,6 +128,17 @@ class KalshiBroker:
                 why = terms.unfit if terms is not None else f"is no market of Kalshi's ({self._params.environment})"
                 raise ConfigInvalid(f"market {ticker}: {why}; take it out of the strategies")
         return await self.account()
+
+    def _check_clock(self, got: Reply, ts_signed_utc_ns: int) -> None:
+        """A signature of the wrong time says nothing of the key, and clocks are set right.
+
+        Raises: Transient.
+        """
+        if not got.ts_utc_ns:
+            return
+        for ours in (ts_signed_utc_ns, self._now_utc_ns()):
+            if abs(off_s := (ours - got.ts_utc_ns) / NS) > CLOCK_OFF_MAX_S:
+                raise Transient(f"GET {BALANCE}: HTTP {got.status}, and this machine's clock is {off_s:+.0f} s off")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -60,8 +60,7 @@ class KalshiVenue:
 
     def __init__(self, scene: Scene) -> None:
         store = EntryStore(None, "drill", ENTRIES, key_of)
-        # A clock that is set wrong lets nobody in, which would be the end of the schedule.
-        gate = Gate(_key().public_key(), skew_s=None)
+        gate = Gate(_key().public_key())
         capital_usd, events = Decimal(scene.capital_usd), WorldEvents(scene.prices)
         self.sandbox = KalshiSandbox(events, store, gate, capital_usd=capital_usd, unlimited=True)
         self.sandbox.lag_s = LAG_S if Fault.SLUGGISH in scene.faults else self.sandbox.lag_s

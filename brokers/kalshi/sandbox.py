@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any, Final, TypeVar, final
 from zoneinfo import ZoneInfo
 
@@ -61,7 +63,12 @@ class KalshiSandbox:
         self.floor.advance(now_utc_ns)
 
     def handle(self, request: Request, now_utc_ns: int) -> Answer:
-        """Answer a request."""
+        """Answer a request, and say when."""
+        answer = self._answer(request, now_utc_ns)
+        date = {"Date": formatdate(now_utc_ns / NS, usegmt=True)}
+        return replace(answer, headers={**answer.headers, **date})
+
+    def _answer(self, request: Request, now_utc_ns: int) -> Answer:
         self.advance(now_utc_ns)
         rooms = request.path.removeprefix(PREFIX).strip("/").split("/")
         try:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from brokers.kalshi.params import HOSTS, STREAMS, KalshiParams
 from brokers.kalshi.requests import Bucket
 from brokers.kalshi.sandbox_keys import pem_of
 from brokers.kalshi.signing import signer_of
+from brokers.sandbox.answers import Answer
 from gamma.bars import Bar
 from gamma.clock import NS
 from gamma.errors import ConfigInvalid, InputInvalid, MarkerUnknown, Transient
@@ -21,6 +23,7 @@ from gamma.events import Intent, OrderKind, OrderState, OrderType
 from gamma.markets import MICRO, market
 from gamma.ports import Accepted, BookLevel, Candles, EventBooks, Inconclusive, Lost, MarketData, Placed, Rejected
 from tests.brokers.desk import approve, bracket
+from tests.contract.in_process import Instead
 from tests.contract.kalshi import CLOSE_UTC_NS, START_UTC_NS, TICKER, KalshiRig, bought, key
 from tests.contract.rig import Fault, Trader
 
@@ -312,6 +315,27 @@ def test_a_market_that_gamma_cannot_trade_is_refused_at_connect(
     rig.network.change = lambda body: body.replace(before, after)
     with pytest.raises(ConfigInvalid, match=why):
         rig.run(rig.broker.connect())
+
+
+def test_a_start_while_the_clock_is_wrong_waits_and_does_not_blame_the_key(rig: KalshiRig) -> None:
+    hour_behind = type(rig.adapter)(
+        rig.params, {TICKER: market(TICKER)}, rig.network, lambda: rig.network.now_utc_ns - 3_600 * NS
+    )
+    with pytest.raises(Transient, match="clock is -3600 s off"):
+        rig.run(hour_behind.connect())
+
+
+def test_a_key_that_is_not_accepted_at_the_right_time_is_none(rig: KalshiRig) -> None:
+    rig.network.reads.append(Instead(_refused(rig, 401), carried_out=False))
+    with pytest.raises(ConfigInvalid, match="not accepted for paper"):
+        rig.run(rig.broker.connect())
+
+
+def _refused(rig: KalshiRig, status: int) -> Answer:
+    """What Kalshi says to a key that it does not know, with the time of it."""
+    date = formatdate(rig.network.now_utc_ns / NS, usegmt=True)
+    body = b'{"error": {"code": "authentication_error", "message": "no such key"}}'
+    return Answer(status=status, body=body, headers={"Date": date})
 
 
 def test_a_market_that_is_not_there_is_refused_at_connect(rig: KalshiRig) -> None:
