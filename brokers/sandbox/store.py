@@ -45,11 +45,14 @@ class EntryStore(Generic[E]):
         rows = [(self._key(entry), self._entries.dump_json(entry).decode()) for entry in entries]
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("BEGIN")
-            cursor.executemany(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", rows)  # noqa: S608
+            cursor.executemany(
+                f"INSERT INTO {self._name} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET entry = excluded.entry",  # noqa: S608
+                rows,
+            )
             cursor.execute("COMMIT")
 
     def load(self) -> Iterator[E]:
-        """Everything, in the order in which it was written last."""
+        """Everything, in the order in which it began."""
         for (entry,) in self._connection.execute(f"SELECT entry FROM {self._name} ORDER BY rowid"):  # noqa: S608
             yield self._entries.validate_json(entry)
 

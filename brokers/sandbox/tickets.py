@@ -106,7 +106,7 @@ class Store:
         self._entries.save(entries)
 
     def load(self) -> Iterator[Entry]:
-        """Everything, in the order in which it was written last."""
+        """Everything, in the order in which it began."""
         return self._entries.load()
 
     def close(self) -> None:
