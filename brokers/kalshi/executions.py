@@ -1,13 +1,13 @@
 """What happened to the account: executions, and markets that were settled."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, final
 
 from brokers.kalshi.marker import Marker, advanced, marker_of
 from brokers.kalshi.order_list import OrderList
 from brokers.kalshi.reading import MICRO_PER_CENT, fill_of, moment, name, number, whole
-from brokers.kalshi.requests import Requests
+from brokers.kalshi.requests import Requests, Row
 from gamma.clock import NS
 from gamma.errors import MarkerUnknown, Transient
 from gamma.events import Fill
@@ -20,6 +20,7 @@ SETTLEMENTS: Final = "/portfolio/settlements"
 CUTOFF: Final = "/historical/cutoff"
 # Lists go back about three months; a marker that is older than this is checked against what they say.
 OLD_NS: Final = 30 * 86_400 * NS
+FRESH_NS: Final = 3_600 * NS
 _WORTH: Final = {"yes": MICRO, "no": 0}
 
 
@@ -54,11 +55,22 @@ class Executions:
             order_ids = [name(row["order_id"]) for row in rows]
         named = await self._orders.client_ids(order_ids)
         with understood("fills"):
-            fills = [fill_of(row, named[row["order_id"]], self._markets) for row in rows]
+            fills = [fill_of(row, named.get(row["order_id"], ""), self._markets) for row in rows]
+        self._refuse_unnamed(rows, fills, named)
         unique = {fill.execution_id: fill for fill in [*fills, *(fill for fill in ended if fill is not None)]}
         told = sorted(unique.values(), key=lambda fill: (fill.ts_event_utc_ns, fill.settled, fill.execution_id))
         fresh = [fill for fill in told if fill.execution_id not in known.told]
         return FillPage(fills=fresh, marker=advanced(known, told).text())
+
+    def _refuse_unnamed(self, rows: Sequence[Row], fills: Sequence[Fill], named: Mapping[str, str]) -> None:
+        """A fill whose order is not shown yet would be taken for a stranger's; an old one's is not kept any more.
+
+        Raises: Transient.
+        """
+        since_utc_ns = self._now_utc_ns() - FRESH_NS
+        for row, fill in zip(rows, fills, strict=True):
+            if row["order_id"] not in named and fill.ts_event_utc_ns > since_utc_ns:
+                raise Transient(f"fill {fill.execution_id}: Kalshi does not show its order yet")
 
     async def _refuse_too_old(self, marker: Marker) -> None:
         """Raises: MarkerUnknown where the lists do not go back to it any more."""

@@ -16,6 +16,7 @@ from gamma.ports import BookLevel, EventBook, Quote
 from gamma.wire import understood
 
 CANDLES_MAX: Final = 4_000
+SPANS_MAX: Final = 4
 _PERIODS_MIN: Final = (1_440, 60, 1)
 _CENT: Final = Decimal("0.01")
 _OVER: Final = ("closed", "determined", "disputed", "amended", "finalized")
@@ -102,13 +103,12 @@ class KalshiMarkets:
             raise Transient(f"{market} is no market of Kalshi's")
         start_s = max(since_utc_ns, terms.open_utc_ns) // NS // bar_s * bar_s
         until_s = self._now_utc_ns() // NS // bar_s * bar_s
-        while start_s < until_s:
+        found: list[Bar] = []
+        while start_s < until_s and len(found) * bar_s < SPANS_MAX * CANDLES_MAX * period_s:
             end_s = min(until_s, start_s + CANDLES_MAX * period_s)
-            found = await self._candles(market, bar_s, period_s, (start_s, end_s))
-            if any(bar.ts_close_utc_ns > since_utc_ns for bar in found):
-                return [bar for bar in found if bar.ts_close_utc_ns > since_utc_ns]
+            found += await self._candles(market, bar_s, period_s, (start_s, end_s))
             start_s = end_s
-        return []
+        return [bar for bar in found if bar.ts_close_utc_ns > since_utc_ns]
 
     async def _candles(self, market: str, bar_s: int, period_s: int, span_s: tuple[int, int]) -> list[Bar]:
         """Bars of whole candles that closed after one time and by another [UTC s]."""

@@ -95,21 +95,18 @@ class OrderList:
         return as_of_utc_ns >= sent_utc_ns + SLACK_S * NS
 
     async def client_ids(self, order_ids: Collection[str]) -> Mapping[str, str]:
-        """Our ids of orders by their numbers; "" where an order has none, or is not kept any more.
+        """Our ids of orders by their numbers, "" of one that came without; those that are not shown are left out.
 
         Raises: Transient.
         """
         unknown = [one for one in dict.fromkeys(order_ids) if one not in self._named]
+        found: dict[str, str] = {}
         if len(unknown) > ALONE_MAX:
-            listed = {str(row["order_id"]): client_id(row) for row in await self._listed({})}
-            found = {one: listed[one] for one in unknown if one in listed}
-            unknown = [one for one in unknown if one not in found]
-        else:
-            found = {}
+            found = {str(row["order_id"]): client_id(row) for row in await self._listed({})}
         for order_id in unknown:
-            row = await self.one(order_id)
-            found[order_id] = client_id(row) if row is not None else ""
-        return {one: found.get(one, self._named.get(one, "")) for one in order_ids}
+            row = await self.one(order_id) if order_id not in found else None
+            found |= {order_id: client_id(row)} if row is not None else {}
+        return {one: known for one in order_ids if (known := found.get(one, self._named.get(one))) is not None}
 
     async def as_of_utc_ns(self) -> int:
         """Up to when what was done is shown [UTC ns].

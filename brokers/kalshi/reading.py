@@ -44,6 +44,8 @@ def order_of(told: Row, markets: Mapping[str, Market], close_utc_ns: int = 0) ->
     ended_utc_ns = moment(told.get("last_update_time") or told.get("created_time"))
     if filled == lots:
         state = OrderState.FILLED
+    elif word == "executed" and not number(told["remaining_count_fp"]):
+        state = OrderState.CANCELED  # somebody made it smaller, and so it is over
     elif state is OrderState.ACKED and filled:
         state = OrderState.PARTIAL
     elif state is OrderState.CANCELED and _ran_out(told, ended_utc_ns, close_utc_ns):

@@ -87,6 +87,9 @@ price_collar = {{ ticks_max = 20, mid_frac_max = 0.005, credit_frac_max = 0.15, 
 position_match = {{ mismatches_halt = 2 }}
 balance_match = {{ gap_max_usd = 0.01 }}
 
+[schedule]
+heartbeat_s = 60
+
 [paths]
 kill_switch = "{folder}/gamma.kill"
 """

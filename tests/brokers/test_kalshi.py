@@ -272,6 +272,25 @@ def test_fills_are_joined_to_our_ids_by_one_list_where_they_are_many(rig: Kalshi
     assert len(rig.network.requests) == 3  # settlements, fills, orders
 
 
+def test_a_fill_whose_order_is_not_shown_yet_is_nobodys_until_it_is(rig: KalshiRig) -> None:
+    place(rig, bought("g-1-1", 1, 60))
+    rig.restart()
+    rig.network.change = lambda body: body.replace(b'"order_id": "o-000001"', b'"order_id": "o-000009"')
+    with pytest.raises(Transient, match="does not show its order yet"):
+        rig.run(rig.broker.fills_since(""))
+    rig.network.wait(5 * 3_600)
+    [fill] = rig.run(rig.broker.fills_since("")).fills
+    assert fill.client_order_id == ""
+
+
+def test_an_order_that_somebody_made_smaller_is_over_when_the_rest_has_traded(rig: KalshiRig) -> None:
+    place(rig, bought("g-1-1", 3, 60))
+    spoilt = (b'"fill_count_fp": "3.00"', b'"fill_count_fp": "2.00"')
+    rig.network.change = lambda body: body.replace(*spoilt)
+    order = Trader(rig).order("g-1-1")
+    assert (order.state, order.filled_lots, order.lots) == (OrderState.CANCELED, 2, 3)
+
+
 def test_a_marker_forgets_what_is_longer_ago_than_the_overlap(rig: KalshiRig) -> None:
     place(rig, bought("g-1-1", 1, 60))
     rig.network.wait(3_600)
