@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Self, final
 import httpx
 
 from brokers.alpaca import reading, writing
+from brokers.alpaca.endings import awaited
 from brokers.alpaca.fills import Fills
 from brokers.alpaca.hints import Hints
 from brokers.alpaca.market_data import AlpacaMarkets
@@ -217,7 +218,8 @@ class AlpacaBroker:
         """Structures that are held, by their underlying [signed lots]; shares of one by themselves.
 
         Alpaca tells options one by one. Those of the newest orders are counted as they were traded, and the rest as
-        what it adds up to. Shares come of an assignment, and are nobody's of ours.
+        what it adds up to. What has ended counts until it is told what became of it. Shares come of an assignment, and
+        are nobody's of ours.
         """
         told = await self._trading.read("/positions")
         held: Counter[str] = Counter()
@@ -229,14 +231,18 @@ class AlpacaBroker:
                     held[symbol] += reading.whole(row["qty"])
                 elif symbol in self._markets:
                     shares[f"{symbol} shares"] = -int(-reading.number(row["qty"]) // 1)
-        if not held:
-            return shares
+        traded = [
+            one for one in await self._orders.recent() if one.order.filled_lots and one.order.market in self._markets
+        ]
         done = [
             DoneStructure(market=one.order.market, side=one.order.side, lots=one.order.filled_lots, legs=one.traded)
-            for one in await self._orders.recent()
-            if one.order.filled_lots and one.order.market in self._markets
+            for one in traded
         ]
-        return lots_held(held, done) | shares
+        lots = Counter(lots_held(held, done))
+        now_utc_ns = (await self._told.clock()).ts_utc_ns if traded else 0
+        with understood("positions"):
+            lots.update(awaited(traded, held, self._fills.ended, now_utc_ns))
+        return {market: count for market, count in lots.items() if count} | shares
 
     async def account(self) -> BrokerAccount:
         """Money: the balance is cash and what was paid for what is open, the cash what can cover new options."""

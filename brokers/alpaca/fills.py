@@ -1,13 +1,13 @@
 """Fills of structures, read from the account's list of executions, a day of trading at a time."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, final
 from zoneinfo import ZoneInfo
 
 from brokers.alpaca import reading
-from brokers.alpaca.endings import Ended, ended_of, settlements
+from brokers.alpaca.endings import KINDS, Ended, ended_of, settlements
 from brokers.alpaca.executions import Assembler, Execution, Marker, execution_of, marker_of
 from brokers.alpaca.orders import Orders
 from brokers.alpaca.params import FeeRates
@@ -33,13 +33,14 @@ _NEW_YORK: Final = ZoneInfo("America/New_York")
 
 @final
 class Fills:
-    """Reads executions, and puts them together by the orders that they are of."""
+    """Reads executions, and puts them together by the orders that they are of; `ended` are options that ended."""
 
     def __init__(self, requests: Requests, orders: Orders, markets: Mapping[str, Market], rates: FeeRates) -> None:
         self._requests = requests
         self._orders = orders
         self._markets = markets
         self._rates = rates
+        self.ended: Collection[str] = ()
         self._over: frozenset[str] = frozenset()
 
     async def since(self, marker: str) -> FillPage:
@@ -80,6 +81,7 @@ class Fills:
             return list(assembler.take(execution, told))
 
     async def _settled(self, ended: Sequence[Ended]) -> Sequence[Fill]:
+        self.ended = {one.symbol for one in ended}
         fresh = [one for one in ended if one.activity_id not in self._over]
         if not fresh:
             return ()
@@ -92,7 +94,7 @@ class Fills:
 
     async def _days(self, first: date | None) -> tuple[dict[date, list[Execution]], list[Ended]]:
         """Executions by their day, from a day on, and what ended; the last day is whole, whatever comes after it."""
-        params = {"activity_types": "FILL,OPEXP", "direction": "asc", "page_size": str(PAGE)}
+        params = {"activity_types": ",".join(("FILL", *KINDS)), "direction": "asc", "page_size": str(PAGE)}
         if first is not None:
             params["after"] = _start_utc(first - LISTED_AFTER)
         found: dict[str, Execution] = {}
@@ -101,8 +103,8 @@ class Fills:
             told = await self._requests.read(PATH, params)
             with understood("activities"):
                 page = reading.rows(told)
-                ended += [ended_of(row) for row in page if row["activity_type"] == "OPEXP"]
-                done = [execution_of(row) for row in page if row["activity_type"] != "OPEXP"]
+                ended += [ended_of(row) for row in page if row["activity_type"] in KINDS]
+                done = [execution_of(row) for row in page if row["activity_type"] not in KINDS]
                 found |= {one.activity_id: one for one in done if first is None or one.day >= first}
                 if len(page) < PAGE:
                     return _by_day(found), ended

@@ -14,7 +14,7 @@ from gamma.wire import understood
 PAGE: Final = 500
 PAGES_MAX: Final = 20
 RECENT: Final = 100
-KEPT: Final = 4_096
+KEPT: Final = 16_384
 
 
 @final

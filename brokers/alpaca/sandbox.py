@@ -36,8 +36,9 @@ class AlpacaSandbox:
     """One paper account at an Alpaca of its own: orders, activities, positions, prices and chains.
 
     An order is answered `pending_new` before it is looked at; what the account cannot cover is refused at once, and
-    what an exchange would refuse later. More than 200 requests a minute to a host are refused, unless `unlimited`.
-    Paper charges no fees; `rates` are those of a sandbox that does.
+    what an exchange would refuse later. More than 200 requests a minute to a host are refused, unless `unlimited`. That
+    an option has ended is told `ended_lag_s` after it is listed no more. Paper charges no fees; `rates` are those of a
+    sandbox that does.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class AlpacaSandbox:
         self.floor = OptionFloor(quotes, store, capital_usd, lot_fee_usd=Decimal(0))
         self.ledger = SandboxLedger(self.floor, rates)
         self.unlimited = False
+        self.ended_lag_s = 0.0
         self._prices = prices
         self._canceling: set[int] = set()
         self._sent: dict[str, deque[int]] = {}
@@ -108,7 +110,7 @@ class AlpacaSandbox:
                 return in_json(self._account(now_utc_ns))
             case "GET", ["account", "activities", *kinds]:
                 wanted = kinds or [kind for kind in request.params.get("activity_types", "").split(",") if kind]
-                return in_json(self._activities(wanted, request.params))
+                return in_json(self._activities(wanted, request.params, now_utc_ns))
             case "GET", ["positions"]:
                 return in_json(self._positions(now_utc_ns))
             case "GET", ["positions", symbol]:
@@ -232,12 +234,12 @@ class AlpacaSandbox:
         }
         return sandbox_shapes.account(ACCOUNT, money)
 
-    def _activities(self, kinds: list[str], params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    def _activities(self, kinds: list[str], params: Mapping[str, str], now_utc_ns: int) -> list[Mapping[str, Any]]:
         """What happened, a page of it; `page_token` is the last one of the page before."""
         after, until = _utc_ns(params.get("after"), 0), _utc_ns(params.get("until"), 2**63)
         found = [
             one
-            for one in self.ledger.activities()
+            for one in self.ledger.activities(now_utc_ns - round(self.ended_lag_s * NS))
             if (not kinds or one.kind in kinds)
             and after < _utc_ns(one.told.get("transaction_time") or one.told.get("date"), 0) < until
         ]

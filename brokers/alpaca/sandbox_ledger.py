@@ -63,12 +63,13 @@ class SandboxLedger:
         paid = sum((cost for _, cost in self.shares().values()), Decimal(0))
         return self._floor.cash_usd - self.fees_usd() - paid
 
-    def activities(self) -> Iterator[Activity]:
-        """All that happened, in no order."""
+    def activities(self, until_utc_ns: int) -> Iterator[Activity]:
+        """All that happened, in no order; of options those that ended by a time."""
         for ticket in self._floor.tickets.values():
             yield from _executions(ticket)
         for settled in self._floor.settled:
-            yield _ended(settled)
+            if settled.ts_utc_ns <= until_utc_ns:
+                yield _ended(settled)
         for day, kind, fee in self._fees():
             told = _other(f"{day.replace('-', '')}000000000::{number_of('fee', day, kind)}", "FEE", day)
             yield Activity(

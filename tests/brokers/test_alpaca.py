@@ -110,6 +110,7 @@ def test_what_has_ended_counts_no_more_beside_what_is_held(rig: AlpacaRig) -> No
         place(rig, sold(f"g-1-{number}", 1, 12, legs))
     assert rig.run(rig.broker.positions()) == {"SPY": -3}
     rig.network.wait(7 * 3600)
+    rig.run(rig.broker.fills_since(""))
     assert rig.run(rig.broker.positions()) == {"SPY": -1}
 
 
@@ -118,6 +119,7 @@ def test_shares_that_an_option_was_exercised_for_are_told_by_themselves(rig: Alp
     rig.trade(1)
     rig.quotes.index = Decimal("619.50")  # between the strikes of 619 and 620
     rig.network.wait(7 * 3600)
+    rig.run(rig.broker.fills_since(""))
     assert rig.run(rig.broker.positions()) == {"SPY shares": 100}
     account = rig.run(rig.broker.account())
     # 0.25 came in for the spread, and 100 shares were taken for 620 that are worth 619.50.
@@ -136,6 +138,30 @@ def test_a_structure_that_ends_out_of_the_money_is_settled_for_nothing(rig: Alpa
     assert (fill.settled_microusd_per_lot, fill.price_ticks, fill.opened_by) == (0, 0, "g-1-1")
     rig.restart()
     assert rig.run(rig.broker.fills_since(marker)).fills == [fill]
+    assert rig.run(rig.broker.positions()) == {}
+
+
+def test_what_has_ended_counts_as_held_until_it_is_told_what_became_of_it(rig: AlpacaRig) -> None:
+    rig.sandbox.ended_lag_s = 12 * 3600
+    place(rig, sold("g-1-1", 2))
+    rig.trade(2)
+    marker = Trader(rig).marker()
+    rig.network.wait(7 * 3600)
+    assert rig.run(rig.broker.fills_since(marker)).fills == []
+    assert json.loads(rig.run_raw("/v2/positions")) == []
+    assert rig.run(rig.broker.positions()) == {"SPY": -2}
+    rig.network.wait(12 * 3600)
+    assert len(rig.run(rig.broker.fills_since(marker)).fills) == 1
+    assert rig.run(rig.broker.positions()) == {}
+
+
+def test_what_has_ended_counts_no_more_where_nothing_is_told_of_it_for_long(rig: AlpacaRig) -> None:
+    rig.sandbox.ended_lag_s = 1e6
+    place(rig, sold("g-1-1", 2))
+    rig.trade(2)
+    rig.network.wait(6 * 3600 + 35 * 3600)
+    assert rig.run(rig.broker.positions()) == {"SPY": -2}
+    rig.network.wait(2 * 3600)
     assert rig.run(rig.broker.positions()) == {}
 
 
@@ -241,7 +267,7 @@ def test_an_order_that_a_cancel_was_asked_for_works_until_it_has_ended(rig: Alpa
 def test_an_execution_of_one_leg_is_no_lot_until_the_other_is_told(rig: AlpacaRig) -> None:
     place(rig, sold("g-1-1", 2))
     rig.trade(2)
-    [first, second] = rig.sandbox._activities(["FILL"], {"direction": "asc"})
+    [first, second] = json.loads(rig.run_raw("/v2/account/activities/FILL", direction="asc"))
     rig.answer_reads(200, json.dumps([first]).encode())
     page = rig.run(rig.broker.fills_since(""))
     assert page.fills == []
@@ -254,7 +280,7 @@ def test_an_execution_of_one_leg_is_no_lot_until_the_other_is_told(rig: AlpacaRi
 def test_lots_at_several_prices_share_out_what_they_cost(rig: AlpacaRig) -> None:
     place(rig, sold("g-1-1", 2))
     rig.trade(2)
-    short, long = rig.sandbox._activities(["FILL"], {"direction": "asc"})
+    short, long = json.loads(rig.run_raw("/v2/account/activities/FILL", direction="asc"))
     if short["symbol"] != SHORT:
         short, long = long, short
     parts = [
@@ -335,7 +361,7 @@ def test_fees_reconcile_to_the_cent_however_a_day_is_cut(tmp_path: Path) -> None
         later = rig.run(rig.broker.fills_since(page.marker))
         fees += sum(fill.fee_microusd for fill in (*page.fills, *later.fills))
         marker = later.marker
-    charged = -sum(Decimal(row["net_amount"]) for row in rig.sandbox._activities(["FEE"], {}))
+    charged = -sum(Decimal(row["net_amount"]) for row in json.loads(rig.run_raw("/v2/account/activities/FEE")))
     assert fees == int(charged * MICRO) > 0
     # 8 ticks of 1 usd on 21 lots, less the fees
     assert rig.run(rig.broker.account()).balance_microusd == (50_000 + 168) * MICRO - fees
