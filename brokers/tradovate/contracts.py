@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, final
 
-from brokers.tradovate.reading import number, positive, rows
+from brokers.tradovate.reading import SPREAD, number, positive, rows
 from brokers.tradovate.requests import Requests
 from gamma import calendar
 from gamma.calendar import rolls
@@ -93,7 +93,7 @@ class Contracts:
 
         Raises: Transient where Tradovate does not name one of them.
         """
-        wanted = sorted(set(numbers))
+        wanted = sorted(set(numbers) - {SPREAD})
         unknown = [number for number in wanted if number not in self._names]
         for at in range(0, len(unknown), PER_REQUEST):
             ids = ",".join(str(number) for number in unknown[at : at + PER_REQUEST])
@@ -103,7 +103,7 @@ class Contracts:
         nameless = [number for number in wanted if number not in self._names]
         if nameless:
             raise Transient(f"Tradovate does not name the contracts {nameless}")
-        return {number: symbol_of(self._names[number]) for number in wanted}
+        return {SPREAD: "spread"} | {number: symbol_of(self._names[number]) for number in wanted}
 
     def name(self, number: int) -> str:
         """The name of a contract that was told of."""

@@ -5,7 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, final
 
-from brokers.tradovate.reading import Executed, Listed, Row, executed_of, named_by, newest, placed_as, positive, rows
+from brokers.tradovate.reading import (
+    SPREAD,
+    Executed,
+    Listed,
+    Row,
+    executed_of,
+    named_by,
+    newest,
+    placed_as,
+    positive,
+    rows,
+)
 from brokers.tradovate.requests import Requests
 from gamma.errors import Transient
 from gamma.wire import understood
@@ -150,7 +161,7 @@ class Listing:
                 raise Transient(f"order {number} is listed, and what it asks for is not")
             return Listed(
                 number=number,
-                contract=positive(row["contractId"]),
+                contract=positive(row["contractId"]) if row.get("contractId") is not None else SPREAD,
                 row=row,
                 version=version,
                 client_order_id=self._named.get(number, ""),

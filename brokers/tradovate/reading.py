@@ -27,6 +27,7 @@ FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXP
 SIDES: Final = {"Buy": 1, "Sell": -1}
 FEES: Final = ("clearingFee", "exchangeFee", "nfaFee", "brokerageFee", "ipFee", "commission", "orderRoutingFee")
 NUMBER_MAX: Final = 10**12
+SPREAD: Final = 0  # in the place of its contract's number: an order of several legs has none
 _COUNTED: Final = (OrderState.ACKED, OrderState.FILLED)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

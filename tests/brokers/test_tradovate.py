@@ -372,6 +372,14 @@ def test_an_order_that_is_on_no_list_any_more_is_read_by_its_number(rig: Tradova
     assert (fill.client_order_id, fill.lots) == ("g-1-1", 1)
 
 
+def test_a_spread_that_somebody_else_works_hides_no_order_of_ours(rig: TradovateRig) -> None:
+    place(rig, rig.resting("g-1-1", 1))
+    place(rig, rig.resting("g-1-2", 1))
+    answer_to(rig, "/order/list", lambda rows: [{k: v for k, v in rows[0].items() if k != "contractId"}, *rows[1:]])
+    told = rig.run(rig.broker.open_orders())
+    assert [(order.client_order_id, order.market) for order in told] == [("g-1-1", "spread"), ("g-1-2", "MNQ")]
+
+
 def test_a_word_that_runs_ahead_of_the_fills_does_not_fill_an_order(rig: TradovateRig) -> None:
     place(rig, rig.resting("g-1-1", 2))
     rig.show_word("g-1-1", "Filled")

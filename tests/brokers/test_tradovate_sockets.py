@@ -17,7 +17,7 @@ from brokers.tradovate.adapter import TradovateBroker
 from brokers.tradovate.frames import OPENED, asked, messages
 from brokers.tradovate.params import TradovateParams
 from brokers.tradovate.sandbox import ACCOUNT, TradovateSandbox
-from brokers.tradovate.sandbox_talk import DEAF_NS, HEARTBEAT_NS
+from brokers.tradovate.sandbox_talk import DEAF_NS, HEARTBEAT_NS, Talks
 from gamma.errors import InputInvalid, Transient
 from gamma.ports import Accepted, Candles, Hinting, MarketData
 from tests.brokers.desk import approve, entry
@@ -97,6 +97,44 @@ def test_a_contract_that_is_not_quoted_there_is_no_answer(monkeypatch: pytest.Mo
         assert sandbox.floor.orders == {}
 
     monkeypatch.setattr("brokers.tradovate.sandbox_talk.traded", lambda *_: None)
+    at_sandbox(talk)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"s": 200, "i": 1, "d": None},
+        {"s": 200, "i": 1, "d": {"historicalId": "1"}},
+        {"s": 429, "i": 1, "d": ""},
+        {"s": {}, "i": 1},
+        {"e": "md", "d": {"quotes": [{"entries": {"Bid": {"price": -1}}, "timestamp": "2026-11-20T15:00:00Z"}]}},
+        {"e": "md", "d": {"quotes": [{"entries": {"Bid": {"price": 1}}, "timestamp": "yesterday"}]}},
+        {"e": "md", "d": {"quotes": [7]}},
+        {"e": "chart", "d": 7},
+    ],
+)
+def test_nonsense_for_a_price_is_no_price(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brokers.tradovate.sockets.TALK_S", 0.2)
+
+    async def talk(broker: TradovateBroker, _: TradovateSandbox) -> None:
+        for ask in (broker.quotes(["MNQ"]), broker.bars("MNQ", 300, START_UTC_NS - 3_600 * NS)):
+            with pytest.raises(Transient):
+                await ask
+
+    said = Said(messages=(f"a{json.dumps([told])}",))
+    monkeypatch.setattr("brokers.tradovate.sandbox_talk.Talks._prices", lambda *_: said)
+    at_sandbox(talk)
+
+
+def test_a_bar_beside_its_time_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk(broker: TradovateBroker, _: TradovateSandbox) -> None:
+        with pytest.raises(Transient, match="a bar of 300 s at"):
+            await broker.bars("MNQ", 300, START_UTC_NS - 3_600 * NS)
+
+    true = Talks._bars
+    monkeypatch.setattr(
+        Talks, "_bars", lambda *asked: [row | {"timestamp": "2026-11-20T14:31:00Z"} for row in true(*asked)]
+    )
     at_sandbox(talk)
 
 
