@@ -196,7 +196,8 @@ class KalshiRig:
 
         def connected(**params: str) -> Callable[[], object]:
             checked = KalshiParams.model_validate(given | params)
-            return lambda: self.run(KalshiBroker(checked, MARKETS, self.network).connect())
+            broker = KalshiBroker(checked, MARKETS, self.network, lambda: self.network.now_utc_ns)
+            return lambda: self.run(broker.connect())
 
         other = pem_of(made_key(SHORT_BITS)).decode()
         return [
