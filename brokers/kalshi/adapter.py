@@ -19,8 +19,8 @@ from gamma.bars import Bar
 from gamma.clock import MACHINE, NS
 from gamma.decision import require_approved
 from gamma.errors import ConfigInvalid, Transient
-from gamma.events import Intent, OrderType
-from gamma.markets import Kind, Market, event_ask_cents
+from gamma.events import Intent
+from gamma.markets import Kind, Market
 from gamma.params import parse
 from gamma.ports import (
     Accepted,
@@ -147,7 +147,7 @@ class KalshiBroker:
     # Writes: one attempt each.
 
     async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed:
-        """Send an order by limit, or one at market, which takes what it gets at once.
+        """Send an order by limit, or an exit at market, which takes what it gets at once; nothing is asked before.
 
         Raises: TypeError when the order was not approved by `decide`; InvariantBroken when another one was.
         """
@@ -155,34 +155,13 @@ class KalshiBroker:
         refused = writing.unfit(intent, bracket, self._markets.get(intent.market))
         if refused is not None:
             return refused
-        try:
-            price_cents = await self._price_cents(intent)
-        except Transient as error:
-            return Rejected(code="not_sent", text=f"the order book: {error}")
-        if price_cents is None:
-            return Rejected(code="no_price", text=f"nobody offers {intent.market} on that side")
         self._list.sends(intent.client_order_id, intent.market, self._now_utc_ns())
-        got = await self._requests.write("POST", PLACE, writing.body_of(intent, price_cents))
+        got = await self._requests.write("POST", PLACE, writing.body_of(intent))
         placed = got if isinstance(got, Rejected) else writing.placed_of(intent, got)
         if isinstance(placed, Accepted):
             order_id = placed.broker_order_ids[intent.client_order_id]
             self._list.note(intent.client_order_id, order_id, intent.market)
         return placed
-
-    async def _price_cents(self, intent: Intent) -> int | None:
-        """The limit of an order; of an entry at market so much beyond the best offer, and of an exit any price."""
-        if intent.order_type is OrderType.LIMIT:
-            return intent.price_ticks
-        worst = writing.PRICE_MAX_CENTS if intent.side > 0 else writing.PRICE_MIN_CENTS
-        if intent.reduces:
-            return worst
-        book = await self._told.event_book(intent.market)
-        offers = book.no_bids if intent.side > 0 else book.yes_bids
-        if not offers:
-            return None
-        best = event_ask_cents(offers[0].price_ticks) if intent.side > 0 else offers[0].price_ticks
-        reach = best + intent.side * self._params.reach_cents
-        return min(reach, worst) if intent.side > 0 else max(reach, worst)
 
     async def cancel(self, client_order_id: str) -> Placed:
         """Cancel an order; its market is named, for without it another shard's is looked for."""

@@ -169,6 +169,8 @@ def _price(value: Any) -> float:
 
 def _levels(rows: Any) -> tuple[BookLevel, ...]:
     found = [BookLevel(price_ticks=cents(price), lots=int(number(count))) for price, count in rows or []]
+    if not all(0 < level.price_ticks < CENTS_PER_USD for level in found):
+        raise ValueError("bids at nothing, or at a dollar")
     return tuple(sorted((level for level in found if level.lots > 0), key=lambda level: -level.price_ticks))
 
 

@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, final
+from typing import Final, Literal, Self, final
 
 import httpx
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, SecretStr, model_validator
 
 HOSTS: Final = {
     "paper": "https://external-api.demo.kalshi.co/trade-api/v2",
@@ -34,8 +34,7 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
 
     `environment` is `paper` (Kalshi's demo) or `live`; a key is of one of them alone. `key_id` is the key's name, and
     its private half is in the file `key_path`, or in `private_key` itself (PEM). `tier` is the account's, by which
-    Kalshi limits requests. `reach_cents` is how much worse than the best price an entry at market may be filled.
-    `url` is that of a sandbox on this machine, else empty.
+    Kalshi limits requests. `url` is that of a sandbox on this machine, else empty.
     """
 
     environment: Literal["paper", "live"]
@@ -43,7 +42,6 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
     key_path: Path | None = None
     private_key: SecretStr | None = None
     tier: Literal["basic", "advanced", "expert", "premier", "paragon", "prime"] = "basic"
-    reach_cents: Annotated[int, Field(ge=0, le=98)] = 2
     url: str = ""
 
     @model_validator(mode="after")

@@ -36,23 +36,26 @@ def _unfit_price(intent: Intent) -> Rejected | None:
     if intent.order_type is OrderType.LIMIT and not PRICE_MIN_CENTS <= intent.price_ticks <= PRICE_MAX_CENTS:
         text = f"{intent.price_ticks} cents: an event contract trades at {PRICE_MIN_CENTS} to {PRICE_MAX_CENTS}"
         return Rejected(code="bad_price", text=text)
-    if intent.order_type not in (OrderType.LIMIT, OrderType.MARKET):
-        return Rejected(code="not_supported", text=f"an order is by limit or at market, not {intent.order_type}")
+    if intent.order_type is not OrderType.LIMIT and not (intent.order_type is OrderType.MARKET and intent.reduces):
+        text = f"an entry is by limit and an exit by limit or at market, not {intent.order_type}: Kalshi has no others"
+        return Rejected(code="not_supported", text=text)
     return None
 
 
-def body_of(intent: Intent, price_cents: int) -> dict[str, Any]:
+def body_of(intent: Intent) -> dict[str, Any]:
     """The order: a bid for YES, or an ask, which is the same as a bid for NO; its price is that of YES.
 
-    What is at market takes what it gets at once, up to its price; the rest ends. A resting order of the account in
-    its way is cancelled, so that an exit is not held up.
+    An exit at market is by the worst price there is: it takes what it gets at once, and the rest ends. A resting order
+    of the account in the way of an order is cancelled, so that an exit is not held up.
     """
     at_market = intent.order_type is OrderType.MARKET
+    worst_cents = PRICE_MAX_CENTS if intent.side > 0 else PRICE_MIN_CENTS
+    price_cents = worst_cents if at_market else intent.price_ticks
     body: dict[str, Any] = {
         "ticker": intent.market,
         "side": "bid" if intent.side > 0 else "ask",
         "count": str(intent.lots),
-        "price": f"{price_cents // 100}.{price_cents % 100:02d}00",
+        "price": f"0.{price_cents:02d}00",
         "time_in_force": "immediate_or_cancel" if at_market else "good_till_canceled",
         "self_trade_prevention_type": "maker",
         "client_order_id": intent.client_order_id,

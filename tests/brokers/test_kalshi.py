@@ -29,6 +29,7 @@ from tests.contract.rig import Fault, Trader
 
 AT_MARKET: dict[str, Any] = {"price_ticks": 0, "order_type": OrderType.MARKET}
 LEAVES: dict[str, Any] = AT_MARKET | {"kind": OrderKind.EXIT, "reduces": True, "reduce_only": True}
+TAKES: dict[str, Any] = {"price_ticks": 58}
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def balance(rig: KalshiRig) -> int:
 
 
 def test_yes_is_bought_at_what_no_is_bid_for(rig: KalshiRig) -> None:
-    assert isinstance(place(rig, bought("g-1-1", 10, **AT_MARKET)), Accepted)
+    assert isinstance(place(rig, bought("g-1-1", 10, **TAKES)), Accepted)
     # NO is bid at 44, so YES costs 56; the fee is 0.07 x 10 x 0.56 x 0.44 = 0.17248 usd, up to whole cents.
     assert fills(rig) == [(1, 10, 56, 180_000)]
     account = rig.run(rig.broker.account())
@@ -63,14 +64,14 @@ def test_yes_is_bought_at_what_no_is_bid_for(rig: KalshiRig) -> None:
 
 
 def test_no_is_bought_by_an_offer_of_yes(rig: KalshiRig) -> None:
-    assert isinstance(place(rig, bought("g-1-1", 10, side=-1, **AT_MARKET)), Accepted)
+    assert isinstance(place(rig, bought("g-1-1", 10, 52, side=-1)), Accepted)
     assert fills(rig) == [(-1, 10, 54, 180_000)]
     assert rig.run(rig.broker.positions()) == {TICKER: -10}
     assert rig.run(rig.broker.account()).cash_microusd == 1_000 * MICRO - 4_600_000 - 180_000
 
 
 def test_a_round_trip_leaves_its_money_in_the_balance(rig: KalshiRig) -> None:
-    place(rig, bought("g-1-1", 10, **AT_MARKET))
+    place(rig, bought("g-1-1", 10, **TAKES))
     place(rig, bought("g-1-2", 10, side=-1, **LEAVES))
     assert rig.run(rig.broker.positions()) == {}
     # 2 cents lost on each of 10, and 18 cents of fee on each side
@@ -93,23 +94,26 @@ def test_what_waits_and_is_come_to_pays_no_fee(rig: KalshiRig) -> None:
     assert fills(rig) == [(1, 5, 50, 0)]
 
 
-def test_an_order_at_market_takes_what_there_is_within_its_reach_and_ends(rig: KalshiRig) -> None:
+def test_what_is_not_offered_at_its_price_waits(rig: KalshiRig) -> None:
     rig.events.no = [(44, 4), (42, 3), (41, 50)]
-    place(rig, bought("g-1-1", 20, **AT_MARKET))
-    assert [(lots, price) for _, lots, price, _ in fills(rig)] == [(4, 56), (3, 58)]  # 2 cents beyond 56
+    intent = bought("g-1-1", 20, 58)
+    rig.run(rig.broker.place(approve(intent), intent, ()))
+    rig.network.wait(2)
+    assert [(lots, price) for _, lots, price, _ in fills(rig)] == [(4, 56), (3, 58)]
     order = Trader(rig).order("g-1-1")
-    assert (order.state, order.filled_lots) == (OrderState.CANCELED, 7)
+    assert (order.state, order.filled_lots) == (OrderState.PARTIAL, 7)
 
 
-def test_an_entry_at_market_that_nobody_offers_is_not_sent(rig: KalshiRig) -> None:
-    rig.events.no = []
+def test_an_entry_at_market_is_refused_unsent_and_nothing_is_asked_before_an_order(rig: KalshiRig) -> None:
     refused = place(rig, bought("g-1-1", 1, **AT_MARKET))
     assert isinstance(refused, Rejected)
-    assert (refused.code, rig.sent()) == ("no_price", 0)
+    assert (refused.code, rig.network.requests) == ("not_supported", [])
+    rig.run(rig.broker.place(approve(bought("g-1-2")), bought("g-1-2"), ()))
+    assert [request.method for request in rig.network.requests] == ["POST"]
 
 
 def test_an_exit_takes_any_price_and_never_goes_beyond_flat(rig: KalshiRig) -> None:
-    place(rig, bought("g-1-1", 3, **AT_MARKET))
+    place(rig, bought("g-1-1", 3, **TAKES))
     rig.events.yes = [(7, 2), (1, 50)]
     place(rig, bought("g-1-2", 9, side=-1, **LEAVES))
     assert [(side, lots, price) for side, lots, price, _ in fills(rig)] == [(1, 3, 56), (-1, 2, 7), (-1, 1, 1)]
@@ -119,7 +123,7 @@ def test_an_exit_takes_any_price_and_never_goes_beyond_flat(rig: KalshiRig) -> N
 @pytest.mark.parametrize(("ends", "each_microusd"), [("yes", MICRO), ("no", 0)])
 def test_a_market_that_is_settled_is_a_fill_of_what_was_held(rig: KalshiRig, ends: str, each_microusd: int) -> None:
     rig.events.ends = ends
-    place(rig, bought("g-1-1", 10, side=-1, **AT_MARKET))
+    place(rig, bought("g-1-1", 10, 52, side=-1))
     marker = rig.run(rig.broker.fills_since("")).marker
     rig.network.wait(9 * 3_600)
     page = rig.run(rig.broker.fills_since(marker))
@@ -151,7 +155,7 @@ def test_other_ends_are_told_by_what_they_paid(told: dict[str, Any], side: int, 
 
 
 def test_an_end_that_nobody_knows_says_nothing(rig: KalshiRig) -> None:
-    place(rig, bought("g-1-1", 1, **AT_MARKET))
+    place(rig, bought("g-1-1", 1, **TAKES))
     rig.network.wait(9 * 3_600)
     rig.network.change = lambda body: body.replace(b'"market_result": "yes"', b'"market_result": "perhaps"')
     with pytest.raises(Transient, match="perhaps"):
@@ -369,6 +373,12 @@ def test_the_order_book_tells_what_is_bid_for_on_both_sides(rig: KalshiRig) -> N
     book = rig.run(rig.broker.event_book(TICKER))
     assert book.yes_bids == (BookLevel(price_ticks=54, lots=107), BookLevel(price_ticks=53, lots=200))
     assert book.no_bids == (BookLevel(price_ticks=44, lots=100), BookLevel(price_ticks=43, lots=200))
+
+
+def test_a_bid_at_a_dollar_is_none(rig: KalshiRig) -> None:
+    rig.events.no = [(100, 5)]
+    with pytest.raises(Transient):
+        rig.run(rig.adapter.event_book(TICKER))
 
 
 def test_quotes_are_of_yes_and_nothing_bid_is_no_price(rig: KalshiRig) -> None:

@@ -153,8 +153,7 @@ class KalshiRig:
         intents = (
             bought("g-1-1", 2),
             bought("g-1-2", 3, 61, side=-1),
-            bought("g-1-3", 1, 0, order_type=OrderType.MARKET),
-            bought("g-1-4", 5, 0, side=-1, order_type=OrderType.MARKET, **out),
+            bought("g-1-3", 5, 0, side=-1, order_type=OrderType.MARKET, **out),
         )
         self.network.requests.clear()
         for intent in intents:
@@ -227,7 +226,7 @@ def _open(params: Mapping[str, Any]) -> KalshiBroker:
 
 
 def of_pykalshi(rig: KalshiRig) -> list[dict[str, Any]]:
-    """The same four orders as PyPI's pykalshi sends them."""
+    """The same three orders as PyPI's pykalshi sends them."""
     import tempfile
 
     from pykalshi import KalshiClient
@@ -250,10 +249,8 @@ def of_pykalshi(rig: KalshiRig) -> list[dict[str, Any]]:
             place(TICKER, Action.BUY, Side.YES, "5", yes_price_dollars="0.60")
             place(TICKER, Action.BUY, Side.YES, "2", yes_price_dollars="0.50", client_order_id="g-1-1")
             place(TICKER, Action.BUY, Side.NO, "3", no_price_dollars="0.39", client_order_id="g-1-2")
-            market: dict[str, Any] = {"time_in_force": TimeInForce.IOC}
-            place(TICKER, Action.BUY, Side.YES, "1", yes_price_dollars="0.58", client_order_id="g-1-3", **market)
-            leave = {**market, "reduce_only": True}
-            place(TICKER, Action.SELL, Side.YES, "5", yes_price_dollars="0.01", client_order_id="g-1-4", **leave)
+            leave: dict[str, Any] = {"time_in_force": TimeInForce.IOC, "reduce_only": True}
+            place(TICKER, Action.SELL, Side.YES, "5", yes_price_dollars="0.01", client_order_id="g-1-3", **leave)
     return [json.loads(request.body) for request in came if request.method == "POST"][1:]
 
 

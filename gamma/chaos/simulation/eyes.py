@@ -10,7 +10,7 @@ from gamma.chaos.simulation import setting
 from gamma.chaos.simulation.world import Traded
 from gamma.desk import Seat
 from gamma.events import Manage, ManageWanted, SignalMade
-from gamma.markets import Market
+from gamma.markets import Kind, Market
 from gamma.rules import Rules
 from gamma.views import Situation
 
@@ -128,7 +128,8 @@ def seats(
             traded=known[strategy.market.symbol],
             quiet_utc_ns=quiet_utc_ns,
             stops=can.bracket and name.startswith(("swing", setting.INDEX)),
-            limits=name.startswith((setting.INDEX, setting.CREDIT)),
+            # An event contract is not entered without a limit.
+            limits=name.startswith((setting.INDEX, setting.CREDIT)) or strategy.market.kind is Kind.EVENT,
             still=still,
         )
         source = ManagingEyes(eyes, wishes[name]) if name in wishes else eyes

@@ -12,7 +12,7 @@ from brokers.kalshi.marker import Marker
 from brokers.kalshi.sandbox_keys import Gate
 from gamma.bars import Bar
 from gamma.clock import NS
-from gamma.events import Fill, OrderType
+from gamma.events import Fill
 from tests.brokers.desk import approve
 from tests.brokers.fuzz import ODD, Case, Fuzzed, Said, recorded
 from tests.contract.kalshi import MARKETS, START_UTC_NS, TICKER, KalshiRig, bought, key, params_of
@@ -45,7 +45,7 @@ def fuzzed() -> Fuzzed:
         prices = {f"{name}_points": 50.0 for name in ("open", "high", "low", "close")}
         one = Bar(market=TICKER, ts_open_utc_ns=START_UTC_NS, ts_close_utc_ns=minute, volume_lots=3.0, **prices)
         rig.events.told = [one]
-        new, at_market = bought("g-1-9"), bought("g-1-9", 1, 0, order_type=OrderType.MARKET)
+        new = bought("g-1-9")
         marker = Marker(ts_utc_ns=START_UTC_NS).text()
         for intent in (bought("g-1-1", 3), bought("g-1-2", 2, 60)):
             rig.run(rig.broker.place(approve(intent), intent, ()))
@@ -62,7 +62,6 @@ def fuzzed() -> Fuzzed:
             lambda b: b.event_book(TICKER),
             lambda b: b.bars(TICKER, 60, START_UTC_NS - NS),
             lambda b: b.place(approve(new), new, ()),
-            lambda b: b.place(approve(at_market), at_market, ()),
             lambda b: b.cancel("g-1-1"),
         )
         now = rig.network.now_utc_ns
