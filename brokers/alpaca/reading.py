@@ -35,7 +35,7 @@ STATES: Final = {
 }
 FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 _COUNTED: Final = (OrderState.ACKED, OrderState.PARTIAL, OrderState.FILLED)
-_NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,12})?")
+_NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,40})?")
 _ID: Final = re.compile(r"[0-9a-f-]{8,64}")
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 _SIDES: Final = {"buy": 1, "sell": -1}

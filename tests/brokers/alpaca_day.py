@@ -6,7 +6,7 @@ python -m tests.brokers.alpaca_day 5        whole days of seeds 1 to 5, and whet
 import asyncio
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +109,12 @@ class Carried(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
 
+async def _no_hints(_: AlpacaBroker) -> AsyncIterator[None]:
+    """Nothing: there is no stream in time that is made, and all is read with the next bar."""
+    await asyncio.Event().wait()
+    yield None
+
+
 @final
 class Day:
     """One account at the sandbox, and the daemon that trades there."""
@@ -121,6 +127,7 @@ class Day:
         self.sandbox = AlpacaSandbox(quotes, store, capital_usd=Decimal(50_000), rates=FeeRates(), prices=prices)
         self.network = Carried(self.sandbox, self.time)
         patch.setattr(AlpacaBroker, "open", self._opened)
+        patch.setattr(AlpacaBroker, "hints", _no_hints)
         self._pass_time()
 
     def _pass_time(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from brokers.alpaca import reading
 from brokers.alpaca.adapter import AlpacaBroker
 from brokers.alpaca.fees import Turnover, charged_microusd
 from brokers.alpaca.params import NO_FEES, AlpacaParams, FeeRates
@@ -428,6 +429,33 @@ def test_a_list_in_a_shape_that_nobody_knows_is_none(rig: AlpacaRig, body: bytes
     rig.answer_reads(200, body)
     with pytest.raises(Transient):
         rig.run(rig.broker.open_orders())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.2566666666666667", "0.2566666666666667"), ("-3", "-3"), (7, "7"), (Decimal("0.5"), "0.5")]
+)
+def test_a_number_is_read_as_text_or_as_it_is(text: Any, value: str) -> None:
+    assert reading.number(text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["", "1e5", "NaN", " 1", "1.", "12345678901234", True, None, [], 10**12])
+def test_what_is_no_number_is_not_read(text: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        reading.number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [("2026-11-20T15:00:00Z", 0), ("2026-11-20T10:00:00.1-05:00", 10**8), ("2026-11-20T15:00:00.000000001Z", 1)],
+)
+def test_a_time_is_read_to_the_nanosecond(text: str, ns: int) -> None:
+    assert reading.moment(text) == START_UTC_NS + ns
+
+
+@pytest.mark.parametrize("text", ["2026-11-20T15:00:00", "2026-11-20", "yesterday", "2026-13-20T15:00:00Z"])
+def test_what_is_no_time_with_a_zone_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"time|month"):
+        reading.moment(text)
 
 
 # Market data.

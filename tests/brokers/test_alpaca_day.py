@@ -17,7 +17,7 @@ def test_a_spread_is_sold_and_bought_back_and_the_ledger_has_the_fees_to_the_cen
 ) -> None:
     day = Day(tmp_path, monkeypatch, seed=1, start_utc_ns=OPEN_UTC_NS - 60 * NS)
     day.write('{ use = "gex", selling = { exits = { target_frac = 0.02, stop_frac = 0.02 } } }')
-    daemon = day.run(0.5)
+    daemon = day.run(0.4)
     with Reader.open(f"sqlite:///{tmp_path}/gamma.db") as reader:
         facts = [fact for _, fact in reader.events(limit=10**9)]
     [decision, *_] = [fact for fact in facts if isinstance(fact, DecisionMade)]

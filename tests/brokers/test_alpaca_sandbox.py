@@ -172,10 +172,9 @@ def test_the_command_serves_until_it_is_stopped_and_goes_on_where_it_was(tmp_pat
     async def session(settings: dict[str, str], expect: int) -> BrokerAccount:
         broker = AlpacaBroker(AlpacaParams.model_validate(settings), MARKETS)
         account = await broker.connect()
-        [day, *_] = await broker.expirations("SPY")
-        assert len(await broker.chain("SPY", day)) > 100
         assert len(await broker.open_orders()) == expect
         if not expect:
+            [day, *_] = await broker.expirations("SPY")
             names = [f"SPY{day:%y%m%d}P{strike:08d}" for strike in (400_000, 399_000)]
             intent = sold("g-1-1", legs=(Leg(symbol=names[0], ratio=1), Leg(symbol=names[1], ratio=-1)))
             assert isinstance(await broker.place(approve(intent), intent, ()), Accepted)
