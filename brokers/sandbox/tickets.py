@@ -1,7 +1,7 @@
 """An order of one or several options at a sandbox, and the file that a sandbox keeps its account in."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal, final
@@ -37,7 +37,8 @@ class Execution:
 class Ticket:
     """An order. `limit_points` is the least cash that a lot must bring in: a debit is below 0; None at market.
 
-    It shows on lists from `shows_utc_ns` on, and is good until `until_utc_ns`.
+    It shows on lists from `shows_utc_ns` on, and is good until `until_utc_ns`. `notes` are what a broker's protocol has
+    to tell of it again.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Ticket:
     state: State = "pending"
     executions: tuple[Execution, ...] = ()
     reason: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def filled(self) -> int:
