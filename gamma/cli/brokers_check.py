@@ -1,5 +1,6 @@
 """`gamma brokers test`: is the broker there, is the key good, is the clock right, does it take an order."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gamma.ports import Broker, MarketClock, MarketData, Quote
 
 SKEW_MAX_S = 2.0
+READ_S = 20.0
 LAG_MAX_S = 60.0
 BAR_S = 300
 
@@ -50,8 +52,6 @@ def check_broker(
 
     Example: gamma brokers test tradier --market SPX
     """
-    import asyncio
-
     from gamma.config import load
 
     config = load(path, os.environ)
@@ -141,14 +141,12 @@ async def examine(broker: "Broker", trial: Trial) -> AsyncIterator[Finding]:
         yield Finding(check="rights", ok=True, text=await broker.permissions())
     quote = None
     if isinstance(broker, MarketData):
-        clock = await broker.clock()
-        yield _skew(clock)
-        quote = await _quoted(broker, trial.market)
-        if quote is None:
-            what = f"{trial.market} is not quoted: is its data subscribed to?" if trial.market else _NOTHING_QUOTED
-            yield Finding(check="data", ok=False, text=what)
+        clock, found = await _clock(broker)
+        yield found
+        quote, found = await _data(broker, trial.market, clock)
+        yield found
+        if quote is None and not trial.price_points:
             return
-        yield Finding(check="data", ok=True, text=_told(quote, clock))
     market = trial.market or (quote.symbol if quote is not None else "")
     async for finding in _bars(broker, market):
         yield finding
@@ -156,6 +154,33 @@ async def examine(broker: "Broker", trial: Trial) -> AsyncIterator[Finding]:
 
 
 _NOTHING_QUOTED = "nothing that gamma trades is quoted there: is its data subscribed to? Name a market with --market"
+
+
+async def _clock(broker: "MarketData") -> "tuple[int, Finding]":
+    """The time there [UTC ns], or ours where it is not told; and how far they are apart."""
+    from gamma.errors import Transient
+
+    try:
+        clock = await broker.clock()
+    except Transient as error:
+        return time.time_ns(), Finding(check="clock", ok=True, text=f"not told: {error}")
+    return clock.ts_utc_ns, _skew(clock)
+
+
+async def _data(broker: "MarketData", market: str, now_utc_ns: int) -> "tuple[Quote | None, Finding]":
+    from gamma.errors import Transient
+
+    try:
+        async with asyncio.timeout(READ_S):
+            quote = await _quoted(broker, market)
+    except Transient as error:
+        return None, Finding(check="data", ok=False, text=str(error))
+    except TimeoutError:
+        return None, Finding(check="data", ok=False, text=f"no quote within {READ_S:g} s")
+    if quote is not None:
+        return quote, Finding(check="data", ok=True, text=_told(quote, now_utc_ns))
+    text = f"{market} is not quoted: is its data subscribed to?" if market else _NOTHING_QUOTED
+    return None, Finding(check="data", ok=False, text=text)
 
 
 async def _quoted(broker: "MarketData", market: str) -> "Quote | None":
@@ -175,8 +200,8 @@ def _price(quote: "Quote") -> float:
     return quote.last_points if quote.last_points == quote.last_points else quote.bid_points
 
 
-def _told(quote: "Quote", clock: "MarketClock") -> str:
-    age_s = max(0.0, (clock.ts_utc_ns - quote.ts_event_utc_ns) / 1e9)
+def _told(quote: "Quote", now_utc_ns: int) -> str:
+    age_s = max(0.0, (now_utc_ns - quote.ts_event_utc_ns) / 1e9)
     sides = [f"bid {quote.bid_points:,g}"] if quote.bid_points == quote.bid_points else []
     sides += [f"ask {quote.ask_points:,g}"] if quote.ask_points == quote.ask_points else []
     return f"{quote.symbol} last {_price(quote):,.2f}{''.join(f', {side}' for side in sides)}, {age_s:,.0f} s old"

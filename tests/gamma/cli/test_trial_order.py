@@ -22,23 +22,31 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial_order, "LOOK_EVERY_S", 0.0)
 
 
-def found(rig: Any, trial: Trial) -> dict[str, Finding]:
+class Priceless:
+    """A broker as it is, but that it tells no prices."""
+
+    def __init__(self, broker: Any) -> None:
+        for name in ("capabilities", "connect", "place", "cancel", "orders"):
+            setattr(self, name, getattr(broker, name))
+
+
+def found(rig: Any, trial: Trial, broker: Any = None) -> dict[str, Finding]:
     async def collect() -> Sequence[Finding]:
-        return [finding async for finding in examine(rig.broker, trial)]
+        return [finding async for finding in examine(broker or rig.broker, trial)]
 
     return {finding.check: finding for finding in rig.run(collect())}
 
 
 def test_a_future_is_bid_for_at_the_price_that_is_said(tmp_path: Path) -> None:
     rig = TradovateRig(tmp_path)
-    order = found(rig, Trial(market="MNQ", price_points=18_000.25))["order"]
+    order = found(rig, Trial(market="MNQ", price_points=18_000.25), Priceless(rig.broker))["order"]
     assert (order.ok, order.text) == (True, "bid for MNQ at 18,000.25: taken, seen, cancelled")
     assert rig.run(rig.broker.open_orders()) == []
 
 
-def test_where_no_prices_are_told_a_price_is_asked_for(tmp_path: Path) -> None:
+def test_where_no_prices_are_told_no_order_is_tried(tmp_path: Path) -> None:
     rig = TradovateRig(tmp_path)
-    order = found(rig, Trial(market="MNQ"))["order"]
+    order = found(rig, Trial(market="MNQ"), Priceless(rig.broker))["order"]
     assert (order.ok, "--market MNQ --price POINTS" in order.text, rig.sent()) == (True, True, 0)
 
 
