@@ -15,6 +15,7 @@ from brokers.sandbox.answers import Answer, Request, Sandbox
 from brokers.sandbox.faults import LATE_MAX_S, NOT_CARRIED_OUT, Fault, Faults, instead
 from brokers.sandbox.lines import Line, LineOfText, WebSocketLine, break_off
 from brokers.sandbox.sockets import Said, Sockets
+from gamma.errors import InputInvalid
 
 TICK_S: Final = 1.0
 BODY_MAX: Final = 1024 * 1024
@@ -46,14 +47,20 @@ class Server:
 
     @asynccontextmanager
     async def listening(self, port: int = 0) -> AsyncIterator[int]:
-        """Serve on loopback; gives the port. The sandbox's time passes meanwhile."""
+        """Serve on loopback; gives the port. The sandbox's time passes meanwhile.
+
+        Raises: InputInvalid when the port cannot be had.
+        """
         app = web.Application(client_max_size=BODY_MAX)
         app.router.add_route("*", "/{path:.*}", self._serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, LOOPBACK, port)
-            await site.start()
+            try:
+                await web.TCPSite(runner, LOOPBACK, port).start()
+            except OSError as error:
+                why = f"cannot be listened at ({error.strerror})"
+                raise InputInvalid(f"--port {port}: {why}; name another one, or 0 for any that is free") from error
             passing = asyncio.create_task(self._pass_time())
             try:
                 yield int(runner.addresses[0][1])

@@ -19,6 +19,7 @@ from brokers.sandbox.option_market import SimulatedOptions
 from brokers.sandbox.prices import BarPrices
 from brokers.sandbox.server import Server
 from brokers.sandbox.tickets import Store
+from gamma.errors import InputInvalid
 from gamma.events import Leg, OrderState
 from gamma.ports import Accepted, BrokerAccount, Found
 from tests.brokers.desk import approve
@@ -165,6 +166,17 @@ def test_bars_are_read_by_anothers_client(sandbox_url: tuple[AlpacaSandbox, str]
     bars = client.get_stock_bars(StockBarsRequest(symbol_or_symbols="SPY", timeframe=frame, start=start))
     assert len(bars["SPY"]) == 3
     assert all(bar.low <= bar.close <= bar.high for bar in bars["SPY"])
+
+
+def test_a_port_that_is_taken_is_named(sandbox_url: tuple[AlpacaSandbox, str]) -> None:
+    sandbox, url = sandbox_url
+
+    async def serve_there_too() -> None:
+        async with Server(sandbox=sandbox).listening(int(url.rpartition(":")[2])):
+            pass
+
+    with pytest.raises(InputInvalid, match=r"--port .* another one, or 0"):
+        asyncio.run(serve_there_too())
 
 
 @pytest.mark.slow
