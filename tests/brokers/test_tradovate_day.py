@@ -12,7 +12,7 @@ from tests.brokers.tradovate_day import CASH_UTC_NS, Day, told
 @pytest.mark.slow
 def test_a_morning_of_brackets_leaves_a_ledger_that_agrees_with_the_account_to_the_cent(tmp_path: Path) -> None:
     day = Day(tmp_path, start_utc_ns=CASH_UTC_NS - 60 * 10**9)
-    figures, differ = told(day, day.run(2.5))
+    figures, differ = told(day, day.run(1.25))
     assert differ == []
     assert figures["trades"] > 0
     assert figures["moved"] > 0
