@@ -7,7 +7,6 @@ the sandbox's account: every fill, fee and settlement, and the balance to the ce
 """
 
 import argparse
-import asyncio
 import sys
 import tempfile
 from collections import Counter
@@ -17,7 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, final
 
-import httpx
 import pytest
 
 from brokers.kalshi.adapter import KalshiBroker
@@ -26,7 +24,6 @@ from brokers.kalshi.sandbox import KalshiSandbox
 from brokers.kalshi.sandbox_events import SimulatedEvents
 from brokers.kalshi.sandbox_floor import ENTRIES, key_of
 from brokers.kalshi.sandbox_keys import Gate, pem_of
-from brokers.sandbox.answers import Request
 from brokers.sandbox.store import EntryStore
 from gamma.assembly import assemble
 from gamma.chaos.simulation.loop import Time, live
@@ -38,6 +35,7 @@ from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader
 from gamma.markets import MICRO
 from gamma.params import parse
+from tests.brokers.carried import Carried
 from tests.contract.kalshi import key
 
 MORNING_UTC_NS = 1_795_179_600 * NS  # Friday 2026-11-20, 08:00 in New York
@@ -94,27 +92,6 @@ heartbeat_s = 60
 kill_switch = "{folder}/gamma.kill"
 """
 GUARDS = ("order_sanity", "order_size", "price_collar", "position_match", "balance_match")
-
-
-@final
-class Carried(httpx.AsyncBaseTransport):
-    """Carries requests to the sandbox at the time that is made."""
-
-    def __init__(self, sandbox: KalshiSandbox, time: Time) -> None:
-        self.sandbox = sandbox
-        self.time = time
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.05)
-        asked = Request(
-            method=request.method,
-            path=request.url.path,
-            params=dict(request.url.params),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=request.content,
-        )
-        answer = self.sandbox.handle(asked, self.time.now)
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
 
 @final

@@ -3,7 +3,6 @@
 python -m tests.brokers.tradier_day 5        whole days of seeds 1 to 5, and whether their ledgers agree
 """
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -12,10 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, final
 
-import httpx
 import pytest
 
-from brokers.sandbox.answers import Request
 from brokers.sandbox.option_market import SimulatedOptions
 from brokers.sandbox.tickets import Store
 from brokers.tradier.adapter import TradierBroker
@@ -28,6 +25,7 @@ from gamma.config import load
 from gamma.daemon import Daemon
 from gamma.ledger import Ledger
 from gamma.params import parse
+from tests.brokers.carried import Carried
 
 OPEN_UTC_NS = 1_795_185_000 * NS  # Friday 2026-11-20, 09:30 in New York
 HOUR_NS = 3_600 * NS
@@ -79,30 +77,6 @@ GUARDS = (
     *("session_hours", "flat_by", "order_sanity", "order_size", "price_collar", "protective_order", "position_match"),
     "balance_match",
 )
-
-
-@final
-class Carried(httpx.AsyncBaseTransport):
-    """Carries requests to the sandbox at the time that is made."""
-
-    def __init__(self, sandbox: TradierSandbox, time: Time) -> None:
-        self.sandbox = sandbox
-        self.time = time
-        self.silent = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.05)
-        if self.silent:
-            raise httpx.ConnectError("no way there")
-        asked = Request(
-            method=request.method,
-            path=request.url.path,
-            params=dict(request.url.params),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=request.content,
-        )
-        answer = self.sandbox.handle(asked, self.time.now)
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
 
 @final

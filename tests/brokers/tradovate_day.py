@@ -16,9 +16,6 @@ from pathlib import Path
 from typing import Any, Final, final
 from unittest.mock import patch
 
-import httpx
-
-from brokers.sandbox.answers import Request
 from brokers.sandbox.floor import Floor
 from brokers.sandbox.orders import journal
 from brokers.sandbox.prices import BarPrices
@@ -35,6 +32,7 @@ from gamma.daemon import Daemon
 from gamma.ledger import Ledger
 from gamma.markets import MICRO
 from gamma.params import parse
+from tests.brokers.carried import Carried
 
 OPEN_UTC_NS: Final = 1_795_129_200 * NS  # Thursday 2026-11-19, 18:00 in New York: the session of Friday
 CASH_UTC_NS: Final = 1_795_185_000 * NS  # 09:30 of that session
@@ -84,29 +82,6 @@ balance_match = {{ gap_max_usd = 0.01 }}
 [paths]
 kill_switch = "{folder}/gamma.kill"
 """
-
-
-@final
-class Carried(httpx.AsyncBaseTransport):
-    """Carries requests to the sandbox, in a twentieth of a second."""
-
-    def __init__(self, sandbox: TradovateSandbox, time: Time) -> None:
-        self.sandbox = sandbox
-        self.time = time
-        self.count = 0
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.05)
-        self.count += 1
-        asked = Request(
-            method=request.method,
-            path=request.url.path,
-            params=dict(request.url.params),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=request.content,
-        )
-        answer = self.sandbox.handle(asked, self.time.now)
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
 
 @final
