@@ -4,13 +4,22 @@ import asyncio
 import json
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 
 from gamma.stream import MESSAGE_MAX, Opening, Sign, Stream, Tempo
@@ -291,3 +300,63 @@ def test_neither_address_nor_header_nor_message_is_ever_written_down(
     assert told
     captured = capfd.readouterr()
     assert SECRET not in f"{told}{caplog.text}{captured.out}{captured.err}"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return path
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_only_a_certificate_that_somebody_vouches_for_is_believed(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, vouched: bool
+) -> None:
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(certificate)
+    if vouched:
+        ours = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr("gamma.stream.trusted", lambda: ours)
+    tries = 0
+
+    async def both() -> list[Any]:
+        tried = asyncio.Event()
+
+        async def opening() -> Opening:
+            nonlocal tries
+            tries += 1
+            if tries > 2:
+                tried.set()
+            return Opening(url=f"wss://127.0.0.1:{port}/", headers={"Authorization": SECRET})
+
+        silent = logging.getLogger("test_stream.tls")
+        silent.disabled = True
+        async with serve(saying("1"), "127.0.0.1", 0, ssl=theirs, logger=silent) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            reading = asyncio.create_task(first(2, Stream("test", opening, tempo=QUICK)))
+            done, _ = await asyncio.wait(
+                [reading, asyncio.create_task(tried.wait())], return_when=asyncio.FIRST_COMPLETED, timeout=20
+            )
+            found = reading.result() if reading in done else []
+            reading.cancel()
+            return found
+
+    assert asyncio.run(both()) == ([Sign.OPENED, 1] if vouched else [])
+    assert tries == (1 if vouched else 3)
