@@ -38,6 +38,7 @@ from gamma.ports import (
 from gamma.wire import Wire, understood
 
 _NOT_LET_IN: Final = (401, 403)
+PRECISION_MAX: Final = 12
 
 
 @final
@@ -149,7 +150,7 @@ class OandaBroker:
         """Put an order at another price in the place of one that works, at once, under the same id of ours."""
         try:
             row = await self._orders.find(client_order_id)
-            if row is None or row["state"] != "PENDING":
+            if row is None or row.get("state") != "PENDING":
                 return Rejected(code="too_late", text=f"{client_order_id} does not work any more")
             told = await self._orders.told(row)
             with understood(f"order {client_order_id}"):
@@ -177,7 +178,7 @@ class OandaBroker:
         found = []
         for client_order_id, known_as in wanted.items():
             row = works.get(client_order_id) or await self._orders.find(client_order_id, known_as)
-            order = await (self._orders.refused(client_order_id) if row is None else self._orders.told(row))
+            order = await self._orders.told(row) if row is not None else self._orders.never_worked(client_order_id)
             if order is not None:
                 found.append(order)
         return found
@@ -255,10 +256,7 @@ class OandaBroker:
         wanted = ",".join(self._markets)
         told = await self._wire.read(f"{self._account}/instruments", {"instruments": wanted})
         with understood("instruments"):
-            steps = {
-                str(row["name"]): (Decimal(1).scaleb(-int(row["tradeUnitsPrecision"])), _minimum(row))
-                for row in reading.rows(told, "instruments")
-            }
+            steps = {str(row["name"]): _steps(row) for row in reading.rows(told, "instruments")}
         for symbol, market in self._markets.items():
             lot = Decimal(market.lot_units)
             if symbol not in steps:
@@ -273,5 +271,10 @@ class OandaBroker:
                 raise ConfigInvalid(f"[markets.{symbol}]: a tick of a lot of {lot} units is not worth what it says")
 
 
-def _minimum(row: Mapping[str, Any]) -> Decimal:
-    return reading.number(row["minimumTradeSize"]) if "minimumTradeSize" in row else Decimal(0)
+def _steps(row: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """In which steps an instrument is traded, and from how many units on."""
+    decimals = row["tradeUnitsPrecision"]
+    if type(decimals) is not int or not 0 <= decimals <= PRECISION_MAX:
+        raise ValueError(f"tradeUnitsPrecision {decimals!r}")
+    least = reading.number(row["minimumTradeSize"]) if "minimumTradeSize" in row else Decimal(0)
+    return Decimal(1).scaleb(-decimals), least

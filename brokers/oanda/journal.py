@@ -1,9 +1,10 @@
 """The account's transactions as far as they matter: OANDA's own record of what became of orders, and of money."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, final
 
-from brokers.oanda.reading import Row, client_id, positive, rows
+from brokers.oanda.reading import Row, client_id, number, positive, rows
 from gamma.errors import MarkerUnknown, Transient
 from gamma.wire import Wire, understood
 
@@ -27,6 +28,7 @@ class Journal:
         self._fills: dict[str, list[Row]] = {}
         self._cancels: dict[str, Row] = {}
         self._orders: dict[str, list[int]] = {}
+        self._hung: dict[str, int] = {}
 
     async def catch_up(self) -> None:
         """Read what is new; the first time, the last thousand.
@@ -44,13 +46,13 @@ class Journal:
                 return
         raise Transient(f"transactions: still more after {ROUNDS_MAX} pages")
 
-    async def reach_back(self, number: int) -> None:
+    async def reach_back(self, begin_at: int) -> None:
         """Read what was before, back to this transaction.
 
         Raises: Transient; MarkerUnknown where OANDA does not have it any more.
         """
-        while self.first > max(1, number):
-            begin, end = max(1, number, self.first - PAGE), self.first - 1
+        while self.first > max(1, begin_at):
+            begin, end = max(1, begin_at, self.first - PAGE), self.first - 1
             path = f"{self._account}/transactions/idrange"
             reply = await self._wire.look(path, {"from": str(begin), "to": str(end)})
             if reply.status == _OUT_OF_RANGE:
@@ -60,13 +62,13 @@ class Journal:
             self._take(reply.json, begin, end)
             self.first = begin
 
-    def after(self, number: int) -> Iterator[tuple[int, Row]]:
+    def after(self, last: int) -> Iterator[tuple[int, Row]]:
         """What matters, after a transaction, in order."""
-        return ((n, self._rows[n]) for n in sorted(self._rows) if n > number)
+        return ((n, self._rows[n]) for n in sorted(self._rows) if n > last)
 
-    def row(self, number: int) -> Row | None:
-        """One transaction, where it is kept."""
-        return self._rows.get(number)
+    def row(self, of: int) -> Row | None:
+        """One transaction by its number, where it is kept."""
+        return self._rows.get(of)
 
     def fills(self, client_order_id: str) -> list[Row]:
         """The executions of all orders under an id of ours."""
@@ -83,6 +85,15 @@ class Journal:
     def placed(self, client_order_id: str) -> list[int]:
         """The transactions by which orders under an id of ours were made or refused, oldest first."""
         return sorted(self._orders.get(client_order_id, []))
+
+    def entry_of(self, client_order_id: str) -> Row | None:
+        """The newest order on whose fill a stop or target under this id of ours is to hang."""
+        return self._rows.get(self._hung.get(client_order_id, 0))
+
+    def over(self, row: Row) -> bool:
+        """Whether the order that a transaction made is cancelled, or filled whole."""
+        filled = sum((abs(number(fill["units"])) for fill in self.order_fills(row["id"])), Decimal(0))
+        return self.canceled(row["id"]) is not None or (filled > 0 and filled >= abs(number(row["units"])))
 
     async def _read_on(self) -> bool:
         path = f"{self._account}/transactions/sinceid"
@@ -103,14 +114,16 @@ class Journal:
                 raise ValueError(f"asked for {begin} to {end}, told of {min(page)} to {max(page)}")
             for row in page.values():  # all can be read, or none is kept
                 _indexed(row)
-        for number, row in sorted(page.items()):
+                _hung_on(row)
+        for n, row in sorted(page.items()):
             kind, keys = _indexed(row)
-            if kind and number not in self._rows:
-                self._rows[number] = row
-                self._index(number, row, keys)
+            if kind and n not in self._rows:
+                self._rows[n] = row
+                self._index(n, row, keys)
+                self._hung |= {ours: max(n, self._hung.get(ours, 0)) for ours in _hung_on(row)}
         return max(page, default=0)
 
-    def _index(self, number: int, row: Row, keys: tuple[str, ...]) -> None:
+    def _index(self, n: int, row: Row, keys: tuple[str, ...]) -> None:
         if row["type"] == FILL:
             for key in keys:
                 self._fills.setdefault(key, []).append(row)
@@ -119,7 +132,7 @@ class Journal:
             self._cancels[keys[0]] = row
         else:
             for key in keys:
-                self._orders.setdefault(key, []).append(number)
+                self._orders.setdefault(key, []).append(n)
 
 
 def _indexed(row: Row) -> tuple[str, tuple[str, ...]]:
@@ -138,6 +151,14 @@ def _indexed(row: Row) -> tuple[str, tuple[str, ...]]:
         ours = client_id(row)
         return kind, (ours,) if ours else ()
     return "", ()
+
+
+def _hung_on(row: Row) -> list[str]:
+    """The ids of the stop and target that are to hang on an order."""
+    if not str(row["type"]).endswith("_ORDER"):
+        return []
+    details = [row[name] for name in ("stopLossOnFill", "takeProfitOnFill") if isinstance(row.get(name), Mapping)]
+    return [ours for ours in map(client_id, details) if ours]
 
 
 def transaction(told: Any, name: str) -> Mapping[str, Any] | None:

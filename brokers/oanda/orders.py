@@ -46,6 +46,8 @@ class Orders:
         told = await self._wire.read(f"{self._account}/pendingOrders")
         with understood("orders"):
             found = sorted(rows(told, "orders"), key=lambda row: positive(row["id"]))
+            for row in found:
+                client_id(row)
         await self._journal.catch_up()
         return found
 
@@ -59,14 +61,16 @@ class Orders:
             row = await self._one(known_as)
         await self._journal.catch_up()
         if row is None:
-            row = await self._journaled(client_order_id)
+            with understood(f"order {client_order_id}"):
+                row = self._journaled(client_order_id)
         for _ in range(LINKS_MAX):
             if row is None or not row.get("replacedByOrderID"):
                 break
             row = await self._one(str(row["replacedByOrderID"]))
             await self._journal.catch_up()
-        if row is not None and client_id(row) != client_order_id:
-            raise Transient(f"asked for {client_order_id}, told of {client_id(row)!r}")
+        with understood(f"order {client_order_id}"):
+            if row is not None and client_id(row) != client_order_id:
+                raise ValueError(f"told of {client_id(row)!r}")
         return row
 
     async def told(self, row: Row) -> BrokerOrder:
@@ -77,31 +81,40 @@ class Orders:
         with understood("order"):
             order_id = positive(row["id"])
             trade_id = positive(row["tradeID"]) if "tradeID" in row else order_id
-            state = state_of(row["state"])
-        await self._journal.reach_back(min(order_id, trade_id, *self._known(row)))
+            state, known = state_of(row["state"]), self._known(row)
+        await self._journal.reach_back(min(order_id, trade_id, *known))
         with understood(f"order {order_id}"):
             return self._put_together(row, state)
 
-    async def refused(self, client_order_id: str) -> BrokerOrder | None:
-        """An order that OANDA refused when it came, by the transaction that says so."""
+    def never_worked(self, client_order_id: str) -> BrokerOrder | None:
+        """An order that OANDA refused when it came; or a stop or target whose entry is over, and opened nothing."""
         placed = self._journal.placed(client_order_id)
-        row = self._journal.row(placed[-1]) if placed else None
-        if row is None or not str(row["type"]).endswith("_REJECT"):
+        row = self._journal.row(placed[-1]) if placed else self._journal.entry_of(client_order_id)
+        if row is None:
             return None
+        refused = str(row["type"]).endswith("_REJECT")
         with understood(f"transaction {row['id']}"):
-            market = self._markets.get(str(row.get("instrument", "")))
-            units = number(row.get("units", "0"))
+            if not refused and (placed or not self._journal.over(row)):
+                return None
+            instrument, units = str(row.get("instrument", "")), number(row.get("units", "0"))
+            market, side = self._markets.get(instrument), 1 if units > 0 else -1
             return BrokerOrder(
                 client_order_id=client_order_id,
-                broker_order_id=str(positive(row["id"])),
-                market=str(row.get("instrument", "")),
-                state=OrderState.REJECTED,
-                side=1 if units > 0 else -1,
+                broker_order_id=str(positive(row["id"])) if refused else "",
+                market=instrument,
+                state=OrderState.REJECTED if refused else OrderState.CANCELED,
+                side=side if refused else -side,
                 lots=abs(lots_of(market, units)) if market is not None else 0,
                 filled_lots=0,
-                price_ticks=0,
+                price_ticks=0 if market is None or refused else self._hung_at(row, client_order_id, market),
                 ts_event_utc_ns=moment(row["time"]),
             )
+
+    @staticmethod
+    def _hung_at(row: Row, client_order_id: str, market: Market) -> int:
+        details = [row[name] for name in ("stopLossOnFill", "takeProfitOnFill") if name in row]
+        [points] = [number(one["price"]) for one in details if client_id(one) == client_order_id]
+        return market.exact_ticks(points)
 
     async def _one(self, specifier: str) -> Row | None:
         """One order by its number, or by `@` and an id of ours; None where OANDA says plainly that it knows none."""
@@ -118,11 +131,20 @@ class Orders:
             positive(row["id"])
         return row
 
-    async def _journaled(self, client_order_id: str) -> Row | None:
-        """An order that its transactions tell of, though it is not found by our id (any more)."""
-        placed = self._journal.placed(client_order_id)
-        made = [n for n in placed if not str((self._journal.row(n) or {})["type"]).endswith("_REJECT")]
-        return await self._one(str(made[-1])) if made else None
+    def _journaled(self, client_order_id: str) -> Row | None:
+        """An order that its transactions tell of, though it is not shown by our id: not yet, or not any more."""
+        placed = [self._journal.row(n) or {} for n in self._journal.placed(client_order_id)]
+        made = [row for row in placed if not str(row["type"]).endswith("_REJECT")]
+        if not made:
+            return None
+        ended = self._journal.canceled(made[-1]["id"])
+        return {
+            **made[-1],
+            "type": made[-1]["type"].removesuffix("_ORDER"),
+            "createTime": made[-1]["time"],
+            "state": "CANCELLED" if ended is not None else "PENDING",
+            "replacedByOrderID": (ended or {}).get("replacedByOrderID"),
+        }
 
     def _known(self, row: Row) -> list[int]:
         """The orders under the same id, and the one that it replaced."""
@@ -136,7 +158,8 @@ class Orders:
         own = self._journal.order_fills(order_id)
         fills = self._journal.fills(ours) or own
         done = _units(fills)
-        asked = abs(units) + done - _units(own)  # an order that took the place of another is for what that left
+        # An order that took the place of another is for what that left; a stop or target for all of its trade.
+        asked = abs(units) + (Decimal(0) if "tradeID" in row else done - _units(own))
         side = 1 if units > 0 else -1
         lots, filled = (_whole(market, asked), _whole(market, done)) if market is not None else (1, 0)
         ended = self._journal.canceled(order_id)

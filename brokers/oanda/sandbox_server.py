@@ -1,19 +1,16 @@
 """`gamma brokers sandbox oanda`: OANDA on this machine, with a market that is made up."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import final
 
 from brokers.oanda.sandbox import ACCOUNT, MARKET, TOKEN, OandaSandbox
-from brokers.oanda.sandbox_transactions import NOTED
-from brokers.sandbox.answers import Answer, Request
-from brokers.sandbox.faults import Fault, faults_of
+from brokers.oanda.sandbox_transactions import notes
+from brokers.sandbox.answers import Request
 from brokers.sandbox.orders import journal
 from brokers.sandbox.prices import BarPrices
-from brokers.sandbox.server import Server
-from brokers.sandbox.store import EntryStore
+from brokers.sandbox.serving import Serving
 from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
 
 
@@ -31,35 +28,22 @@ class OandaSandboxServer:
 
         Raises: InputInvalid when the faults are none; ConfigInvalid when the file is another account's.
         """
-        faults = faults_of(order.faults)
+        serving = Serving(order=order, answered=answered, asked=_order)
         name = f"{ACCOUNT} at oanda, from {order.capital_usd:g} usd"
-        store = journal(order.state_path, name)
-        notes = EntryStore(order.state_path, name, NOTED, lambda noted: str(noted.number), "notes")
+        store, noted = journal(order.state_path, name), notes(order.state_path, name)
         prices = BarPrices.simulated(order.seed, (MARKET,))
-        sandbox = OandaSandbox(prices, store, notes, capital_usd=Decimal(str(order.capital_usd)))
+        sandbox = OandaSandbox(prices, store, noted, capital_usd=Decimal(str(order.capital_usd)))
 
-        def told(request: Request, answer: Answer | None, fault: Fault | None) -> None:
-            answered(
-                SandboxAnswered(
-                    method=request.method,
-                    path=request.path,
-                    asked=_order(request),
-                    status=answer.status if answer is not None else 0,
-                    text=_text(answer),
-                    fault=str(fault or ""),
-                )
-            )
+        def told(port: int) -> None:
+            url = f"http://127.0.0.1:{port}/v3"
+            settings = {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": url}
+            opened(SandboxOpened(url=url, settings=settings))
 
-        server = Server(sandbox=sandbox, faults=faults, seed=order.seed, told=told)
         try:
-            async with server.listening(order.port) as port:
-                url = f"http://127.0.0.1:{port}/v3"
-                settings = {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": url}
-                opened(SandboxOpened(url=url, settings=settings))
-                await asyncio.Event().wait()
+            await serving.run(sandbox, told)
         finally:
             store.close()
-            notes.close()
+            noted.close()
 
 
 def _order(request: Request) -> str:
@@ -72,7 +56,3 @@ def _order(request: Request) -> str:
         return ""
     words = (order.get("type"), order.get("units"), order.get("instrument"), order.get("price"), named)
     return " ".join([str(word) for word in words if word] + ([f"stop {stop}"] if stop else []))
-
-
-def _text(answer: Answer | None) -> str:
-    return "" if answer is None or answer.status < 400 else answer.body[:200].decode(errors="replace")

@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final, final
 
 from pydantic import TypeAdapter
 
 from brokers.oanda.sandbox_shapes import money, stamp, text_of
 from brokers.sandbox.orders import Change, Execution, LotOrder, What
+from brokers.sandbox.store import EntryStore
 from gamma.markets import MICRO, Market
 
 FIRST_ORDER: Final = 3
@@ -38,7 +40,15 @@ class Noted:
     usd: Decimal = Decimal(0)
 
 
-NOTED: Final[TypeAdapter[Noted]] = TypeAdapter(Noted)
+_NOTED: Final[TypeAdapter[Noted]] = TypeAdapter(Noted)
+
+
+def notes(path: Path | None, account: str) -> EntryStore[Noted]:
+    """The notes of an account, on disk or in memory.
+
+    Raises: ConfigInvalid when the file is no sandbox's, or another account's.
+    """
+    return EntryStore(path, account, _NOTED, lambda noted: str(noted.number), "notes")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,6 +88,7 @@ class Transactions:
         self.orders: dict[int, Place] = {}
         self.trades: dict[int, Trade] = {}
         self.at_floor: dict[int, int] = {}
+        self._executions: dict[int, int] = {}
         self._account = account
         self._markets = markets
         self._add("CREATE", 0, {"accountMode": "NETTING", "homeCurrency": "USD"})
@@ -101,7 +112,16 @@ class Transactions:
 
     def bare(self) -> list[int]:
         """Orders at the floor that work on for a trade that is closed."""
-        return [p.floor for p in self.orders.values() if p.trade and not p.ended and not self.trades[p.trade].left]
+        return [p.floor for p in self.orders.values() if p.trade and not p.ended and not self._held_for(p)]
+
+    def execution(self, done: Execution) -> str:
+        """The number of the transaction that an execution at the floor is."""
+        return str(self._executions[done.number])
+
+    def _held_for(self, place: Place) -> bool:
+        """Whether anything is left of what the entry of a stop or target opened."""
+        opener = self.trades[place.trade].opener
+        return any(trade.left for trade in self.trades.values() if trade.opener == opener)
 
     def note(self, noted: Noted, more: Mapping[str, Any] | None = None) -> Row:
         """Take in what never came to the floor: a refusal, swap, a transfer."""
@@ -177,7 +197,7 @@ class Transactions:
         if change.what is What.EXPIRED:
             reason = "TIME_IN_FORCE_EXPIRED"
         elif place.trade:
-            reason = "LINKED_TRADE_CLOSED" if not self.trades[place.trade].left else "CLIENT_REQUEST"
+            reason = "LINKED_TRADE_CLOSED" if not self._held_for(place) else "CLIENT_REQUEST"
         self._cancel(place, change.ts_utc_ns, reason)
 
     def _cancel(self, place: Place, ts_utc_ns: int, reason: str, **more: str) -> None:
@@ -192,6 +212,7 @@ class Transactions:
         place, market = self.orders[self.at_floor[order.number]], self._markets[done.symbol]
         units = done.side * done.lots * Decimal(market.lot_units)
         points, number = done.price_ticks * market.tick_points, len(self.rows) + 1
+        self._executions[done.number] = number
         parts, left = self._closed(place, done.symbol, units, points)
         pl_usd = sum((Decimal(part["realizedPL"]) for part in parts), Decimal(0))
         fee_usd = Decimal(done.fee_microusd) / MICRO
@@ -243,7 +264,8 @@ class Transactions:
         if order.left and not order.ended:
             market = self._markets[order.symbol]
             rest = text_of(order.side * order.left * Decimal(market.lot_units))
-            asked = {**asked_of(order), "units": rest}
+            of_trade = {"tradeID": str(place.trade)} if place.trade else {"units": rest}
+            asked = {**asked_of(order), **of_trade}
             self._create(order, order.ts_updated_utc_ns, asked, reason="REPLACEMENT", replacesOrderID=place.row["id"])
 
     def _closed(self, place: Place, symbol: str, units: Decimal, points: Decimal) -> tuple[list[Row], Decimal]:

@@ -195,13 +195,28 @@ def test_a_thousand_and_more_transactions_are_read_page_by_page() -> None:
     assert order.filled_lots == 1
 
 
-def test_an_order_cannot_be_looked_up_at_once_and_is_found_by_its_transaction(rig: OandaRig) -> None:
+def test_an_order_that_is_not_shown_yet_is_found_by_its_transaction(rig: OandaRig) -> None:
     intent = rig.resting("g-1-1", 1)
     rig.run(rig.broker.place(approve(intent), intent, ()))
-    with pytest.raises(AssertionError):  # its number is known by then, and the order is not told of yet
-        Trader(rig).order("g-1-1")
-    rig.settle()
     assert Trader(rig).order("g-1-1").state is OrderState.ACKED
+    assert rig.network.requests[-1].path.endswith("/sinceid"), "it is not among the orders yet"
+
+
+def test_a_stop_whose_entry_opened_nothing_is_told_as_cancelled(rig: OandaRig) -> None:
+    place(rig, entry("g-1-1", -1, 2, GOLD))
+    bought = entry("g-1-2", 1, 2, GOLD)
+    place(rig, bought, bracket(bought, 264_000))  # it closes what the other one holds
+    rig.restart()
+    [stop] = rig.run(rig.broker.orders({"g-1-2s": ""}))
+    assert (stop.state, stop.side, stop.lots, stop.price_ticks) == (OrderState.CANCELED, -1, 2, 264_000)
+
+
+def test_the_stop_of_an_entry_that_ended_unfilled_is_told_as_cancelled(rig: OandaRig) -> None:
+    waits = rig.resting("g-1-1", 2)
+    place(rig, waits, bracket(waits, 264_000))
+    assert rig.run(rig.broker.orders({"g-1-1s": ""})) == []
+    rig.run(rig.broker.cancel("g-1-1"))
+    assert Trader(rig).order("g-1-1s").state is OrderState.CANCELED
 
 
 def test_a_refusal_whose_answer_was_lost_is_found(rig: OandaRig) -> None:

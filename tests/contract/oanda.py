@@ -9,12 +9,11 @@ from typing import Any, TypeVar, final
 from brokers.oanda.adapter import OandaBroker
 from brokers.oanda.params import OandaParams
 from brokers.oanda.sandbox import ACCOUNT, TOKEN, OandaSandbox
-from brokers.oanda.sandbox_transactions import NOTED
+from brokers.oanda.sandbox_transactions import notes
 from brokers.sandbox.answers import Answer, Request
 from brokers.sandbox.orders import journal
 from brokers.sandbox.prices import Prices
 from brokers.sandbox.server import Server
-from brokers.sandbox.store import EntryStore
 from gamma.events import Intent, OrderState, OrderType
 from gamma.markets import market
 from gamma.ports import Broker
@@ -161,8 +160,7 @@ class OandaRig:
 
 def served(prices: Prices, path: Path | None, capital_usd: Decimal = CAPITAL_USD) -> OandaSandbox:
     """A sandbox whose account is in this file, or in memory."""
-    notes = EntryStore(path, ACCOUNT, NOTED, lambda noted: str(noted.number), "notes")
-    return OandaSandbox(prices, journal(path, ACCOUNT), notes, capital_usd=capital_usd)
+    return OandaSandbox(prices, journal(path, ACCOUNT), notes(path, ACCOUNT), capital_usd=capital_usd)
 
 
 def _open(params: Mapping[str, str]) -> OandaBroker:

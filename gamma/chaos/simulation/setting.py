@@ -111,8 +111,8 @@ def _strategy(name: str, market: str, exits: Mapping[str, Any]) -> dict[str, Any
 _LIMITS: Final[dict[str, Any]] = {
     "kill_switch": {"flatten": False},
     "stale_data": {"quote_age_max_s": QUOTE_AGE_MAX_S, "bar_age_max_bars": 3, "clock_offset_max_s": 1},
-    "order_size": {"lots_max": {"micro": 12, "option_spread": 3, "event": 12}},
-    "position_limit": {"lots_max": {"micro": 12, "option_spread": 3, "event": 12}, "minis_max": 9.0},
+    "order_size": {"lots_max": {"micro": 12, "spot": 30, "option_spread": 3, "event": 12}},
+    "position_limit": {"lots_max": {"micro": 12, "spot": 30, "option_spread": 3, "event": 12}, "minis_max": 9.0},
     "order_rate": {"minute_max": 20, "day_max": 600, "exits_minute_max": 60, "exits_day_max": 1_800, "cancels_max": 60},
     "safety_halt": {"halt_frac": 0.5, "drawdown_half_frac": 0.3, "drawdown_halt_frac": 0.4},
     "position_match": {"mismatches_halt": 2},
