@@ -15,6 +15,7 @@ from gamma.calendar import next_session, rolls, session_at
 from gamma.errors import InputInvalid, Transient
 from gamma.events import Leg
 from gamma.markets import Kind, Market
+from gamma.wire import understood
 
 FUTURES: Final = (Kind.EMINI, Kind.MICRO)
 SMART: Final = "SMART"
@@ -112,12 +113,13 @@ class Contracts:
             told = await self.details(wanted)
             if len(told) != 1:
                 raise Transient(f"{name}: Interactive Brokers knows {len(told)} contracts of it, and one is needed")
-            if market is not None:
-                _same(name, told[0], market)
-            found = told[0].contract
-            self._found[name] = Instrument(
-                con_id=found.conId, market=wanted.symbol, exchange=wanted.exchange, symbol=found.localSymbol
-            )
+            with understood(name):
+                if market is not None:
+                    _same(name, told[0], market)
+                found = told[0].contract
+                self._found[name] = Instrument(
+                    con_id=found.conId, market=wanted.symbol, exchange=wanted.exchange, symbol=found.localSymbol
+                )
         return self._found[name]
 
     async def details(self, wanted: Contract) -> list[Any]:

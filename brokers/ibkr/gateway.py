@@ -31,6 +31,13 @@ WAITING_MAX: Final = 4_096
 
 _CLIENT: Final[Any] = Client
 
+# Of how many parts messages are.
+_PARTS: Final = {
+    "orderStatus": 11, "updateAccountValue": 4, "accountDownloadEnd": 1, "currentTime": 1, "contractDetailsEnd": 1,
+    "execDetailsEnd": 1, "tickSize": 3, "tickString": 3, "tickSnapshotEnd": 1,
+    "securityDefinitionOptionParameterEnd": 1,
+}  # fmt: skip
+
 Dial = Callable[[Callable[[], asyncio.Protocol], str, int], Awaitable[tuple[Any, Any]]]
 
 
@@ -307,7 +314,16 @@ class _Ears:
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith("_"):
             raise AttributeError(name)
-        return partial(self._hear, name)
+        return partial(self._take, name, _PARTS.get(name))
+
+    def _take(self, name: str, count: int | None, *parts: Any) -> None:
+        """Hear a message; the decoder gives what there is of one that lacks its last fields.
+
+        Raises: TypeError, which the decoder tells of.
+        """
+        if count is not None and len(parts) != count:
+            raise TypeError(f"{name} of {len(parts)} fields, not {count}")
+        self._hear(name, *parts)
 
     def error(self, about: int, code: int, text: str, _: str = "") -> None:
         """An error or a warning."""
