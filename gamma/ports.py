@@ -300,7 +300,7 @@ class SandboxOpened:
     """Where a sandbox listens, and what to put under `[brokers.NAME]` to trade there."""
 
     url: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

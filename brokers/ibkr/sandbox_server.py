@@ -176,7 +176,7 @@ class IbkrSandboxServer:
         server = SocketServer(sandbox=sandbox, faults=faults, seed=order.seed, told=told)
         try:
             async with server.listening(order.port) as port:
-                settings = {"environment": "paper", "account_id": ACCOUNT, "port": str(port)}
+                settings: dict[str, str | int] = {"environment": "paper", "account_id": ACCOUNT, "port": port}
                 opened(SandboxOpened(url=f"{LOOPBACK}:{port}", settings=settings))
                 await asyncio.Event().wait()
         finally:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -156,18 +157,20 @@ async def examine(broker: "Broker", trial: Trial) -> AsyncIterator[Finding]:
 _NOTHING_QUOTED = "nothing that gamma trades is quoted there: is its data subscribed to? Name a market with --market"
 
 
-async def _clock(broker: "MarketData") -> "tuple[int, Finding]":
-    """The time there [UTC ns], or ours where it is not told; and how far they are apart."""
+async def _clock(broker: "MarketData") -> "tuple[MarketClock, Finding]":
+    """The time there, or ours where it is not told; and how far they are apart."""
     from gamma.errors import Transient
+    from gamma.ports import MarketClock
 
     try:
         clock = await broker.clock()
     except Transient as error:
-        return time.time_ns(), Finding(check="clock", ok=True, text=f"not told: {error}")
-    return clock.ts_utc_ns, _skew(clock)
+        ours = MarketClock(ts_utc_ns=time.time_ns(), is_open=True, exact=False)
+        return ours, Finding(check="clock", ok=True, text=f"not told: {error}")
+    return clock, _skew(clock)
 
 
-async def _data(broker: "MarketData", market: str, now_utc_ns: int) -> "tuple[Quote | None, Finding]":
+async def _data(broker: "MarketData", market: str, clock: "MarketClock") -> "tuple[Quote | None, Finding]":
     from gamma.errors import Transient
 
     try:
@@ -178,21 +181,32 @@ async def _data(broker: "MarketData", market: str, now_utc_ns: int) -> "tuple[Qu
     except TimeoutError:
         return None, Finding(check="data", ok=False, text=f"no quote within {READ_S:g} s")
     if quote is not None:
-        return quote, Finding(check="data", ok=True, text=_told(quote, now_utc_ns))
+        return quote, Finding(check="data", ok=True, text=_told(quote, clock.ts_utc_ns))
     text = f"{market} is not quoted: is its data subscribed to?" if market else _NOTHING_QUOTED
+    text += "" if clock.is_open else " The market is closed there: try again when it is open"
     return None, Finding(check="data", ok=False, text=text)
 
 
 async def _quoted(broker: "MarketData", market: str) -> "Quote | None":
     """The quote of a market, or of the first in the table that is quoted; None where there is none."""
+    from gamma.errors import Transient
     from gamma.markets import TABLE
     from gamma.ports import Chains
 
     # Of a broker with options an option root is asked for, for it is there that an order is tried.
     roots = [m.symbol for m in TABLE.values() if m.kind is Kind.OPTION_SPREAD]
-    wanted = [market] if market else roots if isinstance(broker, Chains) else list(TABLE)
-    quotes = await broker.quotes(wanted)
-    return next((quotes[s] for s in wanted if s in quotes and _price(quotes[s]) == _price(quotes[s])), None)
+    if market:
+        return _priced(await broker.quotes([market]), market)
+    for symbol in [*roots, *(s for s in TABLE if s not in roots)] if isinstance(broker, Chains) else TABLE:
+        with suppress(Transient):  # some refuse a question about what they do not trade
+            if (found := _priced(await broker.quotes([symbol]), symbol)) is not None:
+                return found
+    return None
+
+
+def _priced(quotes: "Mapping[str, Quote]", symbol: str) -> "Quote | None":
+    quote = quotes.get(symbol)
+    return quote if quote is not None and _price(quote) == _price(quote) else None
 
 
 def _price(quote: "Quote") -> float:
@@ -214,7 +228,11 @@ async def _bars(broker: "Broker", market: str) -> AsyncIterator[Finding]:
     if not isinstance(broker, Candles) or not market:
         return
     now = time.time_ns()
-    bars = await broker.bars(market, BAR_S, now - 5 * 86_400 * 10**9)
+    try:
+        bars = await broker.bars(market, BAR_S, now - 5 * 86_400 * 10**9)
+    except GammaError as error:
+        yield Finding(check="bars", ok=False, text=str(error))
+        return
     text = f"no bar of {market} in five days"
     if bars:
         ago_min = (now - bars[-1].ts_close_utc_ns) / 60e9

@@ -82,11 +82,13 @@ def _line(told: "SandboxOpened | SandboxAnswered") -> None:
 
 
 def _greet(name: str, told: "SandboxOpened") -> None:
+    from gamma.complaints import toml
+
     out = console()
     out.print(f"[bold]{name}[/] on this machine: [cyan]{told.url}[/]\n\nTo trade there, put into config.toml:\n")
     out.print(f"  \\[brokers.{name}]", soft_wrap=True)
     for key, value in told.settings.items():
-        out.print(f'  {key} = "{value}"', soft_wrap=True)
+        out.print(f"  {key} = {toml(value)}", soft_wrap=True)
     out.print("\nIt takes no real order. [dim]Ctrl-C stops it.[/]\n")
 
 

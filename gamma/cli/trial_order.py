@@ -43,7 +43,6 @@ async def tried(broker: "Broker", intent: "Intent") -> Finding:
     Raises: Transient.
     """
     from gamma.events import OrderState
-    from gamma.markets import market as known
     from gamma.ports import Accepted, Lost
 
     placed = await broker.place(_approved(intent), intent, ())
@@ -61,17 +60,36 @@ async def tried(broker: "Broker", intent: "Intent") -> Finding:
     if order.state is OrderState.REJECTED:
         what = "spreads" if intent.legs else intent.market
         return _failed(f"{tag} was received and then refused: may the account trade {what}, and has it the money?")
-    await broker.cancel(tag)
+    return await _taken_back(broker, intent, known_as)
+
+
+async def _taken_back(broker: "Broker", intent: "Intent", known_as: "Mapping[str, str]") -> Finding:
+    """Cancel it, and see that it is."""
+    from gamma.events import OrderState
+    from gamma.ports import Rejected
+
+    tag = intent.client_order_id
+    canceled = await broker.cancel(tag)
+    if isinstance(canceled, Rejected):
+        return _failed(
+            f"{tag} could not be cancelled ({canceled.text or canceled.code}): cancel it on the broker's page"
+        )
     ended = await _seen(broker, known_as, lambda told: told.state in (OrderState.CANCELED, OrderState.FILLED))
+    if ended is None and all(order.client_order_id != tag for order in await broker.open_orders()):
+        return Finding(check="order", ok=True, text=f"{_worded(intent)}: taken, seen, and gone since it was cancelled")
     if ended is None or ended.filled_lots or ended.state is not OrderState.CANCELED:
         state = "still working" if ended is None else str(ended.state)
         return _failed(f"{tag} is {state} after it was to be cancelled: see to it on the broker's page")
+    return Finding(check="order", ok=True, text=f"{_worded(intent)}: taken, seen, cancelled")
+
+
+def _worded(intent: "Intent") -> str:
+    from gamma.markets import market as known
+
     traded = known(intent.market)
     price = traded.shown(traded.points(intent.price_ticks))
     what = " and bought ".join(leg.symbol for leg in intent.legs) or intent.market
-    verb = "sold" if intent.side < 0 else "bid for"
-    text = f"{verb} {what} {'for' if intent.side < 0 else 'at'} {price}: taken, seen, cancelled"
-    return Finding(check="order", ok=True, text=text)
+    return f"sold {what} for {price}" if intent.side < 0 else f"bid for {what} at {price}"
 
 
 async def _seen(

@@ -26,7 +26,7 @@ class Priceless:
     """A broker as it is, but that it tells no prices."""
 
     def __init__(self, broker: Any) -> None:
-        for name in ("capabilities", "connect", "place", "cancel", "orders"):
+        for name in ("capabilities", "connect", "place", "cancel", "orders", "open_orders"):
             setattr(self, name, getattr(broker, name))
 
 
