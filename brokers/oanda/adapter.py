@@ -224,7 +224,7 @@ class OandaBroker:
         return await self._told.clock()
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
-        """Quotes of instruments that can be traded now."""
+        """Quotes of instruments; of one that cannot be traded now the last price alone."""
         return await self._told.quotes(symbols)
 
     async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
@@ -265,7 +265,7 @@ class OandaBroker:
             if lot % step or lot < least:
                 raise ConfigInvalid(
                     f"[brokers.oanda] account {self._params.account_id} trades {symbol} from {least.normalize():f} "
-                    f"units on, in steps of {step:f}, and a lot is {lot:f}: set lot_units under [markets.{symbol}]"
+                    f"units on, in steps of {step:f}, and gamma in lots of {lot:f}: take one with finer steps"
                 )
             if round(lot * market.tick_points * MICRO) != market.tick_value_microusd:
                 raise ConfigInvalid(f"[markets.{symbol}]: a tick of a lot of {lot} units is not worth what it says")

@@ -39,10 +39,10 @@ class OandaMarkets:
             return MarketClock(ts_utc_ns=moment(told["time"]), is_open=opened)
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
-        """Best bid and ask; what cannot be traded now is left out. There is no last price: halfway between them."""
+        """Best bid and ask, and halfway between them as the last price; the last price alone where a market is shut."""
         told = await self._priced(symbols)
         with understood("pricing"):
-            quotes = [_quote(row) for row in rows(told, "prices") if _tradeable(row)]
+            quotes = [_quote(row) for row in rows(told, "prices")]
             return {quote.symbol: quote for quote in quotes if quote.symbol in symbols}
 
     async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
@@ -82,8 +82,8 @@ def _quote(row: Row) -> Quote:
     middle = math.nan if bid is None or ask is None else float((bid + ask) / 2)
     return Quote(
         symbol=str(row["instrument"]),
-        bid_points=_points(bid),
-        ask_points=_points(ask),
+        bid_points=_points(bid if _tradeable(row) else None),
+        ask_points=_points(ask if _tradeable(row) else None),
         last_points=middle,
         ts_event_utc_ns=moment(row["time"]),
     )

@@ -261,7 +261,7 @@ def test_a_bracket_that_does_not_close_all_of_its_entry_is_refused_unsent(rig: O
     [
         (b'"currency": "USD"', b'"currency": "EUR"', "kept in EUR"),
         (b'"hedgingEnabled": false', b'"hedgingEnabled": true', "hedging"),
-        (b'"tradeUnitsPrecision": 2', b'"tradeUnitsPrecision": 0', "lot_units"),
+        (b'"tradeUnitsPrecision": 2', b'"tradeUnitsPrecision": 0', "lots of 0.15"),
         (b'"name": "XAU_USD"', b'"name": "EUR_USD"', "does not trade XAU_USD"),
     ],
 )
@@ -290,7 +290,8 @@ def test_quotes_time_and_bars_are_read_as_they_are_told(rig: OandaRig) -> None:
     assert (quotes[GOLD].bid_points, quotes[GOLD].ask_points) == (2650.10, 2650.40)
     rig.network.wait(8 * 3600)
     assert not rig.run(broker.clock()).is_open
-    assert rig.run(broker.quotes([GOLD])) == {}, "a market that is shut is not quoted"
+    shut = rig.run(broker.quotes([GOLD]))[GOLD]
+    assert (str(shut.bid_points), str(shut.ask_points), shut.last_points) == ("nan", "nan", 2650.25)
     assert rig.run(broker.bars(GOLD, 300, 0)) == []
     with pytest.raises(InputInvalid, match="7 s"):
         rig.run(broker.bars(GOLD, 7, 0))
@@ -298,7 +299,8 @@ def test_quotes_time_and_bars_are_read_as_they_are_told(rig: OandaRig) -> None:
 
 def test_a_quote_of_which_one_word_says_that_it_is_not_tradeable_is_none(rig: OandaRig) -> None:
     rig.network.change = lambda body: body.replace(b'"status": "tradeable"', b'"status": "invalid"')
-    assert rig.run(rig.broker.quotes([GOLD])) == {}  # type: ignore[attr-defined]
+    quote = rig.run(rig.broker.quotes([GOLD]))[GOLD]  # type: ignore[attr-defined]
+    assert quote.bid_points != quote.bid_points
 
 
 def test_a_list_of_transactions_that_has_a_hole_at_its_end_is_no_list(rig: OandaRig) -> None:
