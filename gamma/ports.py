@@ -154,7 +154,8 @@ class Broker(Protocol):
     """One account at one broker. `place`, `cancel` and `replace` make one attempt, and never another.
 
     `place` gets the entry or exit with the bracket that the broker is to hold; it raises nothing for a
-    lost answer but returns `Lost`. Reads raise Transient.
+    lost answer but returns `Lost`. It asks for nothing that it could know already: the stop flag and the ledger's lock
+    were looked at just before, and whatever it waits for makes that look an old one. Reads raise Transient.
 
     `fills_since` gets a marker that it gave before, perhaps to an earlier process, and raises MarkerUnknown where it
     or the broker cannot tell what came after it; an empty marker stands for the first fill that is kept.
