@@ -22,9 +22,9 @@ class MemoryLine:
     done to each message on its way back.
     """
 
-    def __init__(self, sandbox: IbkrSandbox, now_utc_ns: int) -> None:
+    def __init__(self, sandbox: IbkrSandbox, now: int | Time) -> None:
         self.sandbox = sandbox
-        self.time = Time(now_utc_ns)
+        self.time = now if isinstance(now, Time) else Time(now)
         self.came: list[Fields] = []
         self.chosen: Callable[[Fields], bool] = lambda fields: fields[0] == "3"
         self.fates: deque[tuple[bytes | None, bool]] = deque()
