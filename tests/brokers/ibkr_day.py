@@ -1,4 +1,4 @@
-"""A day of MNQ at the sandbox of Interactive Brokers: the daemon with its brackets, at the prices of its bars, in time that is made.
+"""A day of MNQ at the sandbox of Interactive Brokers: the daemon with its brackets, in time that is made.
 
     python -m tests.brokers.ibkr_day 23
 
