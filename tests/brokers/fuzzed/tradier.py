@@ -10,11 +10,13 @@ import httpx
 
 from brokers.tradier.adapter import TradierBroker
 from brokers.tradier.params import TradierParams
+from gamma.clock import NS
 from gamma.events import Fill
+from gamma.markets import MICRO
 from tests.brokers.desk import approve
 from tests.brokers.fuzz import ODD, Case, Fuzzed, Said, recorded
-from tests.brokers.option_quotes import CONDOR, sold
-from tests.contract.tradier import MARKETS, PARAMS, TradierRig
+from tests.brokers.option_quotes import CONDOR, PUT_SPREAD, sold
+from tests.contract.tradier import MARKETS, PARAMS, START_UTC_NS, TradierRig
 
 PARAMS_READ: Final = TradierParams.model_validate(PARAMS)
 
@@ -30,8 +32,32 @@ def accepted(status: int, told: Any) -> Collection[str]:
 
 
 def wrong_fill(fill: Fill) -> bool:
-    """A lot of SPX is a fill."""
-    return fill.lots != 1 or fill.market != "SPX"
+    """A lot of SPX is a fill; two lots settle, for no more than the spread is wide."""
+    worth = fill.settled_microusd_per_lot
+    whole = fill.lots == 1 if worth is None else fill.lots == 2 and 0 <= worth <= 1_000 * MICRO
+    return not whole or fill.market != "SPX"
+
+
+def of_markets() -> list[Case]:
+    """Bars, and a spread that has settled: what the clock, the daily history and the time and sales say of it."""
+    held = {"100001": ["g-1-1", "SPX", -2, {leg.symbol: leg.ratio for leg in PUT_SPREAD}, True]}
+    marker = json.dumps([100_009, {}, held, 0])
+    opened_s = START_UTC_NS // NS
+    price = {"open": 6000.5, "high": 6001, "low": 5999.25, "close": 6000}
+    sales = {"series": {"data": [{"timestamp": opened_s + n * 300, "volume": 0, **price} for n in range(2)]}}
+    history = {"history": {"day": {"date": "2026-11-20", "close": 5796.63}}}
+
+    def clock(after_s: int) -> Said:
+        told = {"clock": {"timestamp": opened_s + after_s, "state": "open"}}
+        return Said(200, json.dumps(told).encode())
+
+    return [
+        Case(lambda b: b.bars("SPX", 300, START_UTC_NS), (clock(900), Said(200, json.dumps(sales).encode()))),
+        Case(
+            lambda b: b.fills_since(marker),
+            (Said(200, b'{"orders": null}'), clock(8 * 3_600), Said(200, json.dumps(history).encode())),
+        ),
+    ]
 
 
 def fuzzed() -> Fuzzed:
@@ -64,4 +90,6 @@ def fuzzed() -> Fuzzed:
         lambda b: b.place(approve(new), new, ()), (Said(200, b'{"errors": {"error": ["refused"]}}', changing=True),)
     )
     odd = (*ODD, {"order": None}, "100001", "VA00000001", "SPX", "multileg")
-    return Fuzzed(open=opened, cases=[*cases, refusal], accepted=accepted, wrong_fill=wrong_fill, odd=odd)
+    return Fuzzed(
+        open=opened, cases=[*cases, *of_markets(), refusal], accepted=accepted, wrong_fill=wrong_fill, odd=odd
+    )
