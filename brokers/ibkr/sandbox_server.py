@@ -15,6 +15,7 @@ from brokers.sandbox.option_market import SimulatedOptions
 from brokers.sandbox.orders import journal
 from brokers.sandbox.prices import BarPrices
 from brokers.sandbox.tickets import Store
+from gamma.errors import InputInvalid
 from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
 
 FUTURES: Final = ("MNQ", "MES", "NQ", "ES", "M2K", "RTY", "MYM", "YM")
@@ -58,8 +59,14 @@ class SocketServer:
 
     @asynccontextmanager
     async def listening(self, port: int = 0) -> AsyncIterator[int]:
-        """Serve on loopback; gives the port. The sandbox's time passes meanwhile."""
-        server = await asyncio.start_server(self._serve, LOOPBACK, port)
+        """Serve on loopback; gives the port. The sandbox's time passes meanwhile.
+
+        Raises: InputInvalid when the port is taken.
+        """
+        try:
+            server = await asyncio.start_server(self._serve, LOOPBACK, port)
+        except OSError as error:
+            raise InputInvalid(f"--port {port}: {error.strerror or error}; name another, or 0 for any") from None
         passing = asyncio.create_task(self._pass_time())
         try:
             yield int(server.sockets[0].getsockname()[1])

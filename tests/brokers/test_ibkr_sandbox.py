@@ -315,3 +315,13 @@ def test_the_sandbox_serves_and_says_how_to_trade_there(tmp_path: Path) -> None:
         asyncio.run(served.serve(order(faults="nonsense=1"), opened.append, answered.append))
     with pytest.raises(ConfigInvalid, match="another"):
         asyncio.run(served.serve(order(capital_usd=1.0), opened.append, answered.append))
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    async def run() -> None:
+        async with Place().server.listening() as port:
+            with pytest.raises(InputInvalid, match=f"--port {port}"):
+                async with Place().server.listening(port):
+                    pass
+
+    asyncio.run(run())
