@@ -186,6 +186,17 @@ class Broker(Protocol):
     async def account(self) -> BrokerAccount: ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A broker that has to ask something before it can send an order: which contract stands behind a name.
+
+    `prepare` asks it, and only then is it looked once more whether the order may go out; `place` sends it at once. A
+    kill switch that is thrown meanwhile would else come too late. Raises Transient: the order is not sent.
+    """
+
+    async def prepare(self, intent: Intent) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """Prices of one symbol as a broker tells them; NaN where there is none, and when the oldest of them was made."""

@@ -33,7 +33,7 @@ from gamma.events import (
     Recorded,
 )
 from gamma.notices import Notice
-from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Prompt, Rejected
+from gamma.ports import Accepted, Broker, Inconclusive, Lookup, Lost, Placed, Preparing, Prompt, Rejected
 from gamma.reconcile import believable, foreign_events, lookup_events, order_events, position_events, unlisted_events
 from gamma.rules import Rules
 
@@ -287,8 +287,11 @@ class Shell:
 
     async def _carry_out(self, sending: Send | Ask) -> list[Event]:
         intent = sending.intent
-        if intent.kind is OrderKind.ENTRY and (self.stopped() or self.book.standing(intent.strategy, intent.market)):
-            placed: Placed = Rejected(code="stopped", text="stopped between the decision and the first byte")
+        unready = await self._prepare(sending)
+        if unready is not None:
+            placed: Placed = unready
+        elif intent.kind is OrderKind.ENTRY and (self.stopped() or self.book.standing(intent.strategy, intent.market)):
+            placed = Rejected(code="stopped", text="stopped between the decision and the first byte")
         else:
             self.store.check_lease()
             placed = await self._call(sending)
@@ -296,6 +299,16 @@ class Shell:
         if isinstance(sending, Ask) and not isinstance(placed, Lost):
             events.extend(await self._subject(intent))
         return events
+
+    async def _prepare(self, sending: Send | Ask) -> Rejected | None:
+        """What the broker has to know before it can send an order; why it is not sent, where that is not to be had."""
+        if not (isinstance(sending, Send) and isinstance(self.broker, Preparing)):
+            return None
+        try:
+            await self._hear(self.broker.prepare(sending.intent))
+        except Transient as error:
+            return Rejected(code="not_sent", text=str(error))
+        return None
 
     async def _subject(self, intent: Intent) -> list[Event]:
         """After a cancel or replace the order itself is asked; its fills come with the next poll, first."""

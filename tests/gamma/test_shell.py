@@ -159,6 +159,54 @@ def test_the_stop_flag_is_read_again_before_the_first_byte(make_stand: Make) -> 
     ]
 
 
+@dataclass
+class Slow:
+    """A broker that has to ask something before it can send; all else is the real one's."""
+
+    real: PaperBroker
+    asking: Callable[[], None]
+
+    async def prepare(self, intent: Intent) -> None:  # noqa: ARG002
+        self.asking()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def test_the_stop_flag_is_read_after_all_that_the_broker_has_to_ask(make_stand: Make) -> None:
+    switch: list[bool] = []
+    stand = make_stand(
+        stopped=lambda: bool(switch), wrap_broker=lambda broker: Slow(broker, lambda: switch.append(True))
+    )
+    stand.boot()
+    stand.bar()
+    stand.signal()
+    assert stand.at_broker() == []
+    assert [f.code for f in stand.facts(OrderRejected)] == ["stopped"]
+
+
+def test_an_order_that_cannot_be_prepared_is_not_sent(make_stand: Make) -> None:
+    def fail() -> None:
+        raise Transient("SPXW261120P05800000: nobody knows it")
+
+    stand = make_stand(wrap_broker=lambda broker: Slow(broker, fail))
+    stand.boot()
+    stand.bar()
+    stand.signal()
+    assert stand.at_broker() == []
+    assert [(f.code, f.text) for f in stand.facts(OrderRejected)] == [
+        ("not_sent", "SPXW261120P05800000: nobody knows it")
+    ]
+
+
+def test_an_order_that_is_prepared_goes_out(make_stand: Make) -> None:
+    stand = make_stand(wrap_broker=lambda broker: Slow(broker, lambda: None))
+    stand.boot()
+    stand.bar()
+    stand.signal()
+    assert len(stand.at_broker()) == 2
+
+
 def test_a_stop_does_not_hold_back_an_exit(make_stand: Make) -> None:
     switch: list[bool] = []
     stand = make_stand(stopped=lambda: bool(switch))
