@@ -97,6 +97,17 @@ class IbkrBroker:
 
     # Writes: one attempt each.
 
+    async def prepare(self, intent: Intent) -> None:
+        """Ask for the contracts of an order that are not known yet, so that `place` sends it at once.
+
+        Raises: Transient, or InputInvalid where a leg is no option's symbol.
+        """
+        market = self._markets.get(intent.market)
+        if market is not None and market.kind in FUTURES:
+            await self._contracts.front(market, self._now())
+        elif market is not None:
+            await self._contracts.bag(intent.legs, market)
+
     async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed:
         """Send an order, with its bracket.
 

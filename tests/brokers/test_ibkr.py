@@ -20,7 +20,19 @@ from brokers.sandbox.prices import BarPrices
 from gamma.clock import NS
 from gamma.errors import ConfigInvalid, MarkerUnknown, Transient
 from gamma.events import Intent, OrderState, OrderType
-from gamma.ports import Accepted, Candles, Chains, Found, Hinting, Inconclusive, Lost, MarketData, Placed, Rejected
+from gamma.ports import (
+    Accepted,
+    Candles,
+    Chains,
+    Found,
+    Hinting,
+    Inconclusive,
+    Lost,
+    MarketData,
+    Placed,
+    Preparing,
+    Rejected,
+)
 from tests.brokers.desk import approve, bracket, entry, leave
 from tests.brokers.memory_line import MemoryLine
 from tests.brokers.option_quotes import CONDOR, SHORT, SHORT_CALL, sold
@@ -76,6 +88,16 @@ def test_a_bracket_goes_out_with_its_stop_last_which_lets_all_of_it_go(rig: Ibkr
     rig.settle()
     assert (state(rig, "g-1-1s"), state(rig, "g-1-1t")) == (OrderState.FILLED, OrderState.CANCELED)
     assert rig.run(rig.broker.positions()) == {}
+
+
+@pytest.mark.parametrize("intent", [sold("g-1-1"), entry("g-1-1", 1, 2)], ids=["structure", "future"])
+def test_an_order_that_was_prepared_goes_out_without_another_question(rig: IbkrRig, intent: Intent) -> None:
+    broker = rig.broker
+    assert isinstance(broker, Preparing)
+    rig.run(broker.prepare(intent))
+    came = len(rig.line.came)
+    place(rig, intent)
+    assert {fields[0] for fields in rig.line.came[came:]} == {"3"}
 
 
 def test_an_entry_whose_stop_is_refused_never_trades(rig: IbkrRig) -> None:
