@@ -309,10 +309,11 @@ class SandboxOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOpened:
-    """Where a sandbox listens, and what to put under `[brokers.NAME]` to trade there."""
+    """Where a sandbox listens, what to put under `[brokers.NAME]` to trade there, and some of what trades there."""
 
     url: str
     settings: Mapping[str, str | int]
+    markets: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,8 @@ class AlpacaSandboxServer:
         def told(port: int) -> None:
             url = f"http://127.0.0.1:{port}"
             keys = {"key_id": KEY_ID, "secret": SECRET}
-            opened(SandboxOpened(url=url, settings={"environment": "paper", "account_id": ACCOUNT, **keys, "url": url}))
+            settings = {"environment": "paper", "account_id": ACCOUNT, **keys, "url": url}
+            opened(SandboxOpened(url=url, settings=settings, markets=UNDERLYINGS))
 
         try:
             await serving.run(sandbox, told)

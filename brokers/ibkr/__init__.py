@@ -15,7 +15,9 @@ __all__ = ["Ibkr"]
 
 @final
 class Ibkr:
-    """The door to the adapter: what it needs beyond gamma is looked for when it is opened."""
+    """Index futures and option structures at Interactive Brokers, by way of TWS or IB Gateway on this machine."""
+
+    # What the adapter needs beyond gamma is looked for only when it is opened.
 
     Params: ClassVar = IbkrParams
 

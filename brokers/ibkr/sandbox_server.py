@@ -184,7 +184,8 @@ class IbkrSandboxServer:
         try:
             async with server.listening(order.port) as port:
                 settings: dict[str, str | int] = {"environment": "paper", "account_id": ACCOUNT, "port": port}
-                opened(SandboxOpened(url=f"{LOOPBACK}:{port}", settings=settings))
+                markets = (*FUTURES, *UNDERLYINGS)
+                opened(SandboxOpened(url=f"{LOOPBACK}:{port}", settings=settings, markets=markets))
                 await asyncio.Event().wait()
         finally:
             for store in stores:

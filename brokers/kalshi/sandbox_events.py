@@ -63,6 +63,12 @@ class SimulatedEvents:
         """The questions on the next close, for each series."""
         return [_listed(event) for series in SERIES for event in self._prices.listed(series, now_utc_ns)]
 
+    def doubtful(self, now_utc_ns: int, most: int) -> list[str]:
+        """The tickers of the questions that are the least decided."""
+        listed = [listed.ticker for listed in self.listed(now_utc_ns)]
+        middles = {ticker: self._prices.touch(ticker, now_utc_ns) for ticker in listed}
+        return sorted(listed, key=lambda t: abs(middles[t].bid_ticks + middles[t].ask_ticks - 100))[:most]
+
     def bids(self, ticker: str, now_utc_ns: int) -> tuple[list[Level], list[Level]]:
         """What others bid: the next levels for more than the best."""
         touch = self._prices.touch(ticker, now_utc_ns)

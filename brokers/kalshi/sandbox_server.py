@@ -2,10 +2,11 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from brokers.kalshi.sandbox import PREFIX, KalshiSandbox
 from brokers.kalshi.sandbox_events import SimulatedEvents
@@ -15,6 +16,8 @@ from brokers.sandbox.answers import Request
 from brokers.sandbox.serving import Serving
 from brokers.sandbox.store import EntryStore
 from gamma.ports import SandboxAnswered, SandboxOpened, SandboxOrder
+
+SHOWN: Final = 4
 
 
 @final
@@ -36,15 +39,14 @@ class KalshiSandboxServer:
         with tempfile.TemporaryDirectory(prefix="gamma-kalshi-") as folder:
             beside = order.state_path.with_suffix(".pem") if order.state_path is not None else Path(folder) / "key.pem"
             gate = Gate(kept_key(beside).public_key())
-            sandbox = KalshiSandbox(
-                SimulatedEvents(order.seed), store, gate, capital_usd=Decimal(str(order.capital_usd))
-            )
+            events = SimulatedEvents(order.seed)
+            sandbox = KalshiSandbox(events, store, gate, capital_usd=Decimal(str(order.capital_usd)))
 
             def told(port: int) -> None:
                 url = f"http://127.0.0.1:{port}{PREFIX}"
                 key_path = str(beside.absolute())
                 settings = {"environment": "paper", "key_id": gate.key_id, "key_path": key_path, "url": url}
-                opened(SandboxOpened(url=url, settings=settings))
+                opened(SandboxOpened(url=url, settings=settings, markets=events.doubtful(time.time_ns(), SHOWN)))
 
             try:
                 await serving.run(sandbox, told)

@@ -37,7 +37,7 @@ class OandaSandboxServer:
         def told(port: int) -> None:
             url = f"http://127.0.0.1:{port}/v3"
             settings = {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": url}
-            opened(SandboxOpened(url=url, settings=settings))
+            opened(SandboxOpened(url=url, settings=settings, markets=(MARKET,)))
 
         try:
             await serving.run(sandbox, told)

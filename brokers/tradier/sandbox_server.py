@@ -36,7 +36,7 @@ class TradierSandboxServer:
         def told(port: int) -> None:
             url = f"http://127.0.0.1:{port}/v1"
             settings = {"environment": "paper", "account_id": ACCOUNT, "token": TOKEN, "url": url}
-            opened(SandboxOpened(url=url, settings=settings))
+            opened(SandboxOpened(url=url, settings=settings, markets=UNDERLYINGS))
 
         try:
             await serving.run(sandbox, told)

@@ -39,7 +39,7 @@ class TradovateSandboxServer:
         def told(port: int) -> None:
             url = f"http://127.0.0.1:{port}/v1"
             settings = {"environment": "paper", "account_id": ACCOUNT, "username": USERNAME, "password": PASSWORD}
-            opened(SandboxOpened(url=url, settings=settings | {"url": url}))
+            opened(SandboxOpened(url=url, settings=settings | {"url": url}, markets=PRODUCTS))
 
         try:
             await serving.run(TradovateSandbox(floor), told)

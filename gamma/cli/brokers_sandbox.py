@@ -89,6 +89,8 @@ def _greet(name: str, told: "SandboxOpened") -> None:
     out.print(f"  \\[brokers.{name}]", soft_wrap=True)
     for key, value in told.settings.items():
         out.print(f"  {key} = {toml(value)}", soft_wrap=True)
+    if told.markets:
+        out.print(f"\nMarkets: {', '.join(told.markets)}", soft_wrap=True)
     out.print("\nIt takes no real order. [dim]Ctrl-C stops it.[/]\n")
 
 

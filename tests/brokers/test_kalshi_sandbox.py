@@ -229,3 +229,16 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     first = kept_key(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert pem_of(kept_key(path)) == pem_of(first)
+
+
+def test_the_least_decided_questions_are_named_first() -> None:
+    events = SimulatedEvents(1)
+    named = events.doubtful(START_UTC_NS, 4)
+    everything = [one.ticker for one in events.listed(START_UTC_NS)]
+
+    def decided(ticker: str) -> int:
+        yes, no = events.bids(ticker, START_UTC_NS)
+        return abs(yes[0][0] - no[0][0]) if yes and no else 100
+
+    assert len(named) == 4
+    assert max(map(decided, named)) <= min(decided(t) for t in everything if t not in named)
