@@ -66,6 +66,7 @@ class IbkrBroker:
         self._lists = Lists(self._gateway, self._contracts)
         self._fills = Fills(self._gateway, self._lists, self._markets)
         self._told = IbkrMarkets(self._gateway, self._contracts)
+        self._prepared = ("", Contract())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -98,15 +99,19 @@ class IbkrBroker:
     # Writes: one attempt each.
 
     async def prepare(self, intent: Intent) -> None:
-        """Ask for the contracts of an order that are not known yet, so that `place` sends it at once.
+        """Connect, and ask for what an order is of, so that `place` sends it at once.
 
-        Raises: Transient, or InputInvalid where a leg is no option's symbol.
+        Raises: Transient.
         """
         market = self._markets.get(intent.market)
-        if market is not None and market.kind in FUTURES:
-            await self._contracts.front(market, self._now())
-        elif market is not None:
-            await self._contracts.bag(intent.legs, market)
+        if market is None:
+            return  # `place` says so
+        try:
+            found = await self._contract(intent, market)
+            await self._gateway.ready()
+        except (ConfigInvalid, InputInvalid) as error:
+            raise Transient(str(error)) from error
+        self._prepared = (intent.client_order_id, found)
 
     async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed:
         """Send an order, with its bracket.
@@ -130,11 +135,10 @@ class IbkrBroker:
 
     async def _tickets(self, intent: Intent, bracket: Sequence[Intent], market: Market) -> list[Ticket]:
         """An order with its bracket, of which what is sent last lets all of it go."""
+        prepared_for, found = self._prepared
+        if prepared_for != intent.client_order_id:
+            found = await self._contract(intent, market)
         client = await self._gateway.ready()
-        if market.kind in FUTURES:
-            found = await self._future(intent, market)
-        else:
-            found = await self._contracts.bag(intent.legs, market)
         tickets: list[Ticket] = []
         children = writing.in_their_order(bracket)
         for each in (intent, *children):
@@ -143,6 +147,12 @@ class IbkrBroker:
             order.parentId = tickets[0].number if tickets else 0
             tickets.append(Ticket(number=self._gateway.number(client), contract=found, order=order))
         return tickets
+
+    async def _contract(self, intent: Intent, market: Market) -> Contract:
+        """What an order is of."""
+        return await (
+            self._future(intent, market) if market.kind in FUTURES else self._contracts.bag(intent.legs, market)
+        )
 
     async def _future(self, intent: Intent, market: Market) -> Contract:
         """The month to trade: what closes a position closes it where it is held, all else is in front."""

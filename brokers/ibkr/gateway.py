@@ -24,6 +24,7 @@ from gamma.errors import ConfigInvalid, Transient
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 8.0
 PAUSE_S: Final = 2.0
+BROKEN_MAX_S: Final = 60.0
 # A second; more than 50 are answered with an error, and then with the end of the connection.
 MESSAGES_MAX: Final = 45
 KEPT_FOR_ORDERS: Final = 10
@@ -79,6 +80,7 @@ class Gateway:
         self._dial = dial or _dial
         self._client: Any = None
         self._broken = False
+        self._broke_s = 0.0
         self._free_s = 0.0
         self._connecting = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = {}
@@ -96,6 +98,8 @@ class Gateway:
         Raises: ConfigInvalid when it is another account's; Transient when there is no connection.
         """
         async with self._connecting:
+            if self._broken and asyncio.get_running_loop().time() - self._broke_s >= BROKEN_MAX_S:
+                self.drop("TWS did not say that it is back")  # or that was lost with the connection
             if self._client is None or not self._client.isReady():
                 await self._connect()
         if self._broken:
@@ -119,6 +123,7 @@ class Gateway:
         with self._listening(lambda heard: refusals.extend(heard.parts) if heard.name == "error" else None):
             try:
                 await client.connectAsync(params.host, params.port, params.client_id, CONNECT_S)
+                accounts = client.getAccounts()  # not where the connection ended with the last of its greeting
             except (OSError, TimeoutError, ValueError) as error:
                 self.drop("it could not be made")
                 if any(refusal.code == _TAKEN for refusal in refusals):
@@ -130,7 +135,7 @@ class Gateway:
                     f"no answer from TWS or IB Gateway at {params.host}:{params.port} ({type(error).__name__}): is it "
                     "running, and is its API enabled for socket clients?"
                 ) from None
-        self._check_account(client.getAccounts())
+        self._check_account(accounts)
         self._free_s = 0.0
 
     def _check_account(self, accounts: Sequence[str]) -> None:
@@ -244,7 +249,8 @@ class Gateway:
 
     def _judge(self, told: Complaint) -> None:
         if told.code in _BROKEN:
-            self._broken = True
+            if not self._broken:
+                self._broken, self._broke_s = True, asyncio.get_running_loop().time()
             self.epoch += 1
             self._fail("TWS lost its connection to Interactive Brokers")
         elif told.code in _RESTORED:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from brokers.ibkr.gateway import PAUSE_S
+from brokers.ibkr.gateway import BROKEN_MAX_S, PAUSE_S
 from brokers.ibkr.sandbox_shapes import complaint
 from brokers.ibkr.sandbox_wire import packed
 from brokers.sandbox.option_market import SimulatedOptions
@@ -98,6 +98,32 @@ def test_an_order_that_was_prepared_goes_out_without_another_question(rig: IbkrR
     came = len(rig.line.came)
     place(rig, intent)
     assert {fields[0] for fields in rig.line.came[came:]} == {"3"}
+
+
+def test_an_exit_that_was_prepared_goes_out_without_another_question(rig: IbkrRig) -> None:
+    """What it closes is asked for before: an answer takes up to eight seconds."""
+    place(rig, entry("g-1-1", 1, 2))
+    rig.restart()
+    closing = leave("g-1-2", -1, 2)
+    broker = rig.broker
+    assert isinstance(broker, Preparing)
+    rig.run(broker.prepare(closing))
+    came = len(rig.line.came)
+    place(rig, closing)
+    assert {fields[0] for fields in rig.line.came[came:]} == {"3"}
+
+
+def test_a_connection_that_ends_with_its_greeting_is_none_for_now(rig: IbkrRig) -> None:
+    broker = rig.opened()
+
+    def last(message: bytes) -> bytes:
+        for session in rig.sandbox.sessions:
+            session.over = session.client_id >= 0
+        return message
+
+    rig.line.change = last
+    with pytest.raises(Transient):
+        rig.run(broker.connect())
 
 
 def test_an_entry_whose_stop_is_refused_never_trades(rig: IbkrRig) -> None:
@@ -212,6 +238,19 @@ def test_while_tws_has_no_connection_nothing_goes_out_and_lists_say_nothing(rig:
     rig.sandbox.tell_all(1102, "Connectivity between IB and TWS has been restored - data maintained.")
     rig.run(asyncio.sleep(0))
     assert isinstance(place(rig, rig.resting("g-1-2", 1)), Accepted)
+
+
+def test_where_tws_never_says_that_it_is_back_it_is_asked_on_a_new_connection(rig: IbkrRig) -> None:
+    """What it said may have been lost with a connection of which nobody has heard the end."""
+    rig.run(rig.broker.connect())
+    rig.sandbox.tell_all(1100, "Connectivity between IB and TWS has been lost.")
+    rig.run(asyncio.sleep(0))
+    rig.line.wait(BROKEN_MAX_S - 1)
+    with pytest.raises(Transient, match="no connection"):
+        rig.run(rig.broker.open_orders())
+    rig.line.wait(1)
+    assert list(rig.run(rig.broker.open_orders())) == []
+    assert rig.line.dials == 2
 
 
 def test_a_connection_that_broke_is_made_anew_and_not_too_often(rig: IbkrRig) -> None:
