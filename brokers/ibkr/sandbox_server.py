@@ -23,7 +23,7 @@ UNDERLYINGS: Final = ("SPX", "NDX", "XSP", "RUT")
 LOOPBACK: Final = "127.0.0.1"
 TICK_S: Final = 0.25
 OUTAGE_S: Final = 10.0
-_NAMES: Final = {
+NAMES: Final = {
     "1": "reqMktData", "3": "placeOrder", "4": "cancelOrder", "5": "reqOpenOrders", "6": "reqAccountUpdates",
     "7": "reqExecutions", "9": "reqContractDetails", "16": "reqAllOpenOrders", "20": "reqHistoricalData",
     "49": "reqCurrentTime", "58": "reqGlobalCancel", "61": "reqPositions", "71": "startApi",
@@ -172,7 +172,7 @@ class IbkrSandboxServer:
             answered(
                 SandboxAnswered(
                     method="API",
-                    path=_NAMES.get(fields[0], f"message {fields[0]}"),
+                    path=NAMES.get(fields[0], f"message {fields[0]}"),
                     asked=_in_words(fields),
                     status=0 if lost else 200,
                     text="",

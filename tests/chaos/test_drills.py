@@ -16,7 +16,7 @@ from gamma.chaos.simulation.world import START_UTC_NS
 from gamma.errors import ConfigInvalid
 from gamma.events import OrderType
 from gamma.markets import market
-from gamma.ports import Accepted, Lost, Placed, Rejected
+from gamma.ports import Accepted, Lost, Placed, Preparing, Rejected
 from gamma.shell import Shell
 from tests.brokers.desk import approve, entry
 
@@ -95,6 +95,8 @@ def test_nothing_is_waited_for_between_the_last_look_at_the_halts_and_an_order(b
     async def place() -> Placed:
         adapter = noting.venue.adapter(Line(transport=noting, markets=markets, wall_ns=lambda: START_UTC_NS))
         await adapter.connect()
+        if isinstance(adapter, Preparing):
+            await adapter.prepare(wanted)
         noting.aims.clear()
         return await adapter.place(approve(wanted), wanted, ())
 

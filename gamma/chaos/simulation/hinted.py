@@ -16,6 +16,7 @@ from gamma.ports import (
     FillPage,
     Lookup,
     Placed,
+    Preparing,
 )
 
 LATE_MAX_S: Final = 2.0
@@ -62,6 +63,10 @@ class Hinted:
 
     async def close(self) -> None:
         await self._broker.close()
+
+    async def prepare(self, intent: Intent) -> None:
+        if isinstance(self._broker, Preparing):
+            await self._broker.prepare(intent)
 
     async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed:
         self._due.set()
