@@ -3,13 +3,13 @@
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self, final
 
-import httpx
 from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from brokers.environments import refuse_url
 
 HOSTS: Final = {"paper": "https://paper-api.alpaca.markets", "live": "https://api.alpaca.markets"}
 DATA_HOST: Final = "https://data.alpaca.markets"
 KEY_PREFIXES: Final = {"paper": "PK", "live": "AK"}
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 Rate = Annotated[Decimal, Field(ge=0, le=10)]
 
@@ -60,8 +60,7 @@ class AlpacaParams(BaseModel, frozen=True, extra="forbid"):
                 f'key_id {self.key_id[:2]}... and environment "{self.environment}" do not belong together: keys of '
                 f"{self.environment} begin with {prefix}"
             )
-        if self.url and (self.environment != "paper" or not _is_here(self.url)):
-            raise ValueError('url is for a sandbox on this machine, with environment = "paper"; else leave it out')
+        refuse_url(self.url, self.environment)
         return self
 
     @property
@@ -88,10 +87,3 @@ class AlpacaParams(BaseModel, frozen=True, extra="forbid"):
     def real(self) -> bool:
         """Whether its orders cost real money."""
         return self.environment == "live"
-
-
-def _is_here(url: str) -> bool:
-    try:
-        return httpx.URL(url).host in _LOOPBACK
-    except (httpx.InvalidURL, ValueError):
-        return False

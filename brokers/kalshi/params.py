@@ -7,6 +7,8 @@ from typing import Final, Literal, Self, final
 import httpx
 from pydantic import BaseModel, SecretStr, model_validator
 
+from brokers.environments import refuse_url
+
 HOSTS: Final = {
     "paper": "https://external-api.demo.kalshi.co/trade-api/v2",
     "live": "https://external-api.kalshi.com/trade-api/v2",
@@ -24,7 +26,6 @@ TIERS: Final = {
     "paragon": (2_000, 2_000),
     "prime": (4_000, 4_000),
 }
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _KEY_ID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -50,8 +51,7 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("key_id is no name of a key; copy it from Kalshi's page of API keys")
         if (self.key_path is None) == (self.private_key is None):
             raise ValueError("give key_path, the file of the private key, or private_key, and not both")
-        if self.url and (self.environment != "paper" or not _is_here(self.url)):
-            raise ValueError('url is for a sandbox on this machine, with environment = "paper"; else leave it out')
+        refuse_url(self.url, self.environment)
         return self
 
     @property
@@ -71,10 +71,3 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
     def real(self) -> bool:
         """Whether its orders cost real money."""
         return self.environment == "live"
-
-
-def _is_here(url: str) -> bool:
-    try:
-        return httpx.URL(url).host in _LOOPBACK
-    except (httpx.InvalidURL, ValueError):
-        return False

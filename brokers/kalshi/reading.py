@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from brokers import numerals
 from gamma.errors import Transient
 from gamma.events import Fill, OrderState
 from gamma.markets import MICRO, Market
@@ -21,7 +21,6 @@ CENTS_PER_USD: Final = 100
 MICRO_PER_CENT: Final = MICRO // CENTS_PER_USD
 EXPIRY_SLACK_NS: Final = 2 * 10**9
 _NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SIDES: Final = {"bid": 1, "ask": -1, "yes": 1, "no": -1}
 
 Row = Mapping[str, Any]
@@ -152,11 +151,7 @@ def moment(value: Any) -> int:
     """A time as Kalshi writes it [UTC ns]; 0 where there is none."""
     if value is None or value == "":
         return 0
-    at = datetime.fromisoformat(text(value))
-    if at.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    since = at - _EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+    return numerals.moment(text(value))
 
 
 def text(value: Any) -> str:

@@ -3,13 +3,13 @@
 import re
 from typing import Annotated, Final, Literal, Self, final
 
-import httpx
 from pydantic import BaseModel, Field, NonNegativeInt, SecretStr, model_validator
+
+from brokers.environments import refuse_url
 
 HOSTS: Final = {"paper": "https://api-fxpractice.oanda.com/v3", "live": "https://api-fxtrade.oanda.com/v3"}
 STREAMS: Final = {"paper": "https://stream-fxpractice.oanda.com/v3", "live": "https://stream-fxtrade.oanda.com/v3"}
 PAPER_PREFIX: Final = "101-"
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _ACCOUNT: Final = re.compile(r"\d{3}-\d{3}-\d{1,12}-\d{3}")
 
 
@@ -37,8 +37,7 @@ class OandaParams(BaseModel, frozen=True, extra="forbid"):
                 f'account_id {self.account_id} and environment "{self.environment}" do not belong together: numbers of '
                 f"practice accounts begin with {PAPER_PREFIX}, and no others do"
             )
-        if self.url and (self.environment != "paper" or not _is_here(self.url)):
-            raise ValueError('url is for a sandbox on this machine, with environment = "paper"; else leave it out')
+        refuse_url(self.url, self.environment)
         return self
 
     @property
@@ -55,10 +54,3 @@ class OandaParams(BaseModel, frozen=True, extra="forbid"):
     def real(self) -> bool:
         """Whether its orders cost real money."""
         return self.environment == "live"
-
-
-def _is_here(url: str) -> bool:
-    try:
-        return httpx.URL(url).host in _LOOPBACK
-    except (httpx.InvalidURL, ValueError):
-        return False

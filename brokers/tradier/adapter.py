@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Self, final
 
 import httpx
 
+from brokers import numerals
 from brokers.legs import contract
 from brokers.tradier import reading, writing
 from brokers.tradier.bars import bars_of
@@ -239,7 +240,7 @@ class TradierBroker:
             for row in reading.rows(told, "positions", "position"):
                 option = contract(str(row["symbol"]))
                 if option is not None and option.underlying in self._markets:
-                    held[str(row["symbol"])] += reading.signed(row["quantity"])
+                    held[str(row["symbol"])] += numerals.signed(row["quantity"])
         if not held and not self._read.held:
             return {}
         orders = joined(self._read.held, (await self._list.executed()).values(), self._read.ended_utc_ns)
@@ -254,14 +255,14 @@ class TradierBroker:
             balances = told["balances"]
             if balances["account_number"] != self._params.account_id:
                 raise Transient("balances: of another account than was asked for")
-            equity = reading.microusd(balances["total_equity"])
+            equity = numerals.microusd(balances["total_equity"])
             [free] = [balances[kind] for kind in ("margin", "pdt", "cash") if balances.get(kind)]
             buying_power = free.get("option_buying_power", free.get("cash_available"))
             return BrokerAccount(
                 account=self._params.account_id,
-                balance_microusd=equity - reading.microusd(balances["open_pl"]),
+                balance_microusd=equity - numerals.microusd(balances["open_pl"]),
                 equity_microusd=equity,
-                cash_microusd=min(reading.microusd(balances["total_cash"]), reading.microusd(buying_power)),
+                cash_microusd=min(numerals.microusd(balances["total_cash"]), numerals.microusd(buying_power)),
             )
 
     # Market data.

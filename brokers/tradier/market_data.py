@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, final
 
+from brokers import numerals
 from brokers.legs import contract
 from brokers.tradier import reading
 from brokers.tradier.requests import Requests
@@ -33,7 +34,7 @@ class TradierMarkets:
         told = await self._requests.read("/markets/clock")
         with understood("clock"):
             clock = told["clock"]
-            ts_utc_ns = reading.whole(clock["timestamp"]) * NS_PER_S
+            ts_utc_ns = numerals.count(clock["timestamp"]) * NS_PER_S
             return MarketClock(ts_utc_ns=ts_utc_ns, is_open=clock["state"] == "open")
 
     async def now_utc_ns(self) -> int:
@@ -57,7 +58,7 @@ class TradierMarkets:
         told = await self._requests.read("/markets/history", params)
         with understood("history"):
             closes = [row["close"] for row in reading.rows(told, "history", "day") if row["date"] == text]
-            return reading.number(closes[0]) if closes else None
+            return numerals.number(closes[0]) if closes else None
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Quotes by symbol; what is not quoted there is left out."""
@@ -97,8 +98,8 @@ class TradierMarkets:
 
 def _quote(row: Mapping[str, Any]) -> Quote:
     """A quote, as old as the oldest part of it that is told."""
-    times = [reading.positive(row[name]) for name in ("bid_date", "ask_date") if row.get(name)]
-    times = times or [reading.positive(row["trade_date"])]
+    times = [numerals.positive(row[name]) for name in ("bid_date", "ask_date") if row.get(name)]
+    times = times or [numerals.positive(row["trade_date"])]
     return Quote(
         symbol=str(row["symbol"]),
         bid_points=_points(row.get("bid")),
@@ -111,7 +112,7 @@ def _quote(row: Mapping[str, Any]) -> Quote:
 def _option(row: Mapping[str, Any]) -> Option:
     symbol, greeks = str(row["symbol"]), row.get("greeks") or {}
     named = contract(symbol)
-    if named is None or named.strike_points != reading.number(row["strike"]):
+    if named is None or named.strike_points != numerals.number(row["strike"]):
         raise ValueError(f"{symbol} is not the option at {row['strike']}")
     return Option(
         root=named.root,
@@ -135,4 +136,4 @@ def _points(value: Any) -> float:
 
 
 def _float(value: Any) -> float:
-    return math.nan if value is None else float(reading.number(value))
+    return math.nan if value is None else float(numerals.number(value))

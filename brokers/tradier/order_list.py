@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, final
 
+from brokers import numerals
 from brokers.tradier import reading
 from brokers.tradier.reading import Executed
 from brokers.tradier.requests import Requests
@@ -49,7 +50,7 @@ class OrderList:
             told = await self._requests.read(self.path, params)
             with understood("orders"):
                 rows = reading.rows(told, "orders", "order")
-                found |= {reading.positive(row["id"]): row for row in rows}
+                found |= {numerals.positive(row["id"]): row for row in rows}
             if len(rows) < PAGE_FULL:
                 for number, row in sorted(found.items(), reverse=True):  # of two with one tag the first stays
                     self.note(str(row.get("tag") or ""), str(number))

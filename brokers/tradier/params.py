@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, Final, Literal, Self, final
 
-import httpx
 from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from brokers.environments import refuse_url
 
 HOSTS: Final = {"paper": "https://sandbox.tradier.com/v1", "live": "https://api.tradier.com/v1"}
 PAPER_PREFIX: Final = "VA"
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _ACCOUNT: Final = re.compile(r"[A-Z0-9]{4,24}")
 
 
@@ -34,8 +34,7 @@ class TradierParams(BaseModel, frozen=True, extra="forbid"):
                 f'account_id {self.account_id} and environment "{self.environment}" do not belong together: numbers of '
                 f"paper accounts begin with {PAPER_PREFIX}, and no others do"
             )
-        if self.url and (self.environment != "paper" or not _is_here(self.url)):
-            raise ValueError('url is for a sandbox on this machine, with environment = "paper"; else leave it out')
+        refuse_url(self.url, self.environment)
         return self
 
     @property
@@ -47,10 +46,3 @@ class TradierParams(BaseModel, frozen=True, extra="forbid"):
     def real(self) -> bool:
         """Whether its orders cost real money."""
         return self.environment == "live"
-
-
-def _is_here(url: str) -> bool:
-    try:
-        return httpx.URL(url).host in _LOOPBACK
-    except (httpx.InvalidURL, ValueError):
-        return False

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import gcd
 from typing import Any, Final
 
 from brokers.legs import TradedLeg, direction
+from brokers.numerals import count, moment, number, positive
 from gamma.errors import Transient
 from gamma.events import OrderState
-from gamma.markets import MICRO, Market
+from gamma.markets import Market
 from gamma.ports import BrokerOrder
 
 STATES: Final = {
@@ -30,8 +30,6 @@ STATES: Final = {
 }
 FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 _COUNTED: Final = (OrderState.ACKED, OrderState.PARTIAL, OrderState.FILLED)
-NUMBER_MAX: Final = 10**12
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES: Final = {"credit": -1, "debit": 1}
 
 
@@ -71,7 +69,7 @@ def order_of(told: Mapping[str, Any], markets: Mapping[str, Market]) -> BrokerOr
     if state is None:
         raise Transient(f"order {told['id']}: unknown status {told['status']!r}; its state stays as it was")
     legs = legs_of(told)
-    lots = gcd(*(leg.contracts for leg in legs)) if legs else whole(told["quantity"])
+    lots = gcd(*(leg.contracts for leg in legs)) if legs else count(told["quantity"])
     filled = _filled(told, lots)
     if state in _COUNTED:  # a word may lag behind the count
         state = OrderState.FILLED if filled == lots else OrderState.PARTIAL if filled else OrderState.ACKED
@@ -130,64 +128,15 @@ def side_of(told: Mapping[str, Any], legs: tuple[TradedLeg, ...]) -> int:
     return side
 
 
-def microusd(value: Any) -> int:
-    """Money in whole micro-dollars; Tradier's numbers are binary fractions, and are rounded to them."""
-    return int((number(value) * MICRO).to_integral_value(ROUND_HALF_EVEN))
-
-
 def ticks(market: Market, points: Any) -> int:
     """A price [ticks]; 0 where there is none."""
     return market.exact_ticks(number(points)) if points is not None else 0
 
 
-def number(value: Any) -> Decimal:
-    """A number of a size that can be reckoned with.
-
-    Raises: TypeError or ValueError.
-    """
-    if type(value) not in (int, Decimal):
-        raise TypeError(f"{value!r} is no number")
-    if not abs(value) < NUMBER_MAX:
-        raise ValueError(f"{value!r} is out of all bounds")
-    return Decimal(value)
-
-
-def signed(value: Any) -> int:
-    """A whole number of contracts."""
-    found = number(value)
-    if found != int(found):
-        raise ValueError(f"{value!r} is no whole number")
-    return int(found)
-
-
-def whole(value: Any) -> int:
-    """A count: whole, and not below 0."""
-    found = signed(value)
-    if found < 0:
-        raise ValueError(f"{value!r} is no count")
-    return found
-
-
-def positive(value: Any) -> int:
-    """A number of an order: whole, and above 0; it has no decimals."""
-    if type(value) is not int or not 0 < value < 2**62:
-        raise ValueError(f"{value!r} is no order's number")
-    return value
-
-
-def moment(text: Any) -> int:
-    """A time as Tradier writes it [UTC ns]."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    since = at - _EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
-
-
 def _leg(row: Mapping[str, Any]) -> TradedLeg:
     word = str(row["side"])
     sign = 1 if word.startswith("buy_") else -1 if word.startswith("sell_") else 0
-    contracts = whole(row["quantity"])
+    contracts = count(row["quantity"])
     if not sign or not contracts:
         raise ValueError(f"a leg of {contracts} contracts, {word!r}")
     filled, paid = number(row.get("exec_quantity", 0)), number(row.get("avg_fill_price") or 0)
@@ -202,7 +151,7 @@ def _leg(row: Mapping[str, Any]) -> TradedLeg:
 def _filled(told: Mapping[str, Any], lots: int) -> int:
     """Lots filled, by the cumulative count alone: what remains is 0 on orders that ended unfilled, too."""
     done, asked = number(told.get("exec_quantity", 0)), number(told["quantity"])
-    filled = whole(done * lots / asked)
+    filled = count(done * lots / asked)
     if filled > lots:
         raise ValueError(f"{filled} of {lots} lots filled")
     return filled

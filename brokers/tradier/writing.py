@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from brokers.legs import contract
-from brokers.tradier.reading import positive
+from brokers.numerals import positive
 from gamma.events import Intent, OrderType
 from gamma.markets import Market
 from gamma.ports import Accepted, Lost, Placed, Rejected

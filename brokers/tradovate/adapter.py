@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, Self, final
 
 import httpx
 
+from brokers import numerals
 from brokers.tradovate import reading, writing
 from brokers.tradovate.contracts import Contracts
 from brokers.tradovate.holdings import Holdings
@@ -309,7 +310,7 @@ class TradovateBroker:
             ids = ",".join(str(fill.number) for fill in fills[at : at + FEES_PER_REQUEST])
             told = await self._requests.read("/fillFee/items", {"ids": ids})
             with understood("fees"):
-                found |= {reading.positive(row["id"]): reading.fee_microusd(row) for row in reading.rows(told, "fee")}
+                found |= {numerals.positive(row["id"]): reading.fee_microusd(row) for row in reading.rows(told, "fee")}
         return found
 
     def _fill(self, fill: Executed, client_order_id: str, market: Market, fees: Mapping[int, int]) -> Fill:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, final
 
-from brokers.tradovate.reading import SPREAD, number, positive, rows
+from brokers.numerals import number, positive
+from brokers.tradovate.reading import SPREAD, rows
 from brokers.tradovate.requests import Requests
 from gamma import calendar
 from gamma.calendar import rolls

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import final
 
+from brokers import numerals
 from brokers.tradovate import reading
 from brokers.tradovate.contracts import Contracts
 from brokers.tradovate.params import TradovateParams
@@ -31,7 +32,7 @@ class Holdings:
         if self._account is None or anew:
             told = reading.rows(await self._requests.read("/account/list"), "account")
             with understood("accounts"):
-                named = {str(row["name"]): {**row, "id": reading.positive(row["id"])} for row in told}
+                named = {str(row["name"]): {**row, "id": numerals.positive(row["id"])} for row in told}
             if self._params.account_id not in named:
                 raise ConfigInvalid(
                     f"[brokers.tradovate] account_id = {self._params.account_id}: is none of this user's accounts in "
@@ -58,12 +59,12 @@ class Holdings:
         account = await self.own()
         told = await self._requests.ask("/cashBalance/getcashbalancesnapshot", {"accountId": account["id"]})
         with understood("cash balance"):
-            equity = reading.microusd(told["netLiq"])
+            equity = numerals.microusd(told["netLiq"])
             return BrokerAccount(
                 account=self._params.account_id,
-                balance_microusd=reading.microusd(told["totalCashValue"]),
+                balance_microusd=numerals.microusd(told["totalCashValue"]),
                 equity_microusd=equity,
-                cash_microusd=equity - reading.microusd(told["initialMargin"]),
+                cash_microusd=equity - numerals.microusd(told["initialMargin"]),
             )
 
     async def positions(self) -> dict[str, int]:
@@ -74,13 +75,13 @@ class Holdings:
         account = await self.own_or_wait()
         told = reading.rows(await self._requests.read("/position/list"), "position")
         with understood("positions"):
-            return [row for row in told if reading.positive(row["accountId"]) == account["id"]]
+            return [row for row in told if numerals.positive(row["accountId"]) == account["id"]]
 
     async def by_contract(self) -> dict[str, int]:
         """What is held by the names of contracts [signed lots]."""
         held = await self._positions()
         with understood("positions"):
-            lots = {reading.positive(row["contractId"]): reading.signed(row["netPos"]) for row in held}
+            lots = {numerals.positive(row["contractId"]): numerals.signed(row["netPos"]) for row in held}
         await self._contracts.symbols(lots)
         return {self._contracts.name(number): count for number, count in lots.items()}
 
@@ -88,7 +89,7 @@ class Holdings:
         held: Counter[str] = Counter()
         for row in await self._positions():
             with understood("positions"):
-                number, lots = reading.positive(row["contractId"]), reading.signed(row["netPos"])
+                number, lots = numerals.positive(row["contractId"]), numerals.signed(row["netPos"])
             symbol = (await self._contracts.symbols([number]))[number] if lots else ""
             if symbol in self._contracts.markets:
                 held[symbol] += lots

@@ -5,18 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, final
 
-from brokers.tradovate.reading import (
-    SPREAD,
-    Executed,
-    Listed,
-    Row,
-    executed_of,
-    named_by,
-    newest,
-    placed_as,
-    positive,
-    rows,
-)
+from brokers.numerals import positive
+from brokers.tradovate.reading import SPREAD, Executed, Listed, Row, executed_of, named_by, newest, placed_as, rows
 from brokers.tradovate.requests import Requests
 from gamma.errors import Transient
 from gamma.wire import understood

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, final
 
+from brokers import numerals
 from brokers.tradovate import reading
 from brokers.tradovate.contracts import Contracts
 from brokers.tradovate.frames import Message
@@ -70,7 +71,7 @@ class TradovateMarkets:
         def take(message: Message) -> bool:
             with understood("bars"):
                 if message.get("i") == 1:
-                    history.append(reading.positive(message["d"]["historicalId"]))
+                    history.append(numerals.positive(message["d"]["historicalId"]))
                 if message.get("e") != "chart":
                     return False
                 charts = [chart for chart in message["d"]["charts"] if chart["id"] in history]
@@ -99,7 +100,7 @@ class TradovateMarkets:
 
 
 def _bar(market: str, bar_s: int, row: Mapping[str, Any]) -> Bar:
-    opened = reading.moment(row["timestamp"])
+    opened = numerals.moment(row["timestamp"])
     if opened % (bar_s * NS):
         raise ValueError(f"a bar of {bar_s} s at {row['timestamp']}")
     volumes = [row[name] for name in ("upVolume", "downVolume") if name in row]
@@ -111,7 +112,7 @@ def _bar(market: str, bar_s: int, row: Mapping[str, Any]) -> Bar:
         high_points=_points(row["high"]),
         low_points=_points(row["low"]),
         close_points=_points(row["close"]),
-        volume_lots=float(sum(reading.number(volume) for volume in volumes)) if volumes else math.nan,
+        volume_lots=float(sum(numerals.number(volume) for volume in volumes)) if volumes else math.nan,
     )
 
 
@@ -127,12 +128,12 @@ def _quote_of(symbol: str, row: Mapping[str, Any]) -> Quote:
         bid_points=price("Bid"),
         ask_points=price("Offer"),
         last_points=price("Trade"),
-        ts_event_utc_ns=reading.moment(row["timestamp"]),
+        ts_event_utc_ns=numerals.moment(row["timestamp"]),
     )
 
 
 def _points(value: Any) -> float:
-    found = float(reading.number(value))
+    found = float(numerals.number(value))
     if found <= 0:
         raise ValueError(f"a price of {value!r}")
     return found

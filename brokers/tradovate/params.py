@@ -5,13 +5,13 @@ import re
 import socket
 from typing import Annotated, Final, Literal, Self, final
 
-import httpx
 from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from brokers.environments import refuse_url
 
 HOSTS: Final = {"paper": "https://demo.tradovateapi.com/v1", "live": "https://live.tradovateapi.com/v1"}
 MARKET_DATA: Final = "wss://md.tradovateapi.com/v1/websocket"
 PAPER_PREFIX: Final = "DEMO"
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_.-]{3,64}")
 
 
@@ -45,8 +45,7 @@ class TradovateParams(BaseModel, frozen=True, extra="forbid"):
             )
         if bool(self.cid) != bool(self.secret.get_secret_value()):
             raise ValueError("cid and secret belong to one API key: set both, or neither")
-        if self.url and (self.environment != "paper" or not _is_here(self.url)):
-            raise ValueError('url is for a sandbox on this machine, with environment = "paper"; else leave it out')
+        refuse_url(self.url, self.environment)
         return self
 
     @property
@@ -74,10 +73,3 @@ class TradovateParams(BaseModel, frozen=True, extra="forbid"):
     def real(self) -> bool:
         """Whether its orders cost real money."""
         return self.environment == "live"
-
-
-def _is_here(url: str) -> bool:
-    try:
-        return httpx.URL(url).host in _LOOPBACK
-    except (httpx.InvalidURL, ValueError):
-        return False

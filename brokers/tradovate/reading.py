@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
+from brokers.numerals import count, microusd, moment, number, positive
 from gamma.errors import Transient
 from gamma.events import OrderState
-from gamma.markets import MICRO, Market
+from gamma.markets import Market
 from gamma.ports import BrokerOrder
 
 STATES: Final = {
@@ -26,7 +27,6 @@ STATES: Final = {
 FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 SIDES: Final = {"Buy": 1, "Sell": -1}
 FEES: Final = ("clearingFee", "exchangeFee", "nfaFee", "brokerageFee", "ipFee", "commission", "orderRoutingFee")
-NUMBER_MAX: Final = 10**12
 SPREAD: Final = 0  # in the place of its contract's number: an order of several legs has none
 _COUNTED: Final = (OrderState.ACKED, OrderState.FILLED)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -157,55 +157,6 @@ def named_by(versions: Sequence[Row]) -> dict[int, str]:
 def fee_microusd(row: Row) -> int:
     """All that one fill was charged."""
     return microusd(sum((number(row[name]) for name in FEES if row.get(name) is not None), Decimal(0)))
-
-
-def microusd(value: Any) -> int:
-    """Money in whole micro-dollars; Tradovate's numbers are binary fractions, and are rounded to them."""
-    return int((number(value) * MICRO).to_integral_value(ROUND_HALF_EVEN))
-
-
-def number(value: Any) -> Decimal:
-    """A number of a size that can be reckoned with.
-
-    Raises: TypeError or ValueError.
-    """
-    if type(value) not in (int, Decimal):
-        raise TypeError(f"{value!r} is no number")
-    if not abs(value) < NUMBER_MAX:
-        raise ValueError(f"{value!r} is out of all bounds")
-    return Decimal(value)
-
-
-def signed(value: Any) -> int:
-    """A whole number of lots."""
-    found = number(value)
-    if found != int(found):
-        raise ValueError(f"{value!r} is no whole number")
-    return int(found)
-
-
-def count(value: Any) -> int:
-    """A count of lots: whole, and not below 0."""
-    found = signed(value)
-    if found < 0:
-        raise ValueError(f"{value!r} is no count")
-    return found
-
-
-def positive(value: Any) -> int:
-    """What Tradovate calls a thing by: whole, and above 0; it has no decimals."""
-    if type(value) is not int or not 0 < value < 2**62:
-        raise ValueError(f"{value!r} is no number of anything")
-    return value
-
-
-def moment(text: Any) -> int:
-    """A time as Tradovate writes it [UTC ns]."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    since = at - _EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
 
 
 def stamp(ts_utc_ns: int) -> str:

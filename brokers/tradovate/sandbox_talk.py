@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, final
 
+from brokers.numerals import moment
 from brokers.sandbox.answers import Answer, Request
 from brokers.sandbox.floor import Floor
 from brokers.sandbox.orders import Change, What
 from brokers.sandbox.prices import Touch
 from brokers.sandbox.sockets import Said
 from brokers.tradovate import sandbox_shapes
-from brokers.tradovate.reading import moment, stamp
+from brokers.tradovate.reading import stamp
 from brokers.tradovate.sandbox_contracts import front, number_of, traded
 from gamma.clock import NS
 from gamma.errors import InputInvalid

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
+from brokers.numerals import moment, positive
 from brokers.tradovate.params import TradovateParams
 from brokers.tradovate.pauses import Pauses
-from brokers.tradovate.reading import moment, positive
 from gamma.clock import NS
 from gamma.errors import ConfigInvalid, Transient
 from gamma.wire import NotSent, Reply, Wire, Written, understood

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from brokers.tradovate.reading import Row, positive
+from brokers.numerals import positive
+from brokers.tradovate.reading import Row
 from gamma.events import Intent, OrderKind, OrderType
 from gamma.markets import Market
 from gamma.ports import Accepted, Lost, Placed, Rejected
