@@ -4,8 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final
+
+from gamma.events import Intent, OrderType
+from gamma.ports import Rejected
+from gamma.structures import Right
 
 # The class in which an index's options trade, where it is not the index's own.
 ROOTS: Final = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT"}
@@ -25,6 +30,16 @@ class Contract:
     def underlying(self) -> str:
         """What it is an option on."""
         return ROOTS.get(self.root, self.root)
+
+    @property
+    def day(self) -> date:
+        """When it ends."""
+        return date.fromisoformat(f"20{self.expires[:2]}-{self.expires[2:4]}-{self.expires[4:]}")
+
+    @property
+    def right(self) -> Right:
+        """Call or put."""
+        return Right.CALL if self.call else Right.PUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +62,28 @@ def contract(symbol: str) -> Contract | None:
         return None
     root, expires, right, strike = found.groups()
     return Contract(root=root, expires=expires, call=right == "C", strike_points=Decimal(strike) / 1000)
+
+
+def unfit_price(intent: Intent) -> Rejected | None:
+    """Why no structure can be ordered so, by its kind and price; None where one can."""
+    if intent.order_type is OrderType.MARKET:
+        return None
+    if intent.order_type is not OrderType.LIMIT:
+        text = f"an order of several legs is by limit or at market, not {intent.order_type}"
+        return Rejected(code="not_supported", text=text)
+    if intent.price_ticks > 0:
+        return None
+    return Rejected(code="bad_price", text=f"{intent.price_ticks} ticks: a credit or a debit is above 0")
+
+
+def unfit_legs(intent: Intent, example: str) -> Rejected | None:
+    """Why the legs are no options in the order's market, with an example of one; None where they are."""
+    for leg in intent.legs:
+        option = contract(leg.symbol)
+        if option is None or option.underlying != intent.market or not leg.ratio:
+            text = f"{leg.ratio:+d} {leg.symbol!r} is no leg in {intent.market}; name options as {example}"
+            return Rejected(code="bad_legs", text=text)
+    return None
 
 
 def direction(legs: Iterable[TradedLeg]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from gamma.bars import Bar, Session
 from gamma.curves import By, SizeCurve, Sizes
@@ -51,6 +51,9 @@ class Capabilities:
     real: bool = False
 
 
+_ENDED: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerOrder:
     """An order as the broker tells it."""
@@ -65,6 +68,11 @@ class BrokerOrder:
     price_ticks: int
     ts_event_utc_ns: int
     ours: bool = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it, as far as the broker tells."""
+        return self.state in _ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,7 +205,7 @@ class AlpacaBroker:
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """All that works, whosever it is."""
-        return [told.order for told in await self._orders.open() if told.order.state not in reading.FINAL]
+        return [told.order for told in await self._orders.open() if not told.order.ended]
 
     async def fills_since(self, marker: str) -> FillPage:
         """The lots that were done since, each a fill at what its legs came to.

@@ -13,7 +13,6 @@ from gamma.bars import Bar
 from gamma.errors import InputInvalid, Transient
 from gamma.options import Chain, Option, chain_of
 from gamma.ports import MarketClock, Quote
-from gamma.structures import Right
 from gamma.wire import understood
 
 NS: Final = 10**9
@@ -187,8 +186,8 @@ def _option(symbol: str, row: Mapping[str, Any], open_interest: float) -> Option
     day = row.get("dailyBar") or {}
     return Option(
         root=named.root,
-        expires=date.fromisoformat(f"20{named.expires[:2]}-{named.expires[2:4]}-{named.expires[4:]}"),
-        right=Right.CALL if named.call else Right.PUT,
+        expires=named.day,
+        right=named.right,
         strike_points=float(named.strike_points),
         bid_points=_points(quoted.get("bp")),
         ask_points=_points(quoted.get("ap")),

@@ -33,7 +33,6 @@ STATES: Final = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 _COUNTED: Final = (OrderState.ACKED, OrderState.PARTIAL, OrderState.FILLED)
 _NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,40})?")
 _ID: Final = re.compile(r"[0-9a-f-]{8,64}")

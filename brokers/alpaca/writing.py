@@ -6,7 +6,7 @@ from math import gcd
 from typing import Any, Final
 
 from brokers.alpaca.reading import number_of
-from brokers.legs import contract
+from brokers.legs import unfit_legs, unfit_price
 from gamma.events import Intent, OrderType
 from gamma.markets import Market
 from gamma.ports import Accepted, Lost, Placed, Rejected
@@ -29,28 +29,15 @@ def unfit(intent: Intent, bracket: Sequence[Intent], market: Market | None) -> R
     if not _CLIENT_ID.fullmatch(intent.client_order_id):
         text = f"{intent.client_order_id!r}: at most {CLIENT_ID_MAX} letters, digits and . _ -"
         return Rejected(code="bad_client_id", text=text)
-    return _unfit_price(intent) or _unfit_legs(intent)
-
-
-def _unfit_price(intent: Intent) -> Rejected | None:
-    if intent.order_type is OrderType.MARKET:
-        return None
-    if intent.order_type is not OrderType.LIMIT:
-        text = f"an order of several legs is by limit or at market, not {intent.order_type}"
-        return Rejected(code="not_supported", text=text)
-    if intent.price_ticks > 0:
-        return None
-    return Rejected(code="bad_price", text=f"{intent.price_ticks} ticks: a credit or a debit is above 0")
+    return unfit_price(intent) or _unfit_legs(intent)
 
 
 def _unfit_legs(intent: Intent) -> Rejected | None:
     if not 2 <= len({leg.symbol for leg in intent.legs}) == len(intent.legs) <= LEGS_MAX:
         return Rejected(code="bad_legs", text=f"{len(intent.legs)} legs: an order has 2 to {LEGS_MAX} different ones")
-    for leg in intent.legs:
-        option = contract(leg.symbol)
-        if option is None or option.underlying != intent.market or not leg.ratio:
-            text = f"{leg.ratio:+d} {leg.symbol!r} is no leg in {intent.market}; name options as SPY261120P00620000"
-            return Rejected(code="bad_legs", text=text)
+    refused = unfit_legs(intent, "SPY261120P00620000")
+    if refused is not None:
+        return refused
     if gcd(*(leg.ratio for leg in intent.legs)) != 1:
         return Rejected(code="bad_legs", text="the ratios of the legs must be in their lowest terms")
     return None

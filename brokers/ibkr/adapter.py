@@ -231,7 +231,7 @@ class IbkrBroker:
         """All that works, whosever it is."""
         await self._lists.executions()
         told = [self._order(row) for row in await self._lists.working()]
-        return [order for order in told if order.state not in reading.FINAL]
+        return [order for order in told if not order.ended]
 
     def _order(self, row: reading.Row) -> BrokerOrder:
         with understood(f"order {row.client_order_id or row.perm_id}"):

@@ -20,7 +20,6 @@ from gamma.clock import NS
 from gamma.errors import InputInvalid, Transient
 from gamma.options import Chain, Option, chain_of
 from gamma.ports import MarketClock, Quote
-from gamma.structures import Right
 from gamma.wire import understood
 
 STOCK_MARKET: Final = "SPX"
@@ -254,8 +253,8 @@ def _option(symbol: str, ticks: _Ticks) -> Option:
         raise ValueError(f"{symbol} is no option's symbol")
     return Option(
         root=named.root,
-        expires=date.fromisoformat(f"20{named.expires[:2]}-{named.expires[2:4]}-{named.expires[4:]}"),
-        right=Right.CALL if named.call else Right.PUT,
+        expires=named.day,
+        right=named.right,
         strike_points=float(named.strike_points),
         bid_points=_known(ticks.prices.get("bid")),
         ask_points=_known(ticks.prices.get("ask")),

@@ -28,7 +28,6 @@ STATES: Final = {
     "ValidationError": OrderState.ACKED,
     "ApiUpdate": OrderState.ACKED,
 }
-FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 SIDES: Final = {"BUY": 1, "SELL": -1, "BOT": 1, "SLD": -1}
 NUMBER_MAX: Final = 10**12
 

@@ -213,7 +213,7 @@ class KalshiBroker:
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """All that works, whosever it is."""
         told = [await self._order(row) for row in await self._list.working()]
-        return [order for order in told if order.state not in reading.FINAL]
+        return [order for order in told if not order.ended]
 
     async def _order(self, row: Row) -> BrokerOrder:
         closes_utc_ns = 0

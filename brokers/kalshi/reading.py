@@ -16,7 +16,6 @@ STATES: Final = {
     "executed": OrderState.ACKED,  # by its counts alone is an order filled
     "canceled": OrderState.CANCELED,
 }
-FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED})
 CENTS_PER_USD: Final = 100
 MICRO_PER_CENT: Final = MICRO // CENTS_PER_USD
 EXPIRY_SLACK_NS: Final = 2 * 10**9

@@ -186,7 +186,7 @@ class OandaBroker:
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """All that works, whosever it is."""
         told = [await self._orders.told(row) for row in await self._orders.pending()]
-        return [order for order in told if order.state not in reading.FINAL]
+        return [order for order in told if not order.ended]
 
     async def fills_since(self, marker: str) -> FillPage:
         """Executions after a transaction, with the swap that was charged before each.

@@ -17,7 +17,6 @@ STATES: Final = {
     "TRIGGERED": OrderState.ACKED,
     "CANCELLED": OrderState.CANCELED,
 }
-FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 # Reasons for which an order that was good ends without a fill; all others are refusals.
 _CANCELED: Final = frozenset(
     {"CLIENT_REQUEST", "CLIENT_REQUEST_REPLACED", "LINKED_TRADE_CLOSED", "TIME_IN_FORCE_EXPIRED"}

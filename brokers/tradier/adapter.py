@@ -203,7 +203,7 @@ class TradierBroker:
         """All that works, whosever it is."""
         with understood("orders"):
             told = [reading.order_of(row, self._markets) for row in await self._list.read()]
-        return [order for order in told if order.state not in reading.FINAL]
+        return [order for order in told if not order.ended]
 
     async def fills_since(self, marker: str) -> FillPage:
         """What was filled of orders beyond what the marker says was told of them, each lot a fill.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from brokers.tradier.reading import FINAL, Executed
+from brokers.tradier.reading import Executed
 from brokers.tradier.settlement import Held, held_of, joined
 from gamma.errors import MarkerUnknown
 from gamma.events import Fill
@@ -87,7 +87,7 @@ def advanced(marker: Marker, seen: Sequence[Executed]) -> Marker:
     settled = marker.settled
     for done in seen:
         order = done.order
-        if order.state not in FINAL or newest - order.ts_event_utc_ns < SETTLED_NS:
+        if not order.ended or newest - order.ts_event_utc_ns < SETTLED_NS:
             break
         settled = max(settled, int(order.broker_order_id))
     later = {int(d.order.broker_order_id): (d.lots, d.cost_ticks) for d in seen}

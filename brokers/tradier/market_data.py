@@ -14,7 +14,6 @@ from brokers.tradier.requests import Requests
 from gamma.errors import Transient
 from gamma.options import Chain, Option, chain_of
 from gamma.ports import MarketClock, Quote
-from gamma.structures import Right
 from gamma.wire import understood
 
 NS_PER_S, NS_PER_MS = 10**9, 10**6
@@ -116,8 +115,8 @@ def _option(row: Mapping[str, Any]) -> Option:
         raise ValueError(f"{symbol} is not the option at {row['strike']}")
     return Option(
         root=named.root,
-        expires=date.fromisoformat(f"20{named.expires[:2]}-{named.expires[2:4]}-{named.expires[4:]}"),
-        right=Right.CALL if named.call else Right.PUT,
+        expires=named.day,
+        right=named.right,
         strike_points=float(named.strike_points),
         bid_points=_points(row.get("bid")),
         ask_points=_points(row.get("ask")),

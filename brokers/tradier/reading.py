@@ -28,7 +28,6 @@ STATES: Final = {
     "rejected": OrderState.REJECTED,
     "error": OrderState.REJECTED,
 }
-FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 _COUNTED: Final = (OrderState.ACKED, OrderState.PARTIAL, OrderState.FILLED)
 _TYPES: Final = {"credit": -1, "debit": 1}
 

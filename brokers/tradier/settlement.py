@@ -53,7 +53,7 @@ class Held:
     @property
     def day(self) -> date:
         """The last day of its options."""
-        return max(_day(_known(symbol)) for symbol in self.ratios)
+        return max(_known(symbol).day for symbol in self.ratios)
 
     def plain(self) -> list[Any]:
         """As it is kept."""
@@ -65,7 +65,7 @@ def ends_utc_ns(symbols: Iterable[str]) -> int:
     options = [_known(symbol) for symbol in symbols]
     if not options or any(option.root not in AFTERNOON_ROOTS for option in options):
         return 0
-    ends = {settlement_utc_ns(option.root, _day(option)) for option in options}
+    ends = {settlement_utc_ns(option.root, option.day) for option in options}
     return ends.pop() if len(ends) == 1 else 0
 
 
@@ -75,9 +75,7 @@ def held_of(told: Any) -> Held:
     Raises: ValueError or TypeError.
     """
     client_order_id, market, lots, ratios, opens = told
-    read = {str(symbol): int(ratio) for symbol, ratio in ratios.items()}
-    for symbol in read:
-        _day(_known(symbol))
+    read = {_dated(str(symbol)): int(ratio) for symbol, ratio in ratios.items()}
     return Held(
         client_order_id=str(client_order_id), market=str(market), lots=int(lots), ratios=read, opens=bool(opens)
     )
@@ -206,5 +204,7 @@ def _known(symbol: str) -> Contract:
     return option
 
 
-def _day(option: Contract) -> date:
-    return date.fromisoformat(f"20{option.expires[:2]}-{option.expires[2:4]}-{option.expires[4:]}")
+def _dated(symbol: str) -> str:
+    """The symbol, once it is known to name an option with a date that there is; raises ValueError."""
+    date.isoformat(_known(symbol).day)
+    return symbol

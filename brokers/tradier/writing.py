@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from brokers.legs import contract
+from brokers.legs import unfit_legs, unfit_price
 from brokers.numerals import positive
 from gamma.events import Intent, OrderType
 from gamma.markets import Market
@@ -25,29 +25,13 @@ def unfit(intent: Intent, bracket: Sequence[Intent], market: Market | None) -> R
         return Rejected(code="not_supported", text="no stop or target can hang on an order of several legs")
     if not TAG.fullmatch(intent.client_order_id):
         return Rejected(code="bad_client_id", text=f"{intent.client_order_id!r}: letters, digits and - alone")
-    return _unfit_price(intent) or _unfit_legs(intent)
-
-
-def _unfit_price(intent: Intent) -> Rejected | None:
-    if intent.order_type is OrderType.MARKET:
-        return None
-    if intent.order_type is not OrderType.LIMIT:
-        text = f"an order of several legs is by limit or at market, not {intent.order_type}"
-        return Rejected(code="not_supported", text=text)
-    if intent.price_ticks > 0:
-        return None
-    return Rejected(code="bad_price", text=f"{intent.price_ticks} ticks: a credit or a debit is above 0")
+    return unfit_price(intent) or _unfit_legs(intent)
 
 
 def _unfit_legs(intent: Intent) -> Rejected | None:
     if not 2 <= len(intent.legs) <= LEGS_MAX:
         return Rejected(code="bad_legs", text=f"{len(intent.legs)} legs: an order has 2 to {LEGS_MAX}")
-    for leg in intent.legs:
-        option = contract(leg.symbol)
-        if option is None or option.underlying != intent.market or not leg.ratio:
-            text = f"{leg.ratio:+d} {leg.symbol!r} is no leg in {intent.market}; name options as SPXW261120P05800000"
-            return Rejected(code="bad_legs", text=text)
-    return None
+    return unfit_legs(intent, "SPXW261120P05800000")
 
 
 def form_of(intent: Intent, market: Market) -> dict[str, str]:

@@ -171,7 +171,7 @@ class TradovateBroker:
             if listed is None:
                 return Rejected(code="not_sent", text=f"Tradovate does not list {client_order_id}")
             [order] = await self._told([listed])
-            if order.state in reading.FINAL:
+            if order.ended:
                 return Rejected(code="too_late", text=f"{client_order_id} is {order.state}")
             with understood(f"order {client_order_id}"):
                 market = self._contracts.markets[order.market]
@@ -209,7 +209,7 @@ class TradovateBroker:
         """All that works, whosever it is."""
         account = await self._holdings.own_or_wait()
         told = await self._told(await self._list.read(account["id"]))
-        return [order for order in told if order.state not in reading.FINAL]
+        return [order for order in told if not order.ended]
 
     async def fills_since(self, marker: str) -> FillPage:
         """Fills beyond those that the marker says were told; what the exchange took back is none.

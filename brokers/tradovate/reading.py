@@ -24,7 +24,6 @@ STATES: Final = {
     "Expired": OrderState.EXPIRED,
     "Rejected": OrderState.REJECTED,
 }
-FINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 SIDES: Final = {"Buy": 1, "Sell": -1}
 FEES: Final = ("clearingFee", "exchangeFee", "nfaFee", "brokerageFee", "ipFee", "commission", "orderRoutingFee")
 SPREAD: Final = 0  # in the place of its contract's number: an order of several legs has none
