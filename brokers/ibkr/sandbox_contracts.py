@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from brokers.sandbox.option_floor import option_of, underlying_of
@@ -105,6 +106,8 @@ def underlying(symbol: str) -> Listed:
     )
 
 
+# An account is told what each of its orders is in, at each request.
+@cache
 def by_number(con_id: int) -> Listed:
     """The contract of a number.
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from gamma import calendar, markets
@@ -90,6 +91,8 @@ def front_contract(market: str, day: str | date, rule: RollRule | None = None) -
     return contract(market, f"{year}-{number:02d}", rule)
 
 
+# Every bar and order of a future asks for it.
+@lru_cache(maxsize=1024)
 def contract(market: str, month: str, rule: RollRule | None = None) -> Contract:
     """The quarterly contract of `month` ("YYYY-MM"), with its expiry and the days between which it is in front.
 
