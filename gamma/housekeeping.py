@@ -144,8 +144,10 @@ class Housekeeping:
                 schedule.wakeup()
 
     def _missed(self, event: JobEvent) -> None:
-        self.missed += 1
         error = getattr(event, "exception", None)
+        if isinstance(error, asyncio.CancelledError):
+            return  # it waited for its turn when the daemon stopped
+        self.missed += 1
         cause = f"{type(error).__name__}: {error}" if error is not None else "it came too late"
         log.warning("job_missed", job=event.job_id, cause=cause)
         if self.turnstile.failure is None:

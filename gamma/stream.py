@@ -22,6 +22,7 @@ from gamma.wire import address_of, parse, plain_transport, trusted
 
 MESSAGE_MAX: Final = 1024 * 1024
 QUEUE_MAX: Final = 16
+REFUSED_S: Final = 60.0
 CLOSE_S: Final = 1.0
 _SCHEMES: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 
@@ -68,6 +69,15 @@ class Tempo:
     again_s: float = 0.5
     again_max_s: float = 60.0
     messages_max: int = 500
+
+
+async def for_good(listen: Callable[[], AsyncGenerator[None]]) -> AsyncIterator[None]:
+    """Hints without an end: where the broker lets nobody in, and listening ends, it begins again after a minute."""
+    while True:
+        async with aclosing(listen()) as heard:
+            async for hint in heard:
+                yield hint
+        await asyncio.sleep(REFUSED_S)
 
 
 class _Connection(Protocol):

@@ -1,16 +1,14 @@
 """Hints by Alpaca's stream of trade updates: something happened to an order. What happened is read as ever."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, final
 
 from brokers.alpaca.params import AlpacaParams
-from gamma.stream import Opening, Sign, Stream, Tempo
+from gamma.stream import Opening, Sign, Stream, Tempo, for_good
 
 TEMPO: Final = Tempo(open_s=5.0)
-REFUSED_S: Final = 60.0
 UPDATES: Final = "trade_updates"
 
 
@@ -21,13 +19,9 @@ class Hints:
     def __init__(self, params: AlpacaParams) -> None:
         self._params = params
 
-    async def hints(self) -> AsyncIterator[None]:
+    def hints(self) -> AsyncIterator[None]:
         """A hint for each update, and one whenever it begins to listen; it never ends."""
-        while True:
-            async with aclosing(self._until_refused()) as heard:
-                async for _ in heard:
-                    yield None
-            await asyncio.sleep(REFUSED_S)
+        return for_good(self._until_refused)
 
     async def _until_refused(self) -> AsyncGenerator[None]:
         """As `hints`, until Alpaca lets us in no more."""

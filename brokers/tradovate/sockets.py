@@ -7,13 +7,12 @@ from typing import Any, Final, final
 
 from brokers.tradovate.frames import AUTHORIZE, OPENED, PULSE, PULSE_S, Message, asked, messages
 from gamma.errors import GammaError, Transient
-from gamma.stream import Opening, Sign, Stream, Tempo
+from gamma.stream import Opening, Sign, Stream, Tempo, for_good
 
 TALK_S: Final = 9.0
 TEMPO: Final = Tempo(open_s=5.0, silent_s=15.0)
 HASTE: Final = Tempo(open_s=3.0, silent_s=5.0, again_s=0.2, again_max_s=1.0)
 WATCHED: Final = ("order", "command", "commandReport", "executionReport", "fill", "position", "cashBalance")
-REFUSED_S: Final = 60.0
 
 
 async def talk(url: str, token: str, operation: str, body: Mapping[str, Any], take: Callable[[Message], bool]) -> None:
@@ -49,13 +48,9 @@ class Hints:
         self._let_in = let_in
         self._refused = refused
 
-    async def hints(self) -> AsyncIterator[None]:
+    def hints(self) -> AsyncIterator[None]:
         """A hint for each thing that happens, and one whenever it begins to listen; it never ends."""
-        while True:
-            async with aclosing(self._until_refused()) as heard:
-                async for _ in heard:
-                    yield None
-            await asyncio.sleep(REFUSED_S)
+        return for_good(self._until_refused)
 
     async def _until_refused(self) -> AsyncGenerator[None]:
         """As `hints`, until Tradovate lets us in no more."""

@@ -6,13 +6,8 @@ trades so many hours from Thursday noon on, past a charge of swap, and holds the
 every fill, every cost, and the balance to the cent.
 """
 
-import argparse
-import asyncio
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, final
@@ -24,21 +19,17 @@ from brokers.oanda.sandbox import ACCOUNT, MARKET, TOKEN, OandaSandbox
 from brokers.oanda.sandbox_transactions import notes
 from brokers.sandbox.orders import journal
 from brokers.sandbox.prices import BarPrices
-from gamma.assembly import assemble
-from gamma.bars import Bar
-from gamma.chaos.simulation.loop import Time, live
+from gamma.chaos.simulation.loop import Time
 from gamma.clock import NS
-from gamma.config import load
 from gamma.daemon import Daemon
 from gamma.events import OrderFilled
-from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader
 from gamma.markets import MICRO
 from gamma.params import parse
 from tests.brokers.carried import Carried
+from tests.brokers.made_day import Bars, Told, by_hours, configured, traded
 
 NOON_UTC_NS: Final = 1_795_107_600 * NS  # Thursday 2026-11-19, 12:00 in New York
-HOUR_NS: Final = 3_600 * NS
 CAPITAL_USD: Final = 50_000
 CONFIG: Final = """
 [gamma]
@@ -82,32 +73,6 @@ kill_switch = "{folder}/gamma.kill"
 
 
 @final
-@dataclass(frozen=True)
-class Bars:
-    """The bars of the sandbox's prices, each as it closes."""
-
-    prices: BarPrices
-    time: Time
-    bar_s: int = 300
-    markets: tuple[str, ...] = (MARKET,)
-    provides: frozenset[str] = frozenset({"bar", "volume", "spread"})
-
-    def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:
-        return list(self.prices.bars(market, self.bar_s, until_utc_ns - 4 * 24 * HOUR_NS, until_utc_ns))[-bars:]
-
-    def bars(self, after_utc_ns: int) -> Iterator[Bar]:
-        return iter(self.prices.bars(MARKET, self.bar_s, after_utc_ns, self.time.now))
-
-    async def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]:
-        while True:
-            for bar in self.bars(after_utc_ns):
-                after_utc_ns = bar.ts_close_utc_ns
-                yield bar
-            step_ns = self.bar_s * NS
-            await asyncio.sleep((step_ns - self.time.now % step_ns) / NS)
-
-
-@final
 class Day:
     """One account at the sandbox, and the daemon that trades there."""
 
@@ -120,27 +85,12 @@ class Day:
         self.sandbox = OandaSandbox(self.prices, store, noted, capital_usd=Decimal(CAPITAL_USD))
         self.network = Carried(self.sandbox, self.time)
         self._pass_time()
-        config = folder / "config.toml"
-        config.touch(mode=0o600)
-        config.write_text(CONFIG.format(folder=folder, capital=CAPITAL_USD, seed=seed, account=ACCOUNT, token=TOKEN))
+        configured(folder, CONFIG.format(folder=folder, capital=CAPITAL_USD, seed=seed, account=ACCOUNT, token=TOKEN))
 
     def run(self, hours: float) -> Daemon:
         """Trade for so many hours."""
-        config = load(self.folder / "config.toml", {})
-        until = self.time.now + round(hours * HOUR_NS)
-
-        async def work() -> Daemon:
-            opened = Ledger.open(
-                config.gamma.database, account=config.account.name, mode="paper", clock_ns=self.time.wall_ns
-            )
-            with closing(opened) as ledger, patch.object(OandaBroker, "open", self._opened):
-                made = assemble(config, state_path=None, feed=Bars(self.prices, self.time))
-                daemon = Daemon(made, ledger, clock=self.time)
-                self.time.at(until, daemon.stop)
-                await daemon.run(1.0)
-                return daemon
-
-        return live(self.time, until + HOUR_NS, work())
+        with patch.object(OandaBroker, "open", self._opened):
+            return traded(self.folder, self.time, hours, feed=Bars(self.prices, self.time, MARKET))
 
     def _opened(self, params: Mapping[str, Any], **given: Any) -> OandaBroker:
         return OandaBroker(parse(OandaParams, params, "brokers.oanda"), given["markets"], self.network)
@@ -193,18 +143,10 @@ def told(day: Day, daemon: Daemon) -> tuple[dict[str, int], list[str]]:
     return figures, differ
 
 
-def _main() -> int:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("hours", type=float, nargs="?", default=28.0)
-    asked.add_argument("--seed", type=int, default=1)
-    given = asked.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        day = Day(Path(folder), seed=given.seed)
-        figures, differ = told(day, day.run(given.hours))
-    sys.stdout.write("".join(f"{name:<18} {value:>15,}\n" for name, value in figures.items()))
-    sys.stdout.write("\n".join(differ or ["ledger and account agree"]) + "\n")
-    return bool(differ)
+def _day(folder: Path, hours: float, seed: int) -> Told:
+    day = Day(folder, seed=seed)
+    return told(day, day.run(hours))
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(by_hours(__doc__, 28.0, _day))

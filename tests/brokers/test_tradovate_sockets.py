@@ -164,7 +164,7 @@ def test_it_hints_when_it_begins_and_whenever_something_happens() -> None:
 
 
 def test_a_token_that_ended_makes_a_new_one_before_it_listens_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brokers.tradovate.sockets.REFUSED_S", 0.01)
+    monkeypatch.setattr("gamma.stream.REFUSED_S", 0.01)
     monkeypatch.setattr("brokers.tradovate.tokens.RETRY_S", 0.0)
 
     async def talk(broker: TradovateBroker, sandbox: TradovateSandbox) -> None:

@@ -4,9 +4,7 @@ python -m tests.brokers.tradier_day 5        whole days of seeds 1 to 5, and whe
 """
 
 import sys
-import tempfile
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, final
@@ -18,17 +16,16 @@ from brokers.sandbox.tickets import Store
 from brokers.tradier.adapter import TradierBroker
 from brokers.tradier.params import TradierParams
 from brokers.tradier.sandbox import ACCOUNT, TOKEN, TradierSandbox
-from gamma.assembly import assemble
-from gamma.chaos.simulation.loop import Time, live
+from gamma.book import Book
+from gamma.chaos.simulation.loop import Time
 from gamma.clock import NS
-from gamma.config import load
 from gamma.daemon import Daemon
-from gamma.ledger import Ledger
+from gamma.markets import MICRO
 from gamma.params import parse
 from tests.brokers.carried import Carried
+from tests.brokers.made_day import by_seeds, configured, traded
 
 OPEN_UTC_NS = 1_795_185_000 * NS  # Friday 2026-11-20, 09:30 in New York
-HOUR_NS = 3_600 * NS
 CONFIG = """
 [gamma]
 database = "sqlite:///{folder}/gamma.db"
@@ -103,46 +100,20 @@ class Day:
     def write(self, signal: str = '{ use = "gex" }', guards: tuple[str, ...] = GUARDS) -> None:
         listed = ", ".join(f'"{guard}"' for guard in guards)
         filled = CONFIG.format(folder=self.folder, account=ACCOUNT, token=TOKEN, signal=signal, guards=listed)
-        path = self.folder / "config.toml"
-        path.touch(mode=0o600)
-        path.write_text(filled)
+        configured(self.folder, filled)
 
-    def run(self, hours: float, meddle: Any = lambda _: None) -> Daemon:
+    def run(self, hours: float, meddle: Callable[[Daemon], None] | None = None) -> Daemon:
         """Trade for so many hours."""
-        config = load(self.folder / "config.toml", {})
-        until = self.time.now + round(hours * HOUR_NS)
-
-        async def work() -> Daemon:
-            opened = Ledger.open(
-                config.gamma.database, account=config.account.name, mode="paper", clock_ns=self.time.wall_ns
-            )
-            with closing(opened) as ledger:
-                daemon = Daemon(assemble(config, state_path=None, clock=self.time), ledger, clock=self.time)
-                self.time.at(until, daemon.stop)
-                meddle(daemon)
-                await daemon.run(1.0)
-                return daemon
-
-        return live(self.time, until + HOUR_NS, work())
+        return traded(self.folder, self.time, hours, meddle=meddle)
 
 
-def _main(count: int) -> int:
-    """Whole days, with the rule and the guards as they ship; each one's ledger against the sandbox's account."""
-    wrong = 0
-    for seed in range(1, count + 1):
-        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            day = Day(Path(folder), patch, seed=seed, start_utc_ns=OPEN_UTC_NS - 600 * NS)
-            day.write()
-            book = day.run(7.5).shell.book
-        cash = day.sandbox.floor.cash_usd
-        agrees = book.balance_microusd == cash * 1_000_000 and not book.positions and not book.halts
-        wrong += not agrees
-        trades = sum(track.trades for track in book.tracks.values())
-        sys.stdout.write(
-            f"seed {seed}: {trades} trades, the ledger {book.balance_microusd / 1e6:,.2f}, it {cash:,.2f}\n"
-        )
-    return bool(wrong)
+def _day(folder: Path, seed: int) -> tuple[Book, int]:
+    """A whole day, with the rule and the guards as they ship."""
+    with pytest.MonkeyPatch.context() as patch:
+        day = Day(folder, patch, seed=seed, start_utc_ns=OPEN_UTC_NS - 600 * NS)
+        day.write()
+        return day.run(7.5).shell.book, int(day.sandbox.floor.cash_usd * MICRO)
 
 
 if __name__ == "__main__":
-    sys.exit(_main(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
+    sys.exit(by_seeds(int(sys.argv[1]) if len(sys.argv) > 1 else 1, _day))

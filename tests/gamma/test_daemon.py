@@ -274,6 +274,27 @@ def test_a_job_that_fails_is_counted_and_told_and_trading_goes_on(tmp_path: Path
     assert len(facts(tmp_path, ShutDown)) == 1
 
 
+def test_a_job_that_waits_when_the_daemon_stops_was_not_missed(tmp_path: Path) -> None:
+    write_config(tmp_path, speed=300_000)
+
+    class Waiting:
+        deliver_s = 0.01
+
+        async def deliver(self, *, final: bool = False) -> None:
+            if not final:
+                await asyncio.Event().wait()
+
+        async def ping(self) -> None: ...
+
+    def employ(daemon: Daemon) -> None:
+        daemon.messengers = daemon.housekeeping.messengers = Waiting()  # type: ignore[assignment]
+
+    daemon = trade(tmp_path, bars=100, meddle=employ)
+    assert daemon.desk.bars == 100
+    assert not [notice for notice in facts(tmp_path, Notice) if "CancelledError" in str(notice)]
+    assert len(facts(tmp_path, ShutDown)) == 1
+
+
 def test_a_silent_broker_is_waited_for_and_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_module, "RETRY_S", 0.01)
     whole, folder = tmp_path / "whole", tmp_path / "parts"
