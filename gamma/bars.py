@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gamma.books import EventBook
+
 NAN = float("nan")
 
 
@@ -11,6 +13,7 @@ class Bar:
 
     Prices are in points and need not lie on a tick (back-adjusted history does not). `volume_lots`
     and `spread_points`, the quoted spread at the close, are NaN where the source has none.
+    `book` is what was bid for an event contract at the close, where the source has it.
     """
 
     market: str
@@ -22,6 +25,7 @@ class Bar:
     close_points: float
     volume_lots: float = NAN
     spread_points: float = NAN
+    book: EventBook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 from gamma.bars import Bar
+from gamma.books import EventBook
 from gamma.revision import revised
 
 NAN: Final = float("nan")
@@ -23,7 +24,7 @@ SESSION_S: Final = 82_800
 
 @dataclass(frozen=True, kw_only=True)  # no slots: `revised`
 class Mark:
-    """The state of one market's price after its last bar or quote."""
+    """The state of one market's price after its last bar or quote; `book` is the last bar's, where it has one."""
 
     price_points: float = NAN
     bid_points: float = NAN
@@ -37,6 +38,7 @@ class Mark:
     spreads_points: tuple[float, ...] = ()
     ts_bar_utc_ns: int = 0
     ts_quote_utc_ns: int = 0
+    book: EventBook | None = None
 
     @property
     def vol_daily_points(self) -> float:
@@ -45,7 +47,12 @@ class Mark:
 
     @property
     def volume_10min_lots(self) -> float:
-        """Volume of the last ten minutes [lots]; of longer bars, the share of them; NaN without volume."""
+        """Volume of the last ten minutes [lots]; of longer bars, the share of them; NaN without volume.
+
+        Where the last bar came with a book it is what that tells.
+        """
+        if self.book is not None:
+            return self.book.volume_10min_lots
         if self.bar_s >= 600:
             return self.volumes_lots[-1] * 600 / self.bar_s if self.volumes_lots else NAN
         return sum(self.volumes_lots) if len(self.volumes_lots) * self.bar_s >= 600 else NAN
@@ -94,6 +101,7 @@ def mark_bar(mark: Mark, bar: Bar) -> Mark:
         spreads_points=(*mark.spreads_points, spread)[-SPREADS_KEPT:] if known else mark.spreads_points,
         ts_bar_utc_ns=bar.ts_close_utc_ns,
         ts_quote_utc_ns=bar.ts_close_utc_ns,
+        book=bar.book,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 from gamma.bars import Bar, Session
+from gamma.books import EventBook
 from gamma.curves import By, SizeCurve, Sizes
 from gamma.events import Fill, Intent, ManageWanted, ModelFailed, OrderState, SignalMade
 from gamma.floor import FloorRule
@@ -233,27 +234,6 @@ class MarketData(Protocol):
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookLevel:
-    """What is bid for at one price [ticks]: so many lots."""
-
-    price_ticks: int
-    lots: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventBook:
-    """The order book of an event contract: bids for YES and for NO, each at its own price, the best first.
-
-    A bid for NO at p is an offer of YES at 100 cents less p.
-    """
-
-    market: str
-    yes_bids: Sequence[BookLevel]
-    no_bids: Sequence[BookLevel]
-    ts_event_utc_ns: int
-
-
 @runtime_checkable
 class EventBooks(Protocol):
     """A broker that tells what is bid for an event contract, on both sides. Reads raise Transient."""
@@ -460,6 +440,33 @@ class Policy(Protocol):
     def see(self, bar: Bar, session: Session) -> None: ...
     def act(self, situation: Situation) -> Act: ...
     def bracket_ticks(self) -> tuple[int, int]: ...
+
+
+@runtime_checkable
+class EventPolicy(Protocol):
+    """A trained policy for event contracts behind its port: verified before it is asked.
+
+    It acts at looks, `look_s` apart. `see` takes the book of each look, oldest first; `act` answers on the one that was
+    seen last, once as many as `looks_needed` of the question were. `actions` are the 21 of `gamma.actions` by name, and
+    `sizes_lots` those sizes that it uses. What is `legal` is decided for it, action by action.
+
+    Raises: nothing on a bad output: NaN logits or an illegal action come back as they are.
+    """
+
+    @property
+    def trained(self) -> "Trained": ...
+    @property
+    def actions(self) -> Sequence[str]: ...
+    @property
+    def look_s(self) -> float: ...
+    @property
+    def sizes_lots(self) -> Sequence[int]: ...
+    @property
+    def looks_needed(self) -> int: ...
+    @property
+    def looks_seen(self) -> int: ...
+    def see(self, book: EventBook) -> None: ...
+    def act(self, situation: Situation, legal: Sequence[bool]) -> Act: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,7 +3,7 @@
 from gamma.book import Book
 from gamma.events import OrderKind
 from gamma.orders import Order, Position
-from gamma.outlook import equity_microusd
+from gamma.outlook import cash_microusd, equity_microusd
 from gamma.views import NAN, Situation
 
 
@@ -29,6 +29,7 @@ def situation_of(book: Book, strategy: str, market: str) -> Situation:
         legs=_legs(book, position, mine),
         balance_microusd=book.balance_microusd,
         equity_microusd=equity_microusd(book),
+        cash_microusd=cash_microusd(book),
         floor_microusd=floor.floor_microusd if floor else None,
         drawdown_microusd=rule.drawdown_microusd if rule else None,
     )

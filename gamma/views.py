@@ -303,7 +303,8 @@ class Situation:
     holds, NaN where it holds none; `risk_ticks` is how far the first stop lay from the entry. `leaving`: the position
     is being closed. `legs` are the options of a structure that is held or being opened: symbols, and how many, + bought
     and - sold when it is bought. `floor_microusd` is the equity at which the account is breached, `drawdown_microusd`
-    how far it first lay below the account; None where there is no floor.
+    how far it first lay below the account; None where there is no floor. `cash_microusd` is what is not tied up in what
+    the account holds, at the last prices.
     """
 
     ts_event_utc_ns: int
@@ -321,6 +322,7 @@ class Situation:
     legs: tuple[tuple[str, int], ...] = ()
     balance_microusd: int
     equity_microusd: int
+    cash_microusd: int = 0
     floor_microusd: int | None = None
     drawdown_microusd: int | None = None
 

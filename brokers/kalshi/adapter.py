@@ -16,6 +16,7 @@ from brokers.kalshi.requests import CANCEL_COST, Requests, Row, said, text_of
 from brokers.kalshi.signing import Signer, signer_of
 from brokers.kalshi.stream import KalshiStream
 from gamma.bars import Bar
+from gamma.books import EventBook
 from gamma.clock import MACHINE, NS
 from gamma.decision import require_approved
 from gamma.errors import ConfigInvalid, Transient
@@ -29,7 +30,6 @@ from gamma.ports import (
     BrokerOrder,
     Capabilities,
     Dedupe,
-    EventBook,
     FillPage,
     Found,
     Inconclusive,

@@ -10,9 +10,10 @@ from typing import Any, Final, final
 from brokers.kalshi.reading import CENTS_PER_USD, cents, moment, name, number
 from brokers.kalshi.requests import Requests, Row
 from gamma.bars import Bar
+from gamma.books import BookLevel, EventBook
 from gamma.clock import NS
 from gamma.errors import InputInvalid, Transient
-from gamma.ports import BookLevel, EventBook, Quote
+from gamma.ports import Quote
 from gamma.wire import understood
 
 CANDLES_MAX: Final = 4_000

@@ -46,7 +46,9 @@ async def bars_of(requests: Requests, market: str, bar_s: int, since_utc_ns: int
 
 def _bar(market: str, step_s: int, row: Mapping[str, Any]) -> Bar:
     opened = numerals.positive(row["timestamp"]) * NS
-    prices = {f"{name}_points": float(numerals.number(row[name])) for name in ("open", "high", "low", "close")}
+    prices: dict[str, Any] = {
+        f"{name}_points": float(numerals.number(row[name])) for name in ("open", "high", "low", "close")
+    }
     # An index trades no lots itself.
     volume = float(numerals.number(row.get("volume") or 0)) or math.nan
     return Bar(market=market, ts_open_utc_ns=opened, ts_close_utc_ns=opened + step_s * NS, volume_lots=volume, **prices)

@@ -6,11 +6,12 @@ from typing import Any, Final, final
 from gamma.book import Book
 from gamma.events import SignalMade
 from gamma.outlook import money, parts
+from gamma.outlook.money import cash_microusd
 from gamma.outlook.scene import Scene, equity_microusd
 from gamma.rules import Rules, StrategyRules
 from gamma.views import View
 
-__all__ = ["equity_microusd", "glance", "look"]
+__all__ = ["cash_microusd", "equity_microusd", "glance", "look"]
 
 _PARTS: Final[Mapping[str, Callable[[Scene], Any]]] = {
     "account": money.account,

@@ -1,10 +1,12 @@
 """The account and the position of a view: money, margin, risk, and what works. Pure."""
 
+import math
+
 from gamma.book import Book
 from gamma.events import OrderKind
 from gamma.markets import MICRO, Kind
 from gamma.orders import Order, Position
-from gamma.outlook.scene import NO_MARK, Scene
+from gamma.outlook.scene import NO_MARK, Scene, equity_microusd
 from gamma.views import NAN, AccountView, PositionView
 
 
@@ -78,6 +80,12 @@ def position(scene: Scene) -> PositionView:
         bare_lots=bare_lots,
         bare_s=(book.ts_event_utc_ns - bare_since_utc_ns) / 1e9 if bare_lots else 0.0,
     )
+
+
+def cash_microusd(book: Book) -> int:
+    """Equity that is not tied up in what is held, at the last prices; as far as a price is known [micro-dollars]."""
+    tied_usd = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
+    return equity_microusd(book) - (round(tied_usd * MICRO) if math.isfinite(tied_usd) else 0)
 
 
 def _sides(order: Order) -> tuple[int, int]:

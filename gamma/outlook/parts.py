@@ -1,12 +1,13 @@
 """The parts of a view that tell of the market, the record, the clock and the controls. Pure."""
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from gamma.book import Track
 from gamma.book.pages import DAY_NS
+from gamma.books import BookLevel
 from gamma.markets import MICRO, Kind, Market
 from gamma.marks import Mark
 from gamma.outlook.scene import Scene
@@ -24,6 +25,7 @@ from gamma.views import (
 
 _NO_TRACK: Final = Track()
 _TRACKS_KEPT: Final = 64
+_TOP: Final = 5
 # A track changes with a trade, and is looked at on every bar: its arrays are made once. By the track's own identity,
 # and with the track, so that an identity that is used again is not taken for it.
 _tracks: Final[dict[int, tuple[Track, TrackView]]] = {}
@@ -114,15 +116,28 @@ def track(scene: Scene) -> TrackView:
 
 
 def liquidity(scene: Scene) -> LiquidityView:
-    """What the market can take."""
+    """What the market can take; of a book, the levels that the signal's side takes."""
     market, mark = scene.market, scene.mark
-    volume = mark.volume_10min_lots
+    volume, levels = mark.volume_10min_lots, _levels(scene)
+    known: dict[str, Any] = {
+        "volume_10min_lots": volume,
+        "volume_10min_usd": volume * mark.price_points * market.multiplier_usd_per_point,
+        "depth_top5_lots": mark.depth_top5_lots,
+        "mid_points": mark.price_points,
+    }
+    if levels is None:
+        return LiquidityView(**known)
     return LiquidityView(
-        volume_10min_lots=volume,
-        volume_10min_usd=volume * mark.price_points * market.multiplier_usd_per_point,
-        depth_top5_lots=mark.depth_top5_lots,
-        mid_points=mark.price_points,
+        **known | {"depth_top5_lots": float(sum(level.lots for level in levels[:_TOP]))},
+        book_prices_points=np.array([market.points(level.price_ticks) for level in levels], dtype=np.float64),
+        book_lots=np.array([level.lots for level in levels], dtype=np.float64),
     )
+
+
+def _levels(scene: Scene) -> tuple[BookLevel, ...] | None:
+    """What the signal's order would take, best first; None where there is no book, or no side."""
+    side = scene.signal.side if scene.signal is not None else 0
+    return scene.mark.book.offered(side) if scene.mark.book is not None and side else None
 
 
 def clock(scene: Scene) -> ClockView:

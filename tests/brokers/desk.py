@@ -91,7 +91,7 @@ def bracket(parent: Intent, stop_ticks: int, target_ticks: int = 0) -> list[Inte
     return [stop, target] if target_ticks else [stop]
 
 
-def bar(minute: int, prices: Sequence[float], symbol: str = "MNQ", **fields: float) -> Bar:
+def bar(minute: int, prices: Sequence[float], symbol: str = "MNQ", **fields: Any) -> Bar:
     """A bar of one minute: open, high, low, close."""
     opening, high, low, closing = prices
     return Bar(

@@ -17,11 +17,12 @@ from brokers.kalshi.sandbox_keys import pem_of
 from brokers.kalshi.signing import signer_of
 from brokers.sandbox.answers import Answer
 from gamma.bars import Bar
+from gamma.books import BookLevel
 from gamma.clock import NS
 from gamma.errors import ConfigInvalid, InputInvalid, MarkerUnknown, Transient
 from gamma.events import Intent, OrderKind, OrderState, OrderType
 from gamma.markets import MICRO, market
-from gamma.ports import Accepted, BookLevel, Candles, EventBooks, Inconclusive, Lost, MarketData, Placed, Rejected
+from gamma.ports import Accepted, Candles, EventBooks, Inconclusive, Lost, MarketData, Placed, Rejected
 from tests.brokers.desk import approve, bracket
 from tests.contract.in_process import Instead
 from tests.contract.kalshi import CLOSE_UTC_NS, START_UTC_NS, TICKER, KalshiRig, bought, key

@@ -42,7 +42,7 @@ def fuzzed() -> Fuzzed:
     with tempfile.TemporaryDirectory() as folder:
         rig = KalshiRig(Path(folder))
         minute = START_UTC_NS + 60 * NS
-        prices = {f"{name}_points": 50.0 for name in ("open", "high", "low", "close")}
+        prices: dict[str, Any] = {f"{name}_points": 50.0 for name in ("open", "high", "low", "close")}
         one = Bar(market=TICKER, ts_open_utc_ns=START_UTC_NS, ts_close_utc_ns=minute, volume_lots=3.0, **prices)
         rig.events.told = [one]
         new = bought("g-1-9")
