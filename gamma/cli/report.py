@@ -99,6 +99,7 @@ def _shape(subject: "Subject") -> dict[str, Any]:
     from dataclasses import asdict
 
     from gamma.history.figures import figures, trades_sha256
+    from gamma.report.event_figures import told_of
 
     told = subject.history
     found: Sequence[Any] = figures([told])
@@ -107,6 +108,7 @@ def _shape(subject: "Subject") -> dict[str, Any]:
         "sessions": len(told.sessions),
         "trades_sha256": trades_sha256(told.trades),
         "figures": [{"name": one.name, "value": one.value, "low": one.low, "high": one.high} for one in found],
+        "events": told_of(subject.events) if subject.events else None,
         "regimes": [{"market": market, **asdict(one)} for market, own in regimes.items() for one in own],
         "baselines": [asdict(one) for one in subject.baselines or ()],
         "hashes": subject.hashes,

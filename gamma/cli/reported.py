@@ -50,6 +50,7 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
     from gamma.config import load
     from gamma.ledger.reader import Reader
     from gamma.report import Subject
+    from gamma.report.event_orders import event_trading
     from gamma.report.ledgers import fees_estimated_usd, hashes_of, sized_of, stops_of
     from gamma.report.wording import counted
 
@@ -58,18 +59,19 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
         told = history.of_ledger(reader, config.strategies[0].market)
         with reader.at_once():
             sized, stops, hashes = sized_of(reader), stops_of(reader), hashes_of(reader)
-            estimated_usd = fees_estimated_usd(reader)
-        account, mode, events = reader.account, reader.mode, reader.head[0]
+            estimated_usd, events = fees_estimated_usd(reader), event_trading(reader, told.trades)
+        account, mode, written = reader.account, reader.mode, reader.head[0]
     kinds = {name: "sizer" for one in config.strategies for name in one.sizers}
     kinds |= {name: "guard" for one in config.strategies for name in one.guards}
     trips = counted(len(told.trades), "round trip")
     subject = Subject(
         title=f"Account {account}, {_span(told)}",
-        source=f"The ledger of the {mode} account {account}: {events:,} events, {trips}",
+        source=f"The ledger of the {mode} account {account}: {written:,} events, {trips}",
         history=told,
         floor=_floor(config, config.account.starting_capital_usd),
         sized=sized,
         kinds=kinds,
+        events=events,
         stops=stops,
         fees_estimated_usd=estimated_usd,
         hashes={**hashes, **_policies(config), **_made_by(told)},

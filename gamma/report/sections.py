@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from gamma.history.figures import Figure, figures
-from gamma.report import baselines, equity, groups, halts, months, regimes, rolling, sizing, trades
+from gamma.report import baselines, equity, event_markets, groups, halts, months, regimes, rolling, sizing, trades
 from gamma.report.drawing import bars, lying
 from gamma.report.form import Picture, Section, Table
 from gamma.report.groups import Group
@@ -18,7 +18,7 @@ _NONE: Final = "No trade was closed."
 def sections(subject: Subject) -> list[Section]:
     """All that is to be said of the subject."""
     traded, found = bool(subject.history.trades), figures([subject.history])
-    first = equity.section(subject)
+    first, events = equity.section(subject), event_markets.section(subject)
     of_trades: list[tuple[str, str, Callable[[Subject], Section]]] = [
         ("trades", "Trades", trades.section),
         ("hours", "By hour", hours),
@@ -35,6 +35,7 @@ def sections(subject: Subject) -> list[Section]:
             for name, title, make in of_trades
         ),
         sizing.section(subject),
+        *([events] if events else []),
         halts.section(subject),
         baselines.section(subject),
         provenance(subject),

@@ -8,6 +8,7 @@ from typing import final
 from gamma.floor import FloorRule
 from gamma.history import History
 from gamma.history.by_regime import Stretch
+from gamma.report.event_orders import EventTrading
 
 
 @final
@@ -66,8 +67,8 @@ class Subject:
     """A history, where it is from, and what is known beside it; what is None is not known.
 
     `kinds` says of a step's name whether it is a sizer or a guard, `hashes` are of data, configuration and code,
-    `regimes` are by market; `trades_uncovered` lie outside the bars that regimes and baselines are from. Of the fees
-    `fees_estimated_usd` were not told by the broker.
+    `events` tells of event markets, `regimes` are by market; `trades_uncovered` lie outside the bars that regimes and
+    baselines are from. Of the fees `fees_estimated_usd` were not told by the broker.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Subject:
     floor: Floor | None = None
     sized: Sequence[Sized] | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
+    events: EventTrading | None = None
     stops: Sequence[Stop] | None = None
     fees_estimated_usd: float = 0.0
     regimes: Mapping[str, Sequence[Stretch]] | None = None

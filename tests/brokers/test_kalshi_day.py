@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gamma.cli.reported import of_ledger
 from gamma.clock import NS
-from gamma.events import OrderFilled, TradeClosed
+from gamma.events import OrderFilled, OrderIntended, OrderKind, TradeClosed
 from tests.brokers.kalshi_day import HOUR_NS, MORNING_UTC_NS, KalshiDay
 
 
@@ -22,3 +23,7 @@ def test_the_ledger_is_the_account_to_the_cent_through_partial_fills_and_settlem
     assert len(orders) > len(set(orders))  # some filled in parts
     assert "settled" in {fact.trade.exit_reason for fact in day.facts(TradeClosed)}
     assert daemon.shell.book.ts_event_utc_ns > MORNING_UTC_NS + 9 * HOUR_NS + NS
+    told = of_ledger("", tmp_path / "config.toml")[0].events
+    assert told is not None
+    entries = {one.intent.client_order_id for one in day.facts(OrderIntended) if one.intent.kind is OrderKind.ENTRY}
+    assert sum(one.filled_lots for one in told.asked) == sum(f.lots for f in fills if f.client_order_id in entries)

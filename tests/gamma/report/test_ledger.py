@@ -70,6 +70,7 @@ def test_bars_give_regimes_and_baselines(folder: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     shape = json.loads(result.stdout)
     assert [one["name"] for one in shape["baselines"]] == ["always flat", "buy and hold", "random entries", "breakout"]
+    assert shape["events"] is None
     own = {one["name"]: one["value"] for one in shape["figures"]}
     of_trend = [one for one in shape["regimes"] if one["dimension"] == "trend"]
     assert sum(one["trades"] for one in of_trend) == own["trades"]

@@ -1,0 +1,180 @@
+"""What a ledger tells of event markets: each action that was asked for, and what came of it."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+
+from gamma.actions import ACTIONS, SIZES_LOTS, Base, decode
+from gamma.events import DecisionMade, OrderAccepted, OrderKind, Trade
+from gamma.ledger.reader import EVERY, Reader, Record
+from gamma.markets import Kind
+from gamma.sizing import whole_lots
+from gamma.views import NAN, LiquidityView
+
+BRACKETS: Final = (*(f"to {lots}" for lots in SIZES_LOTS), f"over {SIZES_LOTS[-1]}")
+"""The sizes of the 21 actions; what lies between two of them belongs to the larger."""
+DEPTH_POINTS: Final = 5.0
+"""How far from the middle of the market the book counts as depth [cents]."""
+_HELD: Final = frozenset({"no_signal", "hold"})
+
+
+def bracket(lots: int) -> str:
+    """The size that so many lots belong to."""
+    return BRACKETS[bisect_left(SIZES_LOTS, lots)]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An action in an event market, and what came of it; what is not known is NaN.
+
+    `wanted_lots` is the size that the action carries, or what the first sizer proposed; `lots` what the chain and the
+    guards left of it. `shrunk_by` names the steps that made it smaller. `paid_points` is how much worse than the
+    middle of the market its fills were, a lot. `decided_s` is how long after the look's close it was decided on,
+    `answered_s` how long the broker's answer took from there.
+    """
+
+    ts_utc_ns: int
+    strategy: str
+    market: str
+    base: Base
+    wanted_lots: int
+    lots: int
+    shrunk_by: tuple[str, ...] = ()
+    reason: str = ""
+    ordered_lots: int = 0
+    filled_lots: int = 0
+    spread_points: float = NAN
+    depth_lots: float = NAN
+    paid_points: float = NAN
+    decided_s: float = NAN
+    answered_s: float = NAN
+
+    @property
+    def size(self) -> str:
+        """The bracket of the size that was wanted."""
+        return bracket(self.wanted_lots)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTrading:
+    """All that was asked for in event markets, how many looks were held through, and the trades there."""
+
+    asked: Sequence[Asked]
+    held: int
+    trades: Sequence[Trade]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """What became of an order: `price_points` is the mean of its fills, NaN without one."""
+
+    side: int
+    lots: int
+    filled_lots: int
+    price_ticks: float
+    answered_s: float
+
+
+def event_trading(reader: Reader, trades: Sequence[Trade]) -> EventTrading | None:
+    """What the ledger tells of its event markets; None where it decided on nothing in one."""
+    rows = reader.decisions(EVERY)
+    markets = _event_markets(reader, rows)
+    if not markets:
+        return None
+    own = [row for row in rows if row["market"] in markets and row["side"]]
+    sent = _sent(reader, markets)
+    ticks = reader.tally("ticks", "strategy", "outcome")
+    strategies = {row["strategy"] for row in rows if row["market"] in markets}
+    return EventTrading(
+        asked=[_asked(reader.decision(row["id"]), sent) for row in own],
+        held=sum(n for (name, outcome), n in ticks.items() if name in strategies and outcome in _HELD),
+        trades=[trade for trade in trades if trade.market in markets],
+    )
+
+
+def _event_markets(reader: Reader, rows: Iterable[Record]) -> set[str]:
+    """By the views of their first decisions: a ledger outlives the table of markets."""
+    first = {row["market"]: row["id"] for row in reversed(list(rows))}
+    return {market for market, one in first.items() if reader.decision(one).view.market.kind == Kind.EVENT}
+
+
+def _sent(reader: Reader, markets: set[str]) -> Mapping[str, _Sent]:
+    """Entries in these markets by their decisions."""
+    answered = {fact.client_order_id: fact.ts_event_utc_ns for _, fact in reader.every(OrderAccepted.__name__)}
+    ticks: dict[str, int] = {}
+    for fill in reader.fills(EVERY):
+        cid = fill["client_order_id"]
+        ticks[cid] = ticks.get(cid, 0) + fill["lots"] * fill["price_ticks"]
+    found = {}
+    for order in reader.orders(EVERY):
+        if order["market"] not in markets or order["kind"] != OrderKind.ENTRY:
+            continue
+        cid, filled = order["id"], order["filled_lots"]
+        took_ns = answered[cid] - order["ts_event_utc_ns"] if cid in answered else NAN
+        found[order["decision_id"]] = _Sent(
+            side=order["side"],
+            lots=order["lots"],
+            filled_lots=filled,
+            price_ticks=ticks[cid] / filled if filled else NAN,
+            answered_s=took_ns / 1e9,
+        )
+    return found
+
+
+def _asked(made: DecisionMade, sent: Mapping[str, _Sent]) -> Asked:
+    view, order = made.view, sent.get(made.decision_id)
+    market, mid = view.market, float(view.liquidity.mid_points)
+    base, wanted = _wanted(made)
+    paid = order.side * (order.price_ticks * market.tick_points - mid) if order else NAN
+    return Asked(
+        ts_utc_ns=made.slot_utc_ns,
+        strategy=made.strategy,
+        market=made.market,
+        base=base,
+        wanted_lots=wanted,
+        lots=made.lots,
+        shrunk_by=_shrunk_by(made),
+        reason=made.reason,
+        ordered_lots=order.lots if order else 0,
+        filled_lots=order.filled_lots if order else 0,
+        spread_points=float(market.ask_points - market.bid_points),
+        depth_lots=depth_lots(view.liquidity),
+        paid_points=float(paid),
+        decided_s=(made.ts_event_utc_ns - made.slot_utc_ns) / 1e9,
+        answered_s=order.answered_s if order else NAN,
+    )
+
+
+def _wanted(made: DecisionMade) -> tuple[Base, int]:
+    """What the action says; a rule has none, and its size is what its chain began with."""
+    if made.view.signal.action in range(1, ACTIONS):
+        base, size_index = decode(int(made.view.signal.action))
+        return base, SIZES_LOTS[size_index]
+    first = made.steps[0].lots_after if made.steps else 0
+    return (Base.BUY_YES if made.side > 0 else Base.BUY_NO), int(whole_lots(float(first or 0)))
+
+
+def _shrunk_by(made: DecisionMade) -> tuple[str, ...]:
+    """The steps after the first that left fewer whole lots than they were given."""
+    return tuple(
+        step.name
+        for step in made.steps[1:]
+        if step.lots_before is not None and whole_lots(float(step.lots_after)) < whole_lots(float(step.lots_before))
+    )
+
+
+def depth_lots(liquidity: LiquidityView) -> float:
+    """What stands within reach of the middle, on the side that the order takes; without a book its five best levels."""
+    prices: Any = np.asarray(liquidity.book_prices_points)
+    if not prices.size:
+        return float(liquidity.depth_top5_lots)
+    near = np.abs(prices - liquidity.mid_points) <= DEPTH_POINTS
+    found = float(np.where(near, liquidity.book_lots, 0.0).sum())
+    return found if math.isfinite(liquidity.mid_points) else NAN
