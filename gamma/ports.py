@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from gamma.bars import Bar, Session
 from gamma.books import EventBook
@@ -627,6 +627,44 @@ class TrainingMarket:
     half_spread_ticks: int = 0
 
 
+class TrainingRun(Protocol):
+    """What an order of any training run tells of it: one policy for each seed.
+
+    `asked` is what the command was given: it is kept with the run, which it lets go on. `begin_from` is a checkpoint
+    whose weights are gone on from. `noted` is what the registry is told beside that.
+    """
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def symbols(self) -> Sequence[str]: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def seeds(self) -> Sequence[int]: ...
+    @property
+    def checkpoint_updates(self) -> int: ...
+    @property
+    def config_sha256(self) -> str: ...
+    @property
+    def code_commit(self) -> str: ...
+    @property
+    def code_sha256(self) -> str: ...
+    @property
+    def begin_from(self) -> Path | None: ...
+    @property
+    def asked(self) -> Mapping[str, Any]: ...
+    @property
+    def noted(self) -> Mapping[str, Any]: ...
+    @property
+    def out(self) -> Path: ...
+    @property
+    def resume(self) -> bool: ...
+
+
+Order_contra = TypeVar("Order_contra", bound=TrainingRun, contravariant=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOrder:
     """A training run: what is to be trained, on what, and where to; one policy for each seed.
@@ -657,6 +695,20 @@ class TrainingOrder:
     out: Path
     resume: bool = False
 
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The markets that are learned."""
+        return [of.market.symbol for of in self.markets]
+
+    @property
+    def noted(self) -> Mapping[str, Any]:
+        """What the registry is told of it, beside what it is told of any run."""
+        return {
+            "phase": self.phase,
+            "window": self.window_bars,
+            "bars": [bars.name for of in self.markets for bars in of.bars],
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTold:
@@ -685,7 +737,7 @@ class TrainingRival:
 
 
 @runtime_checkable
-class Trainer(Protocol):
+class Trainer(Protocol[Order_contra]):
     """Trains policies of one kind; `out` becomes a folder with checkpoints, and the state to go on from.
 
     What `train` is called with is judged by then, and the folder is there: the run has begun, before its first update.
@@ -697,8 +749,8 @@ class Trainer(Protocol):
     weights are no numbers any more.
     """
 
-    def train(self, order: TrainingOrder) -> Iterator[TrainingTold]: ...
-    def compare(self, order: TrainingOrder, checkpoint: Path) -> Sequence[TrainingRival]: ...
+    def train(self, order: Order_contra) -> Iterator[TrainingTold]: ...
+    def compare(self, order: Order_contra, checkpoint: Path) -> Sequence[TrainingRival]: ...
     def picture(self, folder: Path) -> Path: ...
 
 

@@ -1,8 +1,8 @@
 """The folder of a training run: what was asked, the state to go on from, its checkpoints, and what was told.
 
-    run.json               what the run is: its id, seeds, bars, configuration and code, and what the command was given
+    run.json               what the run is: its id, kind and seeds, what must not change, and what the command was given
     resume.safetensors     all of the run's state at its last save, replaced at once: `models.resume`
-    checkpoints/0050       a checkpoint after so many updates: `models.checkpoints`
+    checkpoints/0050       a checkpoint after so many updates: `models.sealed`
     metrics.jsonl          a line an update
     held_out.json          how it did on sessions that it did not learn from
     picture.png            its learning curves
@@ -13,16 +13,16 @@ Of several seeds each has its checkpoints and metrics in a folder of its own, `s
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from gamma.errors import ConfigInvalid, InputInvalid
-from models import checkpoints
-from models.cards import Card
+from models.sealed import Tensors
 
 RUN: Final = "run.json"
 RESUME: Final = "resume.safetensors"
@@ -86,17 +86,26 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(found, key=lambda one: int(one.name), default=None)
 
 
-def keep(folder: Path, updates: int, tensors: Mapping[str, Any], card: Card) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Written:
+    """A checkpoint to be kept: its tensors, and how one of its kind is written, and read back verified."""
+
+    tensors: Tensors
+    save: Callable[[Path], object]
+    load: Callable[[Path], Tensors]
+
+
+def keep(folder: Path, updates: int, written: Written) -> Path:
     """Write a checkpoint; one that a run wrote before it was cut off must be the same, and stays.
 
     Raises: InputInvalid when another lies there, or it cannot be written.
     """
     target = checkpoint(folder, updates)
     if not target.exists():
-        checkpoints.save(target, tensors, card)
+        written.save(target)
         return target
-    there = checkpoints.load(target, pinned_sha256=None).tensors
-    if any(not np.array_equal(there[name], tensor) for name, tensor in tensors.items()):
+    there = written.load(target)
+    if any(not np.array_equal(there[name], tensor) for name, tensor in written.tensors.items()):
         raise InputInvalid(
             f"{target} has other weights than this run came to, and a checkpoint is not overwritten; move it away"
         )

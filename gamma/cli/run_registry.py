@@ -20,29 +20,26 @@ from gamma.errors import AlreadyRecorded, ConfigInvalid, LedgerInUse
 if TYPE_CHECKING:
     from gamma.config import Config
     from gamma.ledger import Look, Run
-    from gamma.ports import TrainingBars, TrainingOrder
+    from gamma.ports import TrainingBars, TrainingRun
 
 TRAINING: Final = "training"
 ENDED: Final = "training ended"
 
 
-def note_begin(config: "Config", order: "TrainingOrder") -> None:
+def note_begin(config: "Config", order: "TrainingRun") -> None:
     """Register a run, once for each seed: each is a trial, whatever becomes of it."""
-    markets = [of.market.symbol for of in order.markets]
     notes = {
         "folder": str(order.out.absolute()),
-        "markets": markets,
-        "phase": order.phase,
+        "markets": list(order.symbols),
         "steps": order.steps,
-        "window": order.window_bars,
-        "bars": [bars.name for of in order.markets for bars in of.bars],
         "from": str(order.begin_from or ""),
         "code": order.code_commit,
+        **order.noted,
     }
     note(config, [_run(order, seed, TRAINING, seed_id(order, seed), notes) for seed in order.seeds])
 
 
-def note_end(config: "Config", order: "TrainingOrder", steps: int, how: str) -> None:
+def note_end(config: "Config", order: "TrainingRun", steps: int, how: str) -> None:
     """Register how a run ended, or where it stands: `how`, after so many steps of each seed, with its checkpoints."""
     records = []
     for seed in order.seeds:
@@ -51,11 +48,10 @@ def note_end(config: "Config", order: "TrainingOrder", steps: int, how: str) -> 
     note(config, records)
 
 
-def note_look(config: "Config", order: "TrainingOrder", family: str) -> None:
-    """Register a look at the held-out days of a run, by each of its seeds; before it is had."""
+def note_look(config: "Config", order: "TrainingRun", family: str, spans: Sequence[str]) -> None:
+    """Register a look at what is held out of a run, by each of its seeds; before it is had."""
     from gamma.ledger import Look
 
-    spans = [_span(of.market.symbol, bars) for of in order.markets for bars in of.held_out]
     note(
         config,
         [
@@ -108,18 +104,18 @@ def rows(config: "Config") -> tuple[list[Mapping[str, Any]], list[Mapping[str, A
     return runs, looks
 
 
-def seed_id(order: "TrainingOrder", seed: int) -> str:
+def seed_id(order: "TrainingRun", seed: int) -> str:
     """What a seed of a run is called in the ledger."""
     return f"{order.run_id}-s{seed}"
 
 
-def checkpoints(order: "TrainingOrder", seed: int) -> int:
+def checkpoints(order: "TrainingRun", seed: int) -> int:
     """How many checkpoints of a seed there are."""
     folder = order.out if len(order.seeds) == 1 else order.out / f"seed-{seed}"
     return sum(1 for _ in (folder / "checkpoints").glob("[0-9]*"))
 
 
-def _run(order: "TrainingOrder", seed: int, kind: str, run_id: str, notes: Mapping[str, Any]) -> "Run":
+def _run(order: "TrainingRun", seed: int, kind: str, run_id: str, notes: Mapping[str, Any]) -> "Run":
     from gamma.ledger import Run
 
     return Run(
@@ -132,7 +128,7 @@ def _run(order: "TrainingOrder", seed: int, kind: str, run_id: str, notes: Mappi
     )
 
 
-def _span(symbol: str, bars: "TrainingBars") -> str:
+def span_of(symbol: str, bars: "TrainingBars") -> str:
     """Days of a market as `gamma models promote` names them; simulated ones are no days of it."""
     first, last = (
         datetime.fromtimestamp(ts / 1e9, UTC).date().isoformat() for ts in bars.series.ts_close_utc_ns[[0, -1]].tolist()

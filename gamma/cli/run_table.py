@@ -38,7 +38,7 @@ def _row(row: Mapping[str, Any], end: Mapping[str, Any] | None, looks: int) -> d
         "run": row["id"],
         "began": datetime.fromtimestamp(row["ts_event_utc_ns"] / 1e9, UTC).isoformat(timespec="seconds"),
         "markets": notes["markets"],
-        "phase": notes["phase"],
+        "phase": notes.get("phase"),
         "seed": row["seed"],
         "steps": end["steps"] if end else 0,
         "steps_max": notes["steps"],
@@ -64,7 +64,7 @@ def print_runs(told: Mapping[str, Any]) -> None:
         (
             row["began"][:16].replace("T", " "),
             ", ".join(row["markets"]),
-            str(row["phase"]),
+            str(row["phase"] or "-"),
             str(row["seed"]),
             f"{row['steps']:,}",
             row["state"],

@@ -1,25 +1,20 @@
 """`gamma train`: policies learn to trade, at the size at which the configured strategy would."""
 
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gamma.cli import training_run
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
+from gamma.cli.training_run import RUNS
 from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from gamma.config import Config
-    from gamma.ports import Trainer, TrainingOrder, TrainingTold
+    from gamma.ports import TrainingOrder
 
 app = group("Train policies, and look at what was trained.")
-
-RUNS: Final = Path("runs")
 
 
 @app.callback()
@@ -98,7 +93,7 @@ def futures(  # noqa: PLR0913 - each option is a parameter
         )
         config = configured(path)
         order = order_of(asked, config, out or RUNS / run_id, run_id)
-    _run(order, config, _trainer(), as_json=as_json)
+    training_run.run(order, config, _wording(order), as_json=as_json)
 
 
 @app.command()
@@ -111,7 +106,7 @@ def picture(
 
     Example: gamma train picture runs/mnq
     """
-    drawn = _trainer().picture(folder)
+    drawn = training_run.trainer(training_run.kind_of(folder)).picture(folder)
     if as_json:
         print_json({"picture": str(drawn)})
         return
@@ -136,144 +131,34 @@ def runs(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     print_runs(told)
 
 
+def _wording(order: "TrainingOrder") -> training_run.Wording:
+    from gamma.cli import run_registry, training_view
+    from gamma.cli.run_table import print_rivals
+
+    markets = ", ".join(order.symbols)
+    return training_run.Wording(
+        kind=training_run.FUTURES,
+        title=f"futures phase {order.phase} {markets}",
+        rows=training_view.ROWS,
+        colours=training_view.COLOURS,
+        held_out=[run_registry.span_of(of.market.symbol, bars) for of in order.markets for bars in of.held_out],
+        print_rivals=print_rivals,
+        shape={"phase": order.phase},
+    )
+
+
 def _absolute(text: str) -> str:
     market, equals, file = text.rpartition("=")
     return f"{market}{equals}{Path(file).absolute()}"
 
 
 def _resumed(folder: Path) -> "tuple[TrainingOrder, Config]":
-    import json
-
     from gamma.cli.training_order import Asked, configured, order_of
 
+    told, run_id = training_run.asked_of(folder, training_run.FUTURES)
     try:
-        told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        asked, run_id = Asked.model_validate(told["asked"]), str(told["run_id"])
-    except (OSError, ValueError, KeyError) as error:  # what does not validate is a ValueError too
+        asked = Asked.model_validate(told)
+    except ValueError as error:  # what does not validate
         raise InputInvalid(f"--resume {folder}: no run is in it ({error}); name the folder that --out made") from None
     config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG)
     return order_of(asked, config, folder, run_id, resume=True), config
-
-
-def _trainer() -> "Trainer":
-    from gamma import plugins
-
-    trainer: Trainer = plugins.named(plugins.TRAINERS, "futures").load()()
-    return trainer
-
-
-def _run(order: "TrainingOrder", config: "Config", trainer: "Trainer", *, as_json: bool) -> None:
-    """Train to the end, register it, hold it against its rivals, draw it, and say so."""
-    from gamma.cli import run_registry
-    from gamma.cli.run_table import print_rivals
-
-    last, stopped = _registered(order, config, trainer, as_json=as_json)
-    rivals: dict[int, Any] = {}
-    drawn: list[Path] = []
-    if last and not stopped:
-        if any(of.held_out for of in order.markets):
-            markets = ", ".join(of.market.symbol for of in order.markets)
-            run_registry.note_look(config, order, f"futures phase {order.phase} {markets}")
-            rivals = {seed: trainer.compare(order, one.checkpoint) for seed, one in last.items() if one.checkpoint}
-        drawn = [trainer.picture(one.checkpoint.parents[1]) for one in last.values() if one.checkpoint]
-    if as_json:
-        _print_json(order, last, rivals, finished=not stopped)
-        return
-    say = console()
-    if stopped:
-        say.print(f"stopped, and kept; go on with: [bold]gamma train futures --resume {order.out}[/]")
-        return
-    if not last:
-        say.print(f"{order.out} has had all its updates; there is nothing to go on with")
-        return
-    for seed, found in rivals.items():
-        print_rivals(found, f"seed {seed}" if len(rivals) > 1 else "")
-    for one, shown in zip(last.values(), drawn, strict=True):
-        say.print(f"[green]✓[/] {one.checkpoint} is written, and {shown.name}: paper only until it is promoted")
-    say.print(f"\nLook at it: [bold]gamma models show {next(iter(last.values())).checkpoint}[/]")
-
-
-def _registered(
-    order: "TrainingOrder", config: "Config", trainer: "Trainer", *, as_json: bool
-) -> "tuple[dict[int, TrainingTold], bool]":
-    """Train, with a record of it from its beginning on, and of how it ended."""
-    from gamma.cli import run_registry
-
-    begun: list[int] = []
-
-    def begin(steps: int) -> None:
-        if not begun and not order.resume:
-            run_registry.note_begin(config, order)
-        begun.append(steps)
-
-    how = "failed"
-    try:
-        last, stopped = _follow(order, trainer, begin, as_json=as_json)
-        how = "stopped" if stopped else "finished"
-    finally:
-        if begun:
-            run_registry.note_end(config, order, begun[-1], how)
-    return last, stopped
-
-
-def _print_json(
-    order: "TrainingOrder", last: "Mapping[int, TrainingTold]", rivals: Mapping[int, Any], *, finished: bool
-) -> None:
-    told: dict[str, Any] = {
-        "run_id": order.run_id,
-        "folder": str(order.out),
-        "markets": [of.market.symbol for of in order.markets],
-        "phase": order.phase,
-        "finished": finished,
-    }
-    seeds = [
-        {
-            "seed": seed,
-            "steps": one.steps,
-            "checkpoint": str(one.checkpoint or ""),
-            **one.figures,
-            "held_out": {rival.name: rival.figures for rival in rivals.get(seed, ())},
-        }
-        for seed, one in last.items()
-    ]
-    print_json({**told, "seeds": seeds})
-
-
-def _follow(
-    order: "TrainingOrder", trainer: "Trainer", note: Callable[[int], None], *, as_json: bool
-) -> "tuple[dict[int, TrainingTold], bool]":
-    """Show how it goes to the end, or until a person stops it; gives what was told last of each seed."""
-    from gamma.cli.training_view import View
-
-    last: dict[int, TrainingTold] = {}
-    told = iter(trainer.train(order))
-    if not order.resume:
-        note(0)
-    with _asked_to_stop() as asked, View(order, quiet=as_json) as view:
-        for one in told:
-            last[one.seed] = one
-            note(one.steps)
-            view.show(one)
-            if asked and one.seed == order.seeds[-1] and one.steps < one.steps_max:
-                told.close()  # type: ignore[attr-defined]
-                return last, True
-    return last, False
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[list[int]]:
-    """What was asked by Ctrl-C or SIGTERM; a second time ends the process at once, as it would without."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def note(number: int, _: "FrameType | None") -> None:
-        asked.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

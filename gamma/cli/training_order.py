@@ -101,11 +101,11 @@ def order_of(asked: Asked, config: "Config", out: Path, run_id: str = "", *, res
     )
 
 
-def new_run_id() -> str:
+def new_run_id(kind: str = "futures") -> str:
     """A name for a run that no other has."""
     import secrets
 
-    return f"futures-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def _files(asked: Asked, config: "Config") -> dict[str, list[Path]]:
@@ -158,7 +158,7 @@ def _market(asked: Asked, config: "Config", symbol: str, files: Sequence[Path]) 
         ]
     else:
         bars = [_simulated(asked, config, symbol)]
-    chain = [sizer for _, sizer in _trainable(plugins.sizers(config, _strategy(asked, config, symbol)))]
+    chain = [sizer for _, sizer in trainable(plugins.sizers(config, _strategy(asked, config, symbol)))]
     spread_ticks = int(config.brokers.get("paper", {}).get("spread_ticks", 0))
     return TrainingMarket(
         market=config.market(symbol),
@@ -169,7 +169,7 @@ def _market(asked: Asked, config: "Config", symbol: str, files: Sequence[Path]) 
     )
 
 
-def _trainable(chain: "Sizers") -> "Sizers":
+def trainable(chain: "Sizers") -> "Sizers":
     """The chain, where it can size in training.
 
     Raises: InputInvalid where it asks a size picker: in training none is asked, and no trade would ever be made.

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from gamma.ports import TrainingOrder, TrainingTold
+    from gamma.cli.training_run import Wording
+    from gamma.ports import TrainingRun, TrainingTold
 
 LAST_UPDATES: Final = 20
 RATE_UPDATES: Final = 10
@@ -47,10 +48,10 @@ ROWS: Final = (
 class View:
     """The live table; nothing of it is drawn where the output is no terminal."""
 
-    def __init__(self, order: "TrainingOrder", *, quiet: bool) -> None:
+    def __init__(self, order: "TrainingRun", wording: "Wording", *, quiet: bool) -> None:
         from rich.live import Live
 
-        self._order = order
+        self._order, self._wording = order, wording
         self._console = console()
         self._quiet = quiet
         self._told: dict[int, TrainingTold] = {}
@@ -91,7 +92,7 @@ class View:
         if self._quiet or self._console.is_terminal or share < self._next_line:
             return
         self._next_line = share + 0.1
-        told = ", ".join(f"{name} {text.format(one.figures[key])}" for name, key, text in ROWS[:3])
+        told = ", ".join(f"{name} {text.format(one.figures[key])}" for name, key, text in self._wording.rows[:3])
         self._console.print(f"{share:4.0%}  {one.steps:,} steps, {self._rate:,.0f} a second, {told}")
 
     @property
@@ -121,9 +122,8 @@ class View:
         from rich.text import Text
 
         order = self._order
-        markets = ", ".join(of.market.symbol for of in order.markets)
         seeds = ("seed " if len(order.seeds) == 1 else "seeds ") + ", ".join(map(str, order.seeds))
-        title = Text.assemble(("gamma train", "bold"), f"  {markets} · phase {order.phase} · {seeds}")
+        title = Text.assemble(("gamma train", "bold"), f"  {self._wording.title} · {seeds}")
         one = next(iter(self._told.values()), None)
         done, most = (one.steps, one.steps_max) if one else (0, order.steps)
         rate = self._rate / len(order.seeds)
@@ -147,7 +147,7 @@ class View:
         for title, _ in columns:
             shown.add_column(title, justify="right", no_wrap=True)
         shown.add_column("", style="dim", no_wrap=True)
-        for name, key, text in ROWS:
+        for name, key, text in self._wording.rows:
             number, _, unit = text.partition(" ")
             shown.add_row(name, *(number.format(figures[key]) for _, figures in columns), unit)
         return shown
@@ -167,14 +167,14 @@ class View:
 
         for seed in self._told:
             mean = _mean(self._recent[seed])
-            shares = {name: mean[f"{name}_frac"] for name in COLOURS if f"{name}_frac" in mean}
+            shares = {name: mean[f"{name}_frac"] for name in self._wording.colours if f"{name}_frac" in mean}
             bar = Text("" if len(self._order.seeds) == 1 else f"seed {seed}  ")
             for name, cells in zip(shares, _cells(list(shares.values()), BAR_CELLS), strict=True):
-                bar.append("█" * cells, style=COLOURS[name])
+                bar.append("█" * cells, style=self._wording.colours[name])
             yield bar
             legend = Text()
             for name, share in shares.items():
-                legend.append("█ ", style=COLOURS[name]).append(f"{name.upper()} {share:.0%}   ")
+                legend.append("█ ", style=self._wording.colours[name]).append(f"{name.upper()} {share:.0%}   ")
             yield legend
         yield Text()
 

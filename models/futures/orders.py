@@ -1,7 +1,6 @@
 """What is ordered, as a program: bars become worlds, and the configured account and sizers the terms of episodes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -15,13 +14,13 @@ from gamma.markets import MICRO
 from gamma.ports import TrainingBars, TrainingMarket, TrainingOrder
 from models import ppo
 from models.futures import env
-from models.futures.lessons import Curriculum
-from models.futures.program import Program
+from models.futures.lessons import Curriculum, lesson
 from models.futures.records import Course, Floor, Lesson, Terms, World, world_of
 from models.futures.sizes import sized
 from models.futures.tape import Tape, tape_of
-from models.futures.together import envs_of
-from models.spread import devices_for
+from models.futures.together import envs_of, market_env, together
+from models.program import Program
+from models.training import config_of
 
 PHASE_ONE_FLOOR_USD: Final = 15_000.0
 SIZES_LOOKED_AT: Final = 2_000
@@ -34,21 +33,18 @@ def program_of(order: TrainingOrder) -> Program:
     """
     if order.phase not in (1, 2):
         raise InputInvalid(f"phase = {order.phase}: must be 1 (entries) or 2 (positions managed too)")
-    if len(set(order.seeds)) < len(order.seeds) or not order.seeds:
-        raise InputInvalid(f"seeds = {', '.join(map(str, order.seeds))}: give each once, and at least one")
-    config = ppo.Config(envs=envs_of(len(order.markets)), hidden=tuple(order.hidden))
-    batch = config.envs * config.steps
-    if order.steps < batch:
-        raise InputInvalid(f"steps = {order.steps}: must be {batch} or more, which is one update")
+    plain = ppo.Config(envs=envs_of(len(order.markets)), hidden=tuple(order.hidden))
+    config = config_of(order, plain, len(order.markets))
     tapes = [_tape(order, market) for market in order.markets]
     terms, worlds = [terms_of(order, market) for market in order.markets], [world_of(tape) for tape in tapes]
     for of, world in zip(terms, worlds, strict=True):
         _check_sizes(of, world)
+    curriculum = _curriculum(order)
     return Program(
-        terms=tuple(terms),
-        worlds=tuple(worlds),
-        config=replace(config, devices=devices_for(config.envs, len(order.markets)), updates=order.steps // batch),
-        curriculum=_curriculum(order),
+        world=tuple(worlds),
+        env=lambda worlds: together([market_env(of, world) for of, world in zip(terms, worlds, strict=True)]),
+        lesson=lambda progress: tuple(lesson(curriculum, of.market, progress) for of in terms),
+        config=config,
         seeds=tuple(order.seeds),
     )
 

@@ -110,8 +110,3 @@ def _woken(wake: Array, after: State, seen: Seen) -> tuple[State, Seen]:
         after._replace(at=at, over=jnp.where(ends, 1, after.over)),
         seen._replace(truncated=seen.truncated | ends),
     )
-
-
-def finite(weights: Any) -> Array:
-    """Whether every weight is a number. Shapes: scalar, bool."""
-    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()

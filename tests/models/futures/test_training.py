@@ -20,6 +20,7 @@ import pytest
 from gamma.cli.init import example
 from gamma.errors import ConfigInvalid, InputInvalid
 from models import checkpoints, resume, runs
+from models.checkpoints import Tensors
 from models.futures.orders import program_of
 from tests.models.futures.training_case import UPDATE, files_of, order, trained
 
@@ -137,9 +138,17 @@ def test_a_checkpoint_is_never_overwritten(whole: Path, tmp_path: Path) -> None:
     made = checkpoints.load(whole / "checkpoints/0001", pinned_sha256=None)
     shutil.copytree(whole, tmp_path / "run")
     other = {name: tensor + 1 for name, tensor in made.tensors.items()}
+
+    def written(tensors: Tensors) -> runs.Written:
+        return runs.Written(
+            tensors=tensors,
+            save=lambda to: checkpoints.save(to, tensors, made.card),
+            load=lambda lies: checkpoints.load(lies, pinned_sha256=None).tensors,
+        )
+
     with pytest.raises(InputInvalid, match="a checkpoint is not overwritten"):
-        runs.keep(tmp_path / "run", 1, other, made.card)
-    assert runs.keep(tmp_path / "run", 1, made.tensors, made.card) == tmp_path / "run/checkpoints/0001"
+        runs.keep(tmp_path / "run", 1, written(other))
+    assert runs.keep(tmp_path / "run", 1, written(made.tensors)) == tmp_path / "run/checkpoints/0001"
 
 
 def test_phase_two_begins_with_phase_ones_weights(tmp_path: Path) -> None:

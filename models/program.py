@@ -1,6 +1,6 @@
-"""A training run as one compiled program: its beginning, and its update, for all seeds and markets, on all devices."""
+"""A training run as one compiled program: its beginning, and its update, for all seeds side by side, on all devices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -9,21 +9,21 @@ import jax.numpy as jnp
 from jax import Array
 
 from models import ppo
-from models.futures.lessons import Curriculum, lesson
-from models.futures.records import Lesson, Terms, World
-from models.futures.together import finite, market_env, together
 from models.spread import spread
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Program:
-    """What is trained: terms and worlds by market, seeds side by side (`vmap`), environments over devices."""
+    """What is trained: environments made of a `world` of arrays, seeds side by side (`vmap`), spread over devices.
 
-    terms: tuple[Terms, ...]
-    worlds: tuple[World, ...]
+    `lesson` is what the environments are taught at a part of the run, 0 to 1.
+    """
+
+    world: Any
+    env: Callable[[Any], ppo.Env]
+    lesson: Callable[[Array | float], Any]
     config: ppo.Config
-    curriculum: Curriculum | None
     seeds: tuple[int, ...]
 
     @property
@@ -34,13 +34,13 @@ class Program:
     def begin(self) -> ppo.Train:
         """The run before its first update; of several seeds every array has one more axis in front."""
 
-        def begun(worlds: tuple[World, ...], seed: Array) -> ppo.Train:
-            return ppo.begin(self.config, self._env(worlds), seed, self._lessons(0.0))
+        def begun(world: Any, seed: Array) -> ppo.Train:
+            return ppo.begin(self.config, self.env(world), seed, self.lesson(0.0))
 
         # One after the other: a batch of the decompositions that make orthogonal weights can lock up all of a small
         # machine's threads, each waiting for the others (jax 0.10).
         compiled = jax.jit(begun)
-        begins: list[ppo.Train] = [compiled(self.worlds, jnp.uint32(seed)) for seed in self.seeds]
+        begins: list[ppo.Train] = [compiled(self.world, jnp.uint32(seed)) for seed in self.seeds]
         if len(begins) == 1:
             return begins[0]
         stacked: ppo.Train = jax.tree.map(lambda *leaves: jnp.stack(leaves), *begins)
@@ -55,16 +55,15 @@ class Program:
     def updater(self, train: ppo.Train) -> tuple[Callable[[ppo.Train], tuple[ppo.Train, Any]], ppo.Train]:
         """The compiled update, and the run's state put where it wants it; what it is given, it uses up."""
 
-        def updated(worlds: tuple[World, ...], train: ppo.Train) -> tuple[ppo.Train, Any]:
-            lessons = self._lessons(train.done / self.config.updates)
-            after, told = ppo.update(self.config, self._env(worlds), train, lessons)
+        def updated(world: Any, train: ppo.Train) -> tuple[ppo.Train, Any]:
+            lesson = self.lesson(train.done / self.config.updates)
+            after, told = ppo.update(self.config, self.env(world), train, lesson)
             return after, {**told, "finite": finite(after.weights)}
 
         mapped = updated if len(self.seeds) == 1 else jax.vmap(updated, in_axes=(None, 0))
-        return spread(self.config, mapped, self.worlds, train)
+        return spread(self.config, mapped, self.world, train)
 
-    def _env(self, worlds: Sequence[World]) -> ppo.Env:
-        return together([market_env(terms, world) for terms, world in zip(self.terms, worlds, strict=True)])
 
-    def _lessons(self, progress: Array | float) -> tuple[Lesson, ...]:
-        return tuple(lesson(self.curriculum, terms.market, progress) for terms in self.terms)
+def finite(weights: Any) -> Array:
+    """Whether every weight is a number. Shapes: scalar, bool."""
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()
