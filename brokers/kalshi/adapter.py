@@ -1,17 +1,20 @@
 """`KalshiBroker`: one account at Kalshi behind the `Broker` port."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, final
 
 import httpx
 
 from brokers.kalshi import reading, writing
+from brokers.kalshi.books import Books
 from brokers.kalshi.executions import Executions
+from brokers.kalshi.holdings import BALANCE, Holdings
 from brokers.kalshi.market_data import KalshiMarkets
 from brokers.kalshi.order_list import OrderList
 from brokers.kalshi.params import KalshiParams
+from brokers.kalshi.prices import Prices
+from brokers.kalshi.questions import Questions
 from brokers.kalshi.requests import CANCEL_COST, Requests, Row, said, text_of
 from brokers.kalshi.signing import Signer, signer_of
 from brokers.kalshi.stream import KalshiStream
@@ -42,8 +45,6 @@ from gamma.ports import (
 )
 from gamma.wire import NotSent, Reply, Unsure, Wire, understood
 
-BALANCE: Final = "/portfolio/balance"
-POSITIONS: Final = "/portfolio/positions"
 PLACE: Final = "/portfolio/events/orders"
 _NOT_LET_IN: Final = (401, 403)
 CLOCK_OFF_MAX_S: Final = 5.0  # how far off the clock that signs may be is not documented
@@ -70,7 +71,11 @@ class KalshiBroker:
         self._markets = {symbol: m for symbol, m in markets.items() if m.kind is Kind.EVENT}
         self._told = KalshiMarkets(self._requests, now_utc_ns)
         self._list = OrderList(self._requests, now_utc_ns())
-        self._executions = Executions(self._requests, self._list, self._markets, now_utc_ns)
+        names = (self._markets, params.series)
+        self._questions = Questions(self._requests, self._told, self._list, names, now_utc_ns)
+        self._prices = Prices(self._told, Books(self._requests, self._told, now_utc_ns), self._questions)
+        self._holdings = Holdings(self._requests, self._questions, self._told)
+        self._executions = Executions(self._requests, self._list, self._questions, now_utc_ns)
 
     @classmethod
     def open(
@@ -122,12 +127,23 @@ class KalshiBroker:
             raise Transient(got.text)
         if got.status != 200:
             raise Transient(f"GET {BALANCE}: HTTP {got.status}")
-        for ticker in self._markets:
-            terms = await self._told.terms(ticker)
-            if terms is None or terms.unfit:
-                why = terms.unfit if terms is not None else f"is no market of Kalshi's ({self._params.environment})"
-                raise ConfigInvalid(f"market {ticker}: {why}; take it out of the strategies")
+        for series in self._questions.series:
+            await self._questions.check(series, self._params.environment)
+        for ticker in sorted(self._questions.tickers):
+            await self._check_market(ticker)
         return await self.account()
+
+    async def _check_market(self, ticker: str) -> None:
+        """Raises: ConfigInvalid where it is none that gamma can trade; Transient."""
+        terms = await self._told.terms(ticker)
+        if terms is None:
+            more = ", or name it in [brokers.kalshi] series where it is a series" if "-" not in ticker else ""
+            where = self._params.environment
+            raise ConfigInvalid(
+                f"market {ticker}: is no market of Kalshi's ({where}); take it out of the strategies{more}"
+            )
+        if terms.unfit:
+            raise ConfigInvalid(f"market {ticker}: {terms.unfit}; take it out of the strategies")
 
     def _check_clock(self, got: Reply, ts_signed_utc_ns: int) -> None:
         """A signature of the wrong time says nothing of the key, and clocks are set right.
@@ -146,6 +162,14 @@ class KalshiBroker:
 
     # Writes: one attempt each.
 
+    async def prepare(self, intent: Intent) -> None:
+        """See to the question that an order in a series would go to.
+
+        Raises: Transient while none is traded.
+        """
+        if intent.market in self._questions.series:
+            await self._questions.clear(intent.market)
+
     async def place(self, approved: ApprovedLike, intent: Intent, bracket: Sequence[Intent]) -> Placed:
         """Send an order by limit, or an exit at market, which takes what it gets at once; nothing is asked before.
 
@@ -155,12 +179,17 @@ class KalshiBroker:
         refused = writing.unfit(intent, bracket, self._markets.get(intent.market))
         if refused is not None:
             return refused
-        self._list.sends(intent.client_order_id, intent.market, self._now_utc_ns())
-        got = await self._requests.write("POST", PLACE, writing.body_of(intent))
+        ticker = self._questions.ticker_for(intent)
+        if isinstance(ticker, Rejected):
+            return ticker
+        self._list.sends(intent.client_order_id, ticker, self._now_utc_ns())
+        got = await self._requests.write("POST", PLACE, writing.body_of(intent, ticker))
         placed = got if isinstance(got, Rejected) else writing.placed_of(intent, got)
         if isinstance(placed, Accepted):
             order_id = placed.broker_order_ids[intent.client_order_id]
-            self._list.note(intent.client_order_id, order_id, intent.market)
+            self._list.note(intent.client_order_id, order_id, ticker)
+        elif isinstance(placed, Rejected) and placed.code.upper() == writing.INACTIVE:
+            self._questions.forget(ticker)
         return placed
 
     async def cancel(self, client_order_id: str) -> Placed:
@@ -216,12 +245,12 @@ class KalshiBroker:
         return [order for order in told if not order.ended]
 
     async def _order(self, row: Row) -> BrokerOrder:
-        closes_utc_ns = 0
-        if row.get("status") == "canceled" and row["ticker"] in self._markets:
+        closes_utc_ns, symbol = 0, self._questions.symbol(row["ticker"])
+        if row.get("status") == "canceled" and symbol:
             terms = await self._told.terms(row["ticker"])
             closes_utc_ns = terms.close_utc_ns if terms is not None else 0
         with understood(f"order {row['order_id']}"):
-            return reading.order_of(row, self._markets, closes_utc_ns)
+            return reading.order_of(row, symbol, closes_utc_ns)
 
     async def fills_since(self, marker: str) -> FillPage:
         """Executions with the fees that Kalshi booked, and settlements of markets that were held.
@@ -231,37 +260,12 @@ class KalshiBroker:
         return await self._executions.since(marker)
 
     async def positions(self) -> Mapping[str, int]:
-        """What is held, by market: YES above 0, NO below."""
-        rows = await self._requests.every(POSITIONS, "market_positions", {"count_filter": "position"})
-        with understood("positions"):
-            held = {row["ticker"]: row["position_fp"] for row in rows if row["ticker"] in self._markets}
-            counted = {str(ticker): reading.whole(count) for ticker, count in held.items()}
-        return {ticker: count for ticker, count in counted.items() if count}
+        """What is held and not settled, by market: YES above 0, NO below."""
+        return await self._holdings.positions()
 
     async def account(self) -> BrokerAccount:
         """Money: the balance is cash and what was paid for what is held; the cash what each shard of ours has."""
-        told = await self._requests.read(BALANCE)
-        rows = await self._requests.every(POSITIONS, "market_positions", {"count_filter": "position"})
-        shards = await self._shards()
-        with understood("balance"):
-            cash = _cash_microusd(told)
-            worth = int(reading.number(told["portfolio_value"]) * reading.MICRO_PER_CENT)
-            cost = sum(abs(reading.microusd(row["market_exposure_dollars"])) for row in rows)
-            by_shard = {
-                int(row["exchange_index"]): reading.microusd(row["balance"])
-                for row in told.get("balance_breakdown") or []
-            }
-            free = min((by_shard.get(shard, 0) for shard in shards), default=cash) if by_shard else cash
-        return BrokerAccount(
-            account=self._params.key_id,
-            balance_microusd=cash + cost,
-            equity_microusd=cash + worth,
-            cash_microusd=min(cash, free),
-        )
-
-    async def _shards(self) -> list[int]:
-        known = [await self._told.terms(ticker) for ticker in self._markets]
-        return sorted({terms.shard for terms in known if terms is not None})
+        return await self._holdings.account(self._params.key_id)
 
     # Hints and market data.
 
@@ -272,23 +276,17 @@ class KalshiBroker:
     async def clock(self) -> MarketClock:
         """Up to when Kalshi shows what was done, which is all that it tells of its time; and whether it trades."""
         ts_utc_ns = await self._list.as_of_utc_ns()
-        return MarketClock(ts_utc_ns=ts_utc_ns, is_open=await self._told.is_open(await self._shards()), exact=False)
+        shards = await self._holdings.shards()
+        return MarketClock(ts_utc_ns=ts_utc_ns, is_open=await self._told.is_open(shards), exact=False)
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
-        """Bid, ask and last price of YES [cents], by ticker."""
-        return await self._told.quotes(symbols)
+        """Bid, ask and last price of YES [cents], by market; of a series those of the question that is open."""
+        return await self._prices.quotes(symbols)
 
     async def event_book(self, market: str) -> EventBook:
-        """The bids for YES and for NO."""
-        return await self._told.event_book(market)
+        """The bids for YES and for NO; of a series those of the question that is traded."""
+        return await self._prices.event_book(market)
 
     async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
-        """Bars of trades in YES [cents]."""
-        return await self._told.bars(market, bar_s, since_utc_ns)
-
-
-def _cash_microusd(told: Mapping[str, Any]) -> int:
-    """Cash to the last decimal where it is told so, else in whole cents."""
-    if told.get("balance_dollars") is not None:
-        return reading.microusd(told["balance_dollars"])
-    return int(Decimal(reading.number(told["balance"])) * reading.MICRO_PER_CENT)
+        """Bars of trades in YES [cents]; of a series those of the question that is traded, and none between two."""
+        return await self._prices.bars(market, bar_s, since_utc_ns)

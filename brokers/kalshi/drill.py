@@ -132,6 +132,10 @@ class WorldEvents:
         """Nobody asks for bars here."""
         return []
 
+    def traded(self, ticker: str, now_utc_ns: int) -> int:  # noqa: ARG002
+        """Nobody asks."""
+        return 0
+
     def result(self, ticker: str) -> str:  # noqa: ARG002
         """They go on."""
         return "no"

@@ -6,12 +6,13 @@ from typing import Any, Final, final
 
 from brokers.kalshi.marker import Marker, advanced, marker_of
 from brokers.kalshi.order_list import OrderList
+from brokers.kalshi.questions import Questions
 from brokers.kalshi.reading import MICRO_PER_CENT, fill_of, moment, name, number, whole
 from brokers.kalshi.requests import Requests, Row
 from gamma.clock import NS
 from gamma.errors import MarkerUnknown, Transient
 from gamma.events import Fill
-from gamma.markets import MICRO, Market
+from gamma.markets import MICRO
 from gamma.ports import FillPage
 from gamma.wire import understood
 
@@ -29,11 +30,11 @@ class Executions:
     """Reads fills and settlements as one list, oldest first."""
 
     def __init__(
-        self, requests: Requests, orders: OrderList, markets: Mapping[str, Market], now_utc_ns: Callable[[], int]
+        self, requests: Requests, orders: OrderList, questions: Questions, now_utc_ns: Callable[[], int]
     ) -> None:
         self._requests = requests
         self._orders = orders
-        self._markets = markets
+        self._questions = questions
         self._now_utc_ns = now_utc_ns
 
     async def since(self, text: str) -> FillPage:
@@ -44,23 +45,27 @@ class Executions:
 
         Raises: MarkerUnknown; Transient.
         """
-        known = marker_of(text)
+        known, asked = marker_of(text), self._questions.asks()
         await self._refuse_too_old(known)
         params = {"min_ts": str(known.since_s)} if known.since_s else {}
         settlements = await self._requests.every(SETTLEMENTS, "settlements", params)
         rows = await self._requests.every(FILLS, "fills", params)
         with understood("settlements"):
-            ended = [settlement_of(row) for row in settlements if row["ticker"] in self._markets]
+            ended = [settlement_of(row, symbol) for row in settlements if (symbol := self._symbol(row))]
         with understood("fills"):
             order_ids = [name(row["order_id"]) for row in rows]
         named = await self._orders.client_ids(order_ids)
         with understood("fills"):
-            fills = [fill_of(row, named.get(row["order_id"], ""), self._markets) for row in rows]
+            fills = [fill_of(row, named.get(row["order_id"], ""), self._symbol(row)) for row in rows]
         self._refuse_unnamed(rows, fills, named)
         unique = {fill.execution_id: fill for fill in [*fills, *(fill for fill in ended if fill is not None)]}
         told = sorted(unique.values(), key=lambda fill: (fill.ts_event_utc_ns, fill.settled, fill.execution_id))
         fresh = [fill for fill in told if fill.execution_id not in known.told]
+        self._questions.hears(asked)
         return FillPage(fills=fresh, marker=advanced(known, told).text())
+
+    def _symbol(self, row: Row) -> str:
+        return self._questions.symbol(name(row["ticker"]))
 
     def _refuse_unnamed(self, rows: Sequence[Row], fills: Sequence[Fill], named: Mapping[str, str]) -> None:
         """A fill whose order is not shown yet would be taken for a stranger's; an old one's is not kept any more.
@@ -83,8 +88,10 @@ class Executions:
             raise MarkerUnknown("Kalshi's lists do not go back so far any more")
 
 
-def settlement_of(told: Mapping[str, Any]) -> Fill | None:
-    """The end of what was held of a market, each contract at its worth in YES; None where nothing was held.
+def settlement_of(told: Mapping[str, Any], symbol: str) -> Fill | None:
+    """The end of what was held of a question, each contract at its worth in YES; None where nothing was held.
+
+    `symbol` is the market that it is traded as.
 
     Fees of the market were booked with its fills, and are not taken again.
 
@@ -98,7 +105,7 @@ def settlement_of(told: Mapping[str, Any]) -> Fill | None:
     return Fill(
         execution_id=f"settled-{ticker}-{ts_utc_ns // NS}",
         client_order_id="",
-        market=ticker,
+        market=symbol,
         side=-1 if held > 0 else 1,
         lots=abs(held),
         price_ticks=round(worth_microusd / MICRO_PER_CENT),

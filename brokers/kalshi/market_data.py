@@ -7,10 +7,9 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final, final
 
-from brokers.kalshi.reading import CENTS_PER_USD, cents, moment, name, number
+from brokers.kalshi.reading import CENTS_PER_USD, moment, name, number
 from brokers.kalshi.requests import Requests, Row
 from gamma.bars import Bar
-from gamma.books import BookLevel, EventBook
 from gamma.clock import NS
 from gamma.errors import InputInvalid, Transient
 from gamma.ports import Quote
@@ -18,6 +17,7 @@ from gamma.wire import understood
 
 CANDLES_MAX: Final = 4_000
 SPANS_MAX: Final = 4
+KEPT: Final = 4_096
 _PERIODS_MIN: Final = (1_440, 60, 1)
 _CENT: Final = Decimal("0.01")
 _OVER: Final = ("closed", "determined", "disputed", "amended", "finalized")
@@ -35,7 +35,7 @@ class Terms:
 
 @final
 class KalshiMarkets:
-    """What Kalshi tells of markets, as the `MarketData`, `EventBooks` and `Candles` ports want it."""
+    """What Kalshi tells of markets, by ticker."""
 
     def __init__(self, requests: Requests, now_utc_ns: Callable[[], int]) -> None:
         self._requests = requests
@@ -55,8 +55,17 @@ class KalshiMarkets:
                 market = told["market"]
                 if market["ticker"] != ticker:
                     raise ValueError(f"told of {market['ticker']!r}")
-                self._terms[ticker] = _terms(market)
+                self.keep(market)
         return self._terms[ticker]
+
+    def keep(self, market: Row) -> Terms:
+        """Keep the terms of a market that was told of."""
+        ticker, found = name(market["ticker"]), _terms(market)
+        self._terms.pop(ticker, None)
+        self._terms[ticker] = found
+        while len(self._terms) > KEPT:
+            del self._terms[next(iter(self._terms))]
+        return found
 
     async def is_open(self, shards: Sequence[int]) -> bool:
         """Whether all of these shards trade; what is said of the exchange as a whole is said of shard 0.
@@ -79,17 +88,6 @@ class KalshiMarkets:
         with understood("markets"):
             quotes = [_quote(row, now_utc_ns) for row in rows]
         return {quote.symbol: quote for quote in quotes if quote.symbol in symbols}
-
-    async def event_book(self, market: str) -> EventBook:
-        """The bids for YES and for NO, the best first; parts of a contract are left out.
-
-        Raises: Transient.
-        """
-        told = await self._requests.read(f"/markets/{market}/orderbook")
-        with understood(f"order book of {market}"):
-            book = told["orderbook_fp"]
-            yes, no = (_levels(book[field]) for field in ("yes_dollars", "no_dollars"))
-        return EventBook(market=market, yes_bids=yes, no_bids=no, ts_event_utc_ns=self._now_utc_ns())
 
     async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
         """Bars of trades in YES [cents] that closed after a time; without a trade the last price stands.
@@ -166,13 +164,6 @@ def _price(value: Any) -> float:
         return math.nan
     found = number(value)
     return float(found * CENTS_PER_USD) if 0 < found < 1 else math.nan
-
-
-def _levels(rows: Any) -> tuple[BookLevel, ...]:
-    found = [BookLevel(price_ticks=cents(price), lots=int(number(count))) for price, count in rows or []]
-    if not all(0 < level.price_ticks < CENTS_PER_USD for level in found):
-        raise ValueError("bids at nothing, or at a dollar")
-    return tuple(sorted((level for level in found if level.lots > 0), key=lambda level: -level.price_ticks))
 
 
 def _bar(market: str, bar_s: int, ends_s: int, rows: Sequence[Row]) -> Bar | None:

@@ -27,6 +27,7 @@ TIERS: Final = {
     "prime": (4_000, 4_000),
 }
 _KEY_ID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
+_SERIES: Final = re.compile(r"KX[0-9A-Z]{1,30}")
 
 
 @final
@@ -35,7 +36,8 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
 
     `environment` is `paper` (Kalshi's demo) or `live`; a key is of one of them alone. `key_id` is the key's name, and
     its private half is in the file `key_path`, or in `private_key` itself (PEM). `tier` is the account's, by which
-    Kalshi limits requests. `url` is that of a sandbox on this machine, else empty.
+    Kalshi limits requests. `series` are those markets that are series, as "KXBTC15M": the question of it that is open
+    is traded, one after another. `url` is that of a sandbox on this machine, else empty.
     """
 
     environment: Literal["paper", "live"]
@@ -43,6 +45,7 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
     key_path: Path | None = None
     private_key: SecretStr | None = None
     tier: Literal["basic", "advanced", "expert", "premier", "paragon", "prime"] = "basic"
+    series: tuple[str, ...] = ()
     url: str = ""
 
     @model_validator(mode="after")
@@ -51,6 +54,9 @@ class KalshiParams(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("key_id is no name of a key; copy it from Kalshi's page of API keys")
         if (self.key_path is None) == (self.private_key is None):
             raise ValueError("give key_path, the file of the private key, or private_key, and not both")
+        for one in self.series:
+            if not _SERIES.fullmatch(one):
+                raise ValueError(f'series: {one!r} is no series; write it as Kalshi does, as in "KXBTC15M"')
         refuse_url(self.url, self.environment)
         return self
 

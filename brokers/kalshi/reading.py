@@ -8,7 +8,7 @@ from typing import Any, Final
 from brokers import numerals
 from gamma.errors import Transient
 from gamma.events import Fill, OrderState
-from gamma.markets import MICRO, Market
+from gamma.markets import MICRO
 from gamma.ports import BrokerOrder
 
 STATES: Final = {
@@ -25,8 +25,10 @@ _SIDES: Final = {"bid": 1, "ask": -1, "yes": 1, "no": -1}
 Row = Mapping[str, Any]
 
 
-def order_of(told: Row, markets: Mapping[str, Market], close_utc_ns: int = 0) -> BrokerOrder:
-    """An order; of one in a market that is not traded here no price is told. `close_utc_ns`: when its market closed.
+def order_of(told: Row, symbol: str, close_utc_ns: int = 0) -> BrokerOrder:
+    """An order. `symbol` is the market that its question is traded as; without one no price is told.
+
+    `close_utc_ns` is when its question closed.
 
     Raises: Transient for a status that is not known.
     """
@@ -34,7 +36,7 @@ def order_of(told: Row, markets: Mapping[str, Market], close_utc_ns: int = 0) ->
     state = STATES.get(word) if isinstance(word, str) else None
     if state is None:
         raise Transient(f"order {told['order_id']}: unknown status {word!r}; its state stays as it was")
-    ours = told["ticker"] in markets
+    ours = bool(symbol)
     lots = whole(told["initial_count_fp"]) if ours else parts(told["initial_count_fp"])
     filled = whole(told["fill_count_fp"]) if ours else parts(told["fill_count_fp"])
     if not 0 <= filled <= lots or not lots:
@@ -52,7 +54,7 @@ def order_of(told: Row, markets: Mapping[str, Market], close_utc_ns: int = 0) ->
     return BrokerOrder(
         client_order_id=client_order_id,
         broker_order_id=name(told["order_id"]),
-        market=name(told["ticker"]),
+        market=symbol or name(told["ticker"]),
         state=state,
         side=side_of(told),
         lots=lots,
@@ -70,16 +72,19 @@ def _ran_out(told: Row, ended_utc_ns: int, close_utc_ns: int) -> bool:
     return by_time or 0 < close_utc_ns <= ended_utc_ns
 
 
-def fill_of(told: Row, client_order_id: str, markets: Mapping[str, Market]) -> Fill:
-    """An execution, with the fee that Kalshi booked for it; of a market that is not traded here in round numbers."""
-    ours = told["ticker"] in markets
+def fill_of(told: Row, client_order_id: str, symbol: str) -> Fill:
+    """An execution, with the fee that Kalshi booked for it.
+
+    `symbol` is the market that its question is traded as; without one it is told in round numbers.
+    """
+    ours = bool(symbol)
     lots = whole(told["count_fp"]) if ours else parts(told["count_fp"])
     if lots < 1:
         raise ValueError(f"a fill of {lots} contracts")
     return Fill(
         execution_id=name(told["fill_id"]),
         client_order_id=client_order_id,
-        market=name(told["ticker"]),
+        market=symbol or name(told["ticker"]),
         side=side_of(told),
         lots=lots,
         price_ticks=cents(told["yes_price_dollars"]) if ours else 0,

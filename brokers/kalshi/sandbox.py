@@ -1,12 +1,12 @@
 """Kalshi's API in this process: what it answers, and how it says no."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import formatdate
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, final
 from zoneinfo import ZoneInfo
 
 from brokers.kalshi import sandbox_shapes
@@ -24,7 +24,6 @@ from brokers.sandbox.sockets import Said
 from brokers.sandbox.store import EntryStore
 from gamma.clock import NS
 
-T = TypeVar("T")
 PREFIX: Final = "/trade-api/v2"
 PAUSE_DAY, PAUSE_HOURS = 3, (3, 4)
 _NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -176,12 +175,12 @@ class KalshiSandbox:
     def _list(self, field: str, params: Mapping[str, str], as_of_utc_ns: int) -> Any:
         """A list, the newest first."""
         if field == "orders":
-            return _page(field, self._listed(params, as_of_utc_ns), params, self._order)
+            return sandbox_shapes.page(field, self._listed(params, as_of_utc_ns), params, self._order)
         if field == "fills":
             done = [e for e in self.floor.executions if e.ts_utc_ns <= as_of_utc_ns and _wanted(e, params)]
-            return _page(field, done[::-1], params, sandbox_shapes.fill)
+            return sandbox_shapes.page(field, done[::-1], params, sandbox_shapes.fill)
         over = [s for s in self.floor.settlements if s.ts_utc_ns <= as_of_utc_ns and _wanted(s, params)]
-        return _page(field, over[::-1], params, sandbox_shapes.settlement)
+        return sandbox_shapes.page(field, over[::-1], params, sandbox_shapes.settlement)
 
     def _positions(self, account: Account, params: Mapping[str, str]) -> Any:
         rows = [
@@ -263,14 +262,6 @@ def _wanted(one: Execution | Settled, params: Mapping[str, str]) -> bool:
         and params.get("order_id", order_id) == order_id
         and int(params.get("min_ts") or 0) <= one.ts_utc_ns / NS <= int(params.get("max_ts") or 2**40)
     )
-
-
-def _page(field: str, rows: Sequence[T], params: Mapping[str, str], shape: Callable[[T], Any]) -> dict[str, Any]:
-    """A page of a list, the newest first; the cursor says how far it went."""
-    limit = min(1_000, max(1, int(params.get("limit") or 100)))
-    start = int(params.get("cursor") or 0)
-    cursor = str(start + limit) if start + limit < len(rows) else ""
-    return {field: [shape(row) for row in rows[start : start + limit]], "cursor": cursor}
 
 
 def _each(ticket: Ticket) -> int:

@@ -23,7 +23,10 @@ Level = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A question: from when to when it trades, when it is paid out, and what it asks."""
+    """A question: from when to when it trades, when it is decided, when it is paid out, and what it asks.
+
+    One without a time at which it is decided is paid out then.
+    """
 
     ticker: str
     event: str
@@ -32,15 +35,30 @@ class Listed:
     open_utc_ns: int
     close_utc_ns: int
     settle_utc_ns: int
+    determine_utc_ns: int = 0
+
+    def status(self, now_utc_ns: int) -> str:
+        """How far it has come, in Kalshi's words."""
+        if now_utc_ns < self.open_utc_ns:
+            return "initialized"
+        if now_utc_ns < self.close_utc_ns:
+            return "active"
+        if now_utc_ns < (self.determine_utc_ns or self.settle_utc_ns):
+            return "closed"
+        return "determined" if now_utc_ns < self.settle_utc_ns else "finalized"
 
 
 class EventMarket(Protocol):
-    """Where events are quoted: bids for YES and NO, the best first; none of what is not open."""
+    """Where events are quoted: bids for YES and NO, the best first; none of what is not open.
+
+    `traded` is how many contracts others traded since a question opened.
+    """
 
     def find(self, ticker: str) -> Listed | None: ...
     def listed(self, now_utc_ns: int) -> Sequence[Listed]: ...
     def bids(self, ticker: str, now_utc_ns: int) -> tuple[Sequence[Level], Sequence[Level]]: ...
     def bars(self, ticker: str, bar_s: int, after_utc_ns: int, until_utc_ns: int) -> Sequence[Bar]: ...
+    def traded(self, ticker: str, now_utc_ns: int) -> int: ...
     def result(self, ticker: str) -> str: ...
 
 
@@ -86,6 +104,10 @@ class SimulatedEvents:
             spread = float(touch.ask_ticks - touch.bid_ticks)
             told.append(replace(bar, volume_lots=float(lots), spread_points=spread))
         return told
+
+    def traded(self, ticker: str, now_utc_ns: int) -> int:  # noqa: ARG002  (their bars tell)
+        """None that are counted."""
+        return 0
 
     def result(self, ticker: str) -> str:
         """How it ends."""

@@ -7,10 +7,16 @@ from brokers.kalshi import sandbox_shapes
 from brokers.kalshi.sandbox_events import Listed
 from brokers.kalshi.sandbox_floor import EventFloor
 from brokers.kalshi.sandbox_orders import Wrong
+from brokers.kalshi.sandbox_shapes import page
 from gamma.clock import NS
 
 _PERIODS_MIN: Final = ("1", "60", "1440")
-_FILTER: Final = {"open": "active", "closed": "closed", "settled": "finalized", "unopened": "initialized"}
+_FILTER: Final = {
+    "unopened": ("initialized",),
+    "open": ("active",),
+    "closed": ("closed", "determined"),
+    "settled": ("finalized",),
+}
 
 
 @final
@@ -27,7 +33,7 @@ class EventPages:
         """
         match list(rooms):
             case ["markets"]:
-                return {"markets": self._markets(params, now_utc_ns), "cursor": ""}
+                return page("markets", self._markets(params, now_utc_ns), params, lambda m: self._market(m, now_utc_ns))
             case ["markets", ticker]:
                 return {"market": self._market(self._find(ticker), now_utc_ns)}
             case ["markets", ticker, "orderbook"]:
@@ -42,7 +48,7 @@ class EventPages:
 
     def _series(self, series: str, asked: list[str], params: Mapping[str, str], now_utc_ns: int) -> Any:
         match asked:
-            case []:
+            case [] if any(one.series == series for one in self._floor.market.listed(now_utc_ns)):
                 return {"series": {"ticker": series, "title": series, "fee_type": "quadratic", "fee_multiplier": 1}}
             case ["markets", ticker, "candlesticks"]:
                 return {"ticker": ticker, "candlesticks": self._candles(self._find(ticker), params, now_utc_ns)}
@@ -55,35 +61,33 @@ class EventPages:
             raise Wrong(404, "not_found", "market not found")
         return found
 
-    def _markets(self, params: Mapping[str, str], now_utc_ns: int) -> list[dict[str, Any]]:
+    def _markets(self, params: Mapping[str, str], now_utc_ns: int) -> list[Listed]:
+        """The questions that are named, or all that are listed, as far as they are asked for."""
         named = [ticker for ticker in params.get("tickers", "").split(",") if ticker]
         if named:
             found = [one for ticker in named if (one := self._floor.market.find(ticker)) is not None]
         else:
             found = list(self._floor.market.listed(now_utc_ns))
-        rows = [self._market(one, now_utc_ns) for one in found]
-        status = params.get("status")
+        status = params.get("status", "")
+        if status and status not in _FILTER:
+            raise Wrong(400, "bad_request", f"status: {', '.join(_FILTER)}")
         return [
-            row
-            for row in rows
-            if (not status or row["status"] == _FILTER.get(status, status))
-            and params.get("series_ticker", row["series_ticker"]) == row["series_ticker"]
-            and params.get("event_ticker", row["event_ticker"]) == row["event_ticker"]
+            one
+            for one in found
+            if (not status or one.status(now_utc_ns) in _FILTER[status])
+            and params.get("series_ticker", one.series) == one.series
+            and params.get("event_ticker", one.event) == one.event
         ]
 
     def _market(self, listed: Listed, now_utc_ns: int) -> dict[str, Any]:
+        market = self._floor.market
         bids = self._floor.bids(listed.ticker, now_utc_ns)
-        bars = self._floor.market.bars(listed.ticker, 60, now_utc_ns - 120 * NS, now_utc_ns)
+        bars = market.bars(listed.ticker, 60, now_utc_ns - 120 * NS, now_utc_ns)
         last = int(bars[-1].close_points) if bars else 0
-        return sandbox_shapes.market(listed, bids, last, self._status(listed, now_utc_ns))
-
-    def _status(self, listed: Listed, now_utc_ns: int) -> str:
-        """The state of a market; once it is settled, its result."""
-        if now_utc_ns < listed.open_utc_ns:
-            return "initialized"
-        if now_utc_ns < listed.close_utc_ns:
-            return "active"
-        return "closed" if now_utc_ns < listed.settle_utc_ns else self._floor.market.result(listed.ticker)
+        status = listed.status(now_utc_ns)
+        result = market.result(listed.ticker) if status in ("determined", "finalized") else ""
+        told = sandbox_shapes.market(listed, bids, last, (status, result))
+        return told | {"volume_fp": sandbox_shapes.count(market.traded(listed.ticker, now_utc_ns))}
 
     def _candles(self, listed: Listed, params: Mapping[str, str], now_utc_ns: int) -> list[dict[str, Any]]:
         period = params.get("period_interval", "")

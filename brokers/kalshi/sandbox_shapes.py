@@ -1,9 +1,9 @@
 """An account and markets as Kalshi writes them: decimals in text, some money in whole cents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from brokers.kalshi.sandbox_account import Account, Held
 from brokers.kalshi.sandbox_events import Level, Listed
@@ -11,6 +11,7 @@ from brokers.kalshi.sandbox_orders import Execution, Settled, Ticket
 from gamma.bars import Bar
 from gamma.clock import NS
 
+T = TypeVar("T")
 USER: Final = "u-sandbox"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO: Final = Decimal(0)
@@ -128,10 +129,12 @@ def balance(account: Account, worth: int, as_of_utc_ns: int) -> dict[str, Any]:
     }
 
 
-def market(listed: Listed, bids: tuple[Sequence[Level], Sequence[Level]], last: int, status: str) -> dict[str, Any]:
-    """A question with its quotes; nothing bid is told as 0, nothing asked as a dollar."""
+def market(
+    listed: Listed, bids: tuple[Sequence[Level], Sequence[Level]], last: int, state: tuple[str, str]
+) -> dict[str, Any]:
+    """A question with its quotes, status and result; nothing bid is told as 0, nothing asked as a dollar."""
     yes, no = ((levels[0][0] if levels else 0) for levels in bids)
-    result = status if status in ("yes", "no") else ""
+    status, result = state
     ends = stamp(listed.close_utc_ns)
     return {
         "ticker": listed.ticker,
@@ -147,7 +150,7 @@ def market(listed: Listed, bids: tuple[Sequence[Level], Sequence[Level]], last: 
         "latest_expiration_time": stamp(listed.settle_utc_ns),
         "settlement_timer_seconds": (listed.settle_utc_ns - listed.close_utc_ns) // NS,
         "can_close_early": False,
-        "status": "finalized" if result else status,
+        "status": status,
         "result": result,
         "yes_bid_dollars": dollars(yes),
         "yes_ask_dollars": dollars(100 - no),
@@ -186,6 +189,14 @@ def candle(bar: Bar, previous: int, ends: tuple[tuple[int, int], tuple[int, int]
         "volume_fp": count(int(bar.volume_lots)),
         "open_interest_fp": "0.00",
     }
+
+
+def page(field: str, rows: Sequence[T], params: Mapping[str, str], shape: Callable[[T], Any]) -> dict[str, Any]:
+    """A page of a list; the cursor says how far it went."""
+    limit = min(1_000, max(1, int(params.get("limit") or 100)))
+    start = int(params.get("cursor") or 0)
+    cursor = str(start + limit) if start + limit < len(rows) else ""
+    return {field: [shape(row) for row in rows[start : start + limit]], "cursor": cursor}
 
 
 def schedule() -> Mapping[str, Any]:

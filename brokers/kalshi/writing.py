@@ -14,6 +14,7 @@ from gamma.wire import NotSent, Reply, Unsure, Written
 CLIENT_ID: Final = re.compile(r"[\w:+=/-]{1,64}", re.ASCII)
 PRICE_MIN_CENTS: Final = 1
 PRICE_MAX_CENTS: Final = 99
+INACTIVE: Final = "MARKET_INACTIVE"
 _REFUSALS: Final = (400, 401, 403, 404, 409, 410)
 # Refusals that do not say that there is no order.
 _DOUBTFUL: Final = frozenset({"exchange_unavailable", "order_already_exists"})
@@ -42,7 +43,7 @@ def _unfit_price(intent: Intent) -> Rejected | None:
     return None
 
 
-def body_of(intent: Intent) -> dict[str, Any]:
+def body_of(intent: Intent, ticker: str) -> dict[str, Any]:
     """The order: a bid for YES, or an ask, which is the same as a bid for NO; its price is that of YES.
 
     An exit at market is by the worst price there is: it takes what it gets at once, and the rest ends. A resting order
@@ -52,7 +53,7 @@ def body_of(intent: Intent) -> dict[str, Any]:
     worst_cents = PRICE_MAX_CENTS if intent.side > 0 else PRICE_MIN_CENTS
     price_cents = worst_cents if at_market else intent.price_ticks
     body: dict[str, Any] = {
-        "ticker": intent.market,
+        "ticker": ticker,
         "side": "bid" if intent.side > 0 else "ask",
         "count": str(intent.lots),
         "price": f"0.{price_cents:02d}00",

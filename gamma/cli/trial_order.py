@@ -6,7 +6,8 @@ Of options it is a spread sold for almost its width; of all else a limit to buy 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 from gamma.cli.findings import Finding
@@ -45,6 +46,8 @@ async def tried(broker: "Broker", intent: "Intent") -> Finding:
     from gamma.events import OrderState
     from gamma.ports import Accepted, Lost
 
+    await _prepared(broker, intent)
+    intent = replace(intent, ts_event_utc_ns=time.time_ns())
     placed = await broker.place(_approved(intent), intent, ())
     tag = intent.client_order_id
     if isinstance(placed, Lost):
@@ -61,6 +64,24 @@ async def tried(broker: "Broker", intent: "Intent") -> Finding:
         what = "spreads" if intent.legs else intent.market
         return _failed(f"{tag} was received and then refused: may the account trade {what}, and has it the money?")
     return await _taken_back(broker, intent, known_as)
+
+
+async def _prepared(broker: "Broker", intent: "Intent") -> None:
+    """Let the broker ask what it has to know before it can send the order; what is not known yet may be in a moment.
+
+    Raises: Transient.
+    """
+    from gamma.errors import Transient
+    from gamma.ports import Preparing
+
+    if not isinstance(broker, Preparing):
+        return
+    for _ in range(LOOKS):
+        with suppress(Transient):
+            await broker.prepare(intent)
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    await broker.prepare(intent)
 
 
 async def _taken_back(broker: "Broker", intent: "Intent", known_as: "Mapping[str, str]") -> Finding:

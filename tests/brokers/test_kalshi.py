@@ -150,7 +150,7 @@ def test_a_market_that_is_settled_is_a_fill_of_what_was_held(rig: KalshiRig, end
 )
 def test_other_ends_are_told_by_what_they_paid(told: dict[str, Any], side: int, lots: int, worth: int) -> None:
     row = {"ticker": TICKER, "settled_time": "2026-11-20T22:00:00Z", "yes_count_fp": "0.00", "no_count_fp": "0.00"}
-    end = settlement_of(row | told)
+    end = settlement_of(row | told, TICKER)
     assert end is not None
     assert (end.side, end.lots, end.settled_microusd_per_lot) == (side, lots, worth)
 
@@ -165,7 +165,7 @@ def test_an_end_that_nobody_knows_says_nothing(rig: KalshiRig) -> None:
 
 def test_what_was_not_held_at_the_end_is_no_fill() -> None:
     row = {"ticker": TICKER, "settled_time": "2026-11-20T22:00:00Z", "yes_count_fp": "0.00", "no_count_fp": "0.00"}
-    assert settlement_of(row | {"market_result": "yes"}) is None
+    assert settlement_of(row | {"market_result": "yes"}, TICKER) is None
 
 
 def test_no_stop_and_no_target_can_hang_on_an_order(rig: KalshiRig) -> None:

@@ -57,6 +57,7 @@ class HandEvents:
         self.yes: list[Level] = [(54, 100), (53, 200)]
         self.no: list[Level] = [(44, 100), (43, 200)]  # YES is offered at 56 and 57
         self.ends = "yes"
+        self.volume = 0
         self.told: list[Bar] = []
 
     def find(self, ticker: str) -> Listed | None:
@@ -71,6 +72,9 @@ class HandEvents:
 
     def bars(self, ticker: str, bar_s: int, after_utc_ns: int, until_utc_ns: int) -> Sequence[Bar]:  # noqa: ARG002
         return [bar for bar in self.told if after_utc_ns < bar.ts_close_utc_ns <= until_utc_ns]
+
+    def traded(self, ticker: str, now_utc_ns: int) -> int:  # noqa: ARG002
+        return self.volume
 
     def result(self, ticker: str) -> str:  # noqa: ARG002
         return self.ends

@@ -13,6 +13,7 @@ from gamma.cli.findings import Finding
 from gamma.cli.trial_order import far_bid
 from gamma.errors import InputInvalid
 from gamma.markets import market
+from tests.brokers.hand_series import SERIES, SeriesRig, ticker
 from tests.contract.kalshi import TICKER, KalshiRig
 from tests.contract.tradovate import TradovateRig
 
@@ -55,6 +56,16 @@ def test_an_event_is_bid_for_at_a_cent(tmp_path: Path) -> None:
     rig.sandbox.lag_s = 0.0  # it shows at once what it did
     order = found(rig, Trial(market=TICKER))["order"]
     assert (order.ok, order.text) == (True, f"bid for {TICKER} at 1: taken, seen, cancelled")
+
+
+def test_a_series_is_bid_for_in_the_question_that_is_open(tmp_path: Path) -> None:
+    rig = SeriesRig(tmp_path)
+    rig.sandbox.lag_s = 0.0
+    rig.ready()
+    told = found(rig, Trial(market=SERIES))
+    assert told["data"].ok
+    assert told["order"].text == f"bid for {SERIES} at 1: taken, seen, cancelled"
+    assert rig.sent() == [ticker(0)]
 
 
 @pytest.mark.parametrize(
