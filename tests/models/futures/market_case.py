@@ -7,7 +7,7 @@ import numpy as np
 
 from gamma import calendar
 from gamma.bars import Bar
-from gamma.feeds.series import Series
+from gamma.feeds.series import COLUMNS, Series
 from gamma.feeds.sim import SimFeed
 
 WEDNESDAY = "2026-03-04"
@@ -48,6 +48,6 @@ def drawn(market: str, level: float, prices: Sequence[tuple[float, float, float,
 
 def series_of(bars: Sequence[Bar]) -> Series:
     """Bars as columns."""
-    columns = {name: np.array([getattr(bar, name) for bar in bars]) for name in Bar.__slots__ if name != "market"}
+    columns = {name: np.array([getattr(bar, name) for bar in bars]) for name in COLUMNS}
     bar_s = (bars[0].ts_close_utc_ns - bars[0].ts_open_utc_ns) // 1_000_000_000
     return Series(market=bars[0].market, bar_s=bar_s, **columns)
