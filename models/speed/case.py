@@ -10,8 +10,7 @@ import numpy as np
 from jax import Array
 
 from gamma import plugins
-from gamma.bars import Bar
-from gamma.feeds.series import Series
+from gamma.feeds.series import COLUMNS, Series
 from gamma.feeds.sim import SimFeed
 from models import ppo
 from models.futures.records import Floor, Lesson, State, Terms, World, world_of
@@ -30,7 +29,7 @@ ENV_STEPS: Final = 256
 def tape() -> Tape:
     """The bars that are trained on."""
     bars = list(islice(SimFeed(markets=(MARKET,)).bars(FROM_UTC_NS), BARS))
-    columns = {name: np.array([getattr(bar, name) for bar in bars]) for name in Bar.__slots__ if name != "market"}
+    columns = {name: np.array([getattr(bar, name) for bar in bars]) for name in COLUMNS}
     bar_s = (bars[0].ts_close_utc_ns - bars[0].ts_open_utc_ns) // 1_000_000_000
     return tape_of(Series(market=MARKET, bar_s=bar_s, **columns))
 
