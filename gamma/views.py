@@ -20,7 +20,7 @@ class AccountView:
     """Money and state of the account.
 
     `floor_usd` is the equity at which the account is breached (NaN without a profile); `cash_usd`
-    is free cash, `pending_usd` what working orders and their fees would take of it.
+    is free cash, `pending_usd` what working orders would take of it, with the fees of event contracts.
     `day_pnl_usd` counts realised and open from the session's start; `day_realised_usd` realised only.
     `day_loss_max_usd` is the profile's daily loss limit, and `minis_max` the most e-minis that it allows at
     this balance (ten micros are one); both infinite where it has none.
@@ -185,9 +185,10 @@ class PositionView:
     `lots` are the account's, net; `others_long_lots` and `others_short_lots` what other strategies hold in the market,
     each side by itself and never below 0: theirs may end before this strategy's does.
     `value_usd`, `market_value_usd` and `family_value_usd` are what positions tie up, in this market and in
-    its family. `family_long_minis` and `family_short_minis` are lots of the family in e-minis, held and
-    working, each side by itself and never below 0. `bare_lots` of what this strategy holds, and is not closing, have
-    had neither a live stop nor a defined largest loss for `bare_s`.
+    its family; `market_pending_usd` and `family_pending_usd` what entries that work would tie up beside them.
+    `family_long_minis` and `family_short_minis` are lots of the family in e-minis, held and working, each side by
+    itself and never below 0. `bare_lots` of what this strategy holds, and is not closing, have had neither a live stop
+    nor a defined largest loss for `bare_s`.
     """
 
     lots: Num = 0
@@ -198,6 +199,8 @@ class PositionView:
     value_usd: Num = 0.0
     market_value_usd: Num = 0.0
     family_value_usd: Num = 0.0
+    market_pending_usd: Num = 0.0
+    family_pending_usd: Num = 0.0
     portfolio_usd: Num = NAN
     family_net_minis: Num = 0.0
     family_long_minis: Num = 0.0

@@ -10,14 +10,17 @@ from gamma.guards.limits import stake_usd_per_lot
 from gamma.markets import Kind
 from gamma.reasons import Fact, Reason
 from gamma.views import OrderView, View
+from gamma.worth import affordable_contracts, reducing_lots
 
 
 @final
 class CashBuffer(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Shrink an entry so that cash stays (event contracts), or margin in use stays a share of equity (the rest).
 
-    event contracts    lots <= (cash - pending - cash_min_usd) / (price + fees of one lot)      [usd]
+    event contracts    opened * price + fee(opened) <= cash - pending - cash_min_usd            [usd]
     margined           lots <= (margin_frac_max * equity - margin in use - pending) / margin of one lot
+
+    Opened is what an order has beside the lots that close what is held: those need no cash.
     """
 
     id: ClassVar[str] = "G9"
@@ -30,9 +33,11 @@ class CashBuffer(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         "account.pending_usd",
         "account.equity_usd",
         "account.margin_used_usd",
+        "position.lots",
+        "position.working_long_lots",
+        "position.working_short_lots",
         "market.kind",
         "market.margin_usd_per_lot",
-        "market.cost_usd_per_lot",
     )
     example: ClassVar[Mapping[str, object]] = {"cash_min_usd": 50.0, "margin_frac_max": 0.50}
 
@@ -43,12 +48,18 @@ class CashBuffer(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         if gap := missing(view, self.needs):
             return denied(Reason.INPUT_MISSING, {"input": gap})
         each_usd = stake_usd_per_lot(view, order)
-        if view.market.kind == Kind.EVENT:
-            each_usd += float(view.market.cost_usd_per_lot)
         if not each_usd > 0:
             return denied(Reason.INPUT_MISSING, {"input": "what one lot ties up"})
         facts: dict[str, Fact] = {**self.reading(view), "usd_per_lot": each_usd}
-        return shrunk(order, floor_lots(self._free_usd(view) / each_usd), Reason.CASH_BUFFER, facts)
+        return shrunk(order, self._lots(view, each_usd), Reason.CASH_BUFFER, facts)
+
+    def _lots(self, view: View, each_usd: float) -> int:
+        """How many the free money buys; of event contracts with the fee as it is charged, once for all of them."""
+        free_usd = self._free_usd(view)
+        if view.market.kind != Kind.EVENT:
+            return floor_lots(free_usd / each_usd)
+        cents = round(100 * each_usd, 6)
+        return int(reducing_lots(view) + affordable_contracts(max(free_usd, 0.0), cents))
 
     def reading(self, view: View) -> Mapping[str, Fact]:
         account = view.account

@@ -17,19 +17,21 @@ class Concentration(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
         lots <= (portfolio_frac * portfolio - max(market, family)) [usd] / what one lot ties up [usd]
 
-    Tied up is the price of an event contract, the margin of a future or of gold, the largest loss of an
-    option spread. Index futures are one family.
+    What works counts as what is held: it may fill. Tied up is the price of an event contract, the margin of a
+    future or of gold, the largest loss of an option spread. Index futures are one family.
     """
 
     id: ClassVar[str] = "G8"
     scope: ClassVar[Scope] = Scope.ENTRIES
-    measures: ClassVar[str] = "money tied up in the market and its family against the portfolio"
+    measures: ClassVar[str] = "money tied up in the market and its family, held and working, against the portfolio"
     resets: ClassVar[str] = "with the positions"
     latches: ClassVar[str] = "nothing"
     needs: ClassVar[tuple[str, ...]] = (
         "position.portfolio_usd",
         "position.market_value_usd",
         "position.family_value_usd",
+        "position.market_pending_usd",
+        "position.family_pending_usd",
         "market.margin_usd_per_lot",
     )
     example: ClassVar[Mapping[str, object]] = {"portfolio_frac": 0.20}
@@ -54,4 +56,5 @@ class Concentration(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _tied_usd(position: PositionView) -> float:
-    return float(max(position.market_value_usd, position.family_value_usd))
+    market_usd = position.market_value_usd + position.market_pending_usd
+    return float(max(market_usd, position.family_value_usd + position.family_pending_usd))

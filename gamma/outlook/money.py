@@ -15,7 +15,7 @@ def account(scene: Scene) -> AccountView:
     book, policy, entries, equity = scene.book, scene.rules.policy, scene.entries, scene.equity_microusd
     money, balance = book.money, book.balance_microusd
     margin = sum(_margin_usd(book, p.market, p.lots) for p in book.positions.values())
-    pending = sum(_margin_usd(book, o.intent.market, o.intent.side * o.left_lots) for o in entries)
+    pending = sum(_working_usd(book, o) + _fee_usd(book, o) for o in entries)
     risk = sum(_risk_usd(book, p) for p in book.positions.values() if p.lots)
     return AccountView(
         balance_usd=balance / MICRO,
@@ -40,7 +40,7 @@ def position(scene: Scene) -> PositionView:
     """What is held and works in the strategy's market, its family and the account."""
     book, symbol, family = scene.book, scene.market.symbol, scene.market.family
     held_lots = others_long = others_short = working_long = working_short = 0
-    market_value = family_value = long_minis = short_minis = 0.0
+    market_value = family_value = market_pending = family_pending = long_minis = short_minis = 0.0
     for (name, held), position in book.positions.items():
         market, lots = book.market(held), position.lots
         value = _margin_usd(book, held, lots)
@@ -55,12 +55,14 @@ def position(scene: Scene) -> PositionView:
             long_minis += max(0, lots) * market.mini_equivalent
             short_minis += max(0, -lots) * market.mini_equivalent
     for order in scene.entries:
-        market = book.market(order.intent.market)
+        market, value = book.market(order.intent.market), _working_usd(book, order)
         long_lots, short_lots = _sides(order)
         if order.intent.market == symbol:
             working_long += long_lots
             working_short += short_lots
+            market_pending += value
         if market.family == family:
+            family_pending += value
             long_minis += long_lots * market.mini_equivalent
             short_minis += short_lots * market.mini_equivalent
     bare_lots, bare_since_utc_ns = _bare(book, book.positions.get((scene.strategy.name, symbol)))
@@ -73,6 +75,8 @@ def position(scene: Scene) -> PositionView:
         value_usd=_margin_usd(book, symbol, held_lots),
         market_value_usd=market_value,
         family_value_usd=family_value,
+        market_pending_usd=market_pending,
+        family_pending_usd=family_pending,
         portfolio_usd=scene.equity_microusd / MICRO,
         family_net_minis=long_minis - short_minis,
         family_long_minis=long_minis,
@@ -103,6 +107,28 @@ def _margin_usd(book: Book, symbol: str, lots: int) -> float:
     return abs(lots) * market.margin_usd_per_lot(paid)
 
 
+def _working_usd(book: Book, order: Order) -> float:
+    """What an order that works would tie up, if all that is left of it filled: an event contract at its limit [usd]."""
+    intent, lots = order.intent, order.left_lots
+    market = book.market(intent.market)
+    if market.kind is not Kind.EVENT or not lots or not order.price_ticks:
+        return _margin_usd(book, intent.market, intent.side * lots)
+    yes_cents = market.points(order.price_ticks)
+    return lots * market.margin_usd_per_lot(yes_cents if intent.side > 0 else 100 - yes_cents)
+
+
+def _fee_usd(book: Book, order: Order) -> float:
+    """What an event contract's order would still be charged; the exchange's fee is one for all its fills [usd]."""
+    market = book.market(order.intent.market)
+    if market.kind is not Kind.EVENT or not order.left_lots:
+        return 0.0
+    price_ticks: float = order.price_ticks or book.marks.get(market.symbol, NO_MARK).price_points
+    if not math.isfinite(price_ticks):
+        return NAN
+    at = round(price_ticks)
+    return (market.fee_microusd(order.intent.lots, at) - market.fee_microusd(order.filled_lots, at)) / MICRO
+
+
 def _risk_usd(book: Book, position: Position) -> float:
     """What the position loses from here if its stop fills at its price; without one, all that it can [usd]."""
     stops = [
@@ -125,7 +151,8 @@ def _entry_risk_usd(book: Book, order: Order) -> float:
         if o.intent.parent == intent.client_order_id and o.intent.kind is OrderKind.STOP
     ]
     if not stops:
-        return _whole_usd(book, intent.market, order.left_lots, intent.risk_microusd_per_lot)
+        told = intent.risk_microusd_per_lot
+        return order.left_lots * told / MICRO if told else _working_usd(book, order)
     market = book.market(intent.market)
     price = intent.price_ticks or book.marks.get(intent.market, NO_MARK).price_points * market.ticks_per_point
     return order.left_lots * abs(price - stops[0]) * market.tick_value_microusd / MICRO

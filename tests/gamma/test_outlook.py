@@ -214,12 +214,23 @@ def test_an_event_contracts_cost_hangs_on_its_price(price_cents: float, cost_usd
     assert seen(event_case(price_cents)).market.cost_usd_per_lot == cost_usd
 
 
-@pytest.mark.parametrize(("side", "pending_usd"), [(1, 0.60), (-1, 1.40)])
-def test_no_costs_what_yes_does_not(side: int, pending_usd: float) -> None:
-    # Two lots at 30 cents: YES costs 2 x 0.30 dollars, NO 2 x 0.70.
-    case = event_case(30.0)
+@pytest.mark.parametrize(("side", "cost_usd"), [(1, 0.60), (-1, 1.40)])
+def test_no_costs_what_yes_does_not(side: int, cost_usd: float) -> None:
+    # Two lots at 30 cents: YES costs 2 x 0.30 dollars, NO 2 x 0.70; the fee is ceil(7 * 2 * 30 * 70 / 10,000) cents.
+    case = event_case(80.0)
     case.signal(side, stop=0, target=0, price=30)
-    assert seen(case).account.pending_usd == pytest.approx(pending_usd)
+    view = seen(case)
+    assert view.account.pending_usd == pytest.approx(cost_usd + 0.03)
+    assert view.position.market_pending_usd == view.position.family_pending_usd == pytest.approx(cost_usd)
+    assert view.account.gross_risk_usd == pytest.approx(cost_usd)
+
+
+def test_a_working_event_order_at_market_costs_its_last_price_and_an_unknown_one_makes_cash_unknown() -> None:
+    case = event_case(80.0)
+    case.signal(-1, stop=0, target=0)
+    assert seen(case).account.pending_usd == pytest.approx(0.40 + 0.03)
+    kept = replace(case.book, marks={})
+    assert math.isnan(look(kept, case.rules, case.rules.strategies["alpha"]).account.pending_usd)
 
 
 def test_an_event_contract_without_a_price_costs_the_most() -> None:

@@ -1,5 +1,7 @@
 """Guards that measure money at risk or tied up: per trade, in all, by market, and what stays free."""
 
+from dataclasses import replace
+
 import pytest
 
 from gamma.guards.cash_buffer import CashBuffer
@@ -8,7 +10,9 @@ from gamma.guards.gross_risk import GrossRisk
 from gamma.guards.risk_per_trade import RiskPerTrade
 from gamma.markets import Kind
 from gamma.reasons import Reason
+from gamma.sizing import chain_lots
 from gamma.views import View
+from sizers.cash_buffer import CashBuffer as SizedByCash
 from tests.views_example import example_order, example_view
 
 NAN = float("nan")
@@ -125,15 +129,47 @@ def test_a_lot_of_unknown_cost_is_not_bought(guard: Concentration | CashBuffer) 
 
 
 def test_fifty_dollars_stay_after_fees() -> None:
-    # (500 - 10 pending - 50) / (0.40 + 0.04) = 1,000 exactly.
+    # 440 usd: 1,055 at 40 cents cost 422.00 and a fee of 17.73 usd, one more 422.40 and 17.75.
     view = _event(cash_usd=500.0, pending_usd=10.0)
     verdict = CASH(view, example_order(market="KXTEST", lots=2_000))
-    assert (verdict.lots, verdict.reason) == (1_000, Reason.CASH_BUFFER)
+    assert (verdict.lots, verdict.reason) == (1_055, Reason.CASH_BUFFER)
     assert CASH.reading(view) == {"limit": 50.0, "now": 490.0}
 
 
-def test_no_cash_no_contract() -> None:
-    assert CASH(_event(cash_usd=40.0), example_order(market="KXTEST")).lots == 0
+def test_no_cash_no_contract_but_those_that_close() -> None:
+    broke, order = _event(cash_usd=40.0), example_order(market="KXTEST", lots=50)
+    assert CASH(broke, order).lots == 0
+    held = replace(broke, position=replace(broke.position, lots=-30))
+    assert CASH(held, order).lots == 30
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "cash_usd", "lots"),
+    [
+        (1, 50.0, 101.75, 100),  # 50.00 and a fee of 1.75; 50 usd stay
+        (1, 50.0, 101.74, 99),
+        (-1, 5.0, 69.07, 20),  # NO at 95 cents: 19.00 and 0.07
+        (-1, 5.0, 69.06, 19),
+        (1, 29.0, 50.31, 1),  # one at 29 cents, and 2 cents of fee
+        (1, 29.0, 50.30, 0),
+    ],
+)
+def test_the_guard_reckons_cost_and_fee_as_the_sizer_of_its_name_does(
+    side: int, price: float, cash_usd: float, lots: int
+) -> None:
+    view = _event(cash_usd=cash_usd)
+    view = replace(view, signal=replace(view.signal, side=side, price_points=price))
+    order = example_order(market="KXTEST", lots=200, side=side, price_points=price)
+    assert CASH(view, order).lots == lots
+    assert chain_lots([SizedByCash()], view) == lots
+
+
+def test_what_works_in_the_market_or_its_family_counts_as_held() -> None:
+    # 10,000 - 3,300 held - 3,300 working = 3,400: one more; with 6,600 working in the family none.
+    view = example_view(position={"market_value_usd": 3_300.0, "market_pending_usd": 3_300.0})
+    assert CONCENTRATION(view, example_order()).lots == 1
+    family = example_view(position={"family_value_usd": 3_300.0, "family_pending_usd": 6_600.0})
+    assert (CONCENTRATION(family, example_order()).lots, CONCENTRATION.reading(family)["now"]) == (0, 9_900.0)
 
 
 def test_margin_in_use_stays_within_half_of_equity() -> None:
