@@ -268,7 +268,7 @@ def _close_trade(turn: Turn, before: Position, order: Order | None, ended: str) 
     market = turn.book.market(before.market)
     position = turn.book.position(before.strategy, before.market)
     kind = order.intent.kind if order is not None else OrderKind.EXIT
-    asked = ended or before.exit_reason or ("exit" if order is not None else "by hand")
+    asked = ended or before.exit_reason or ((order.intent.reason or "exit") if order is not None else "by hand")
     count = turn.book.tracks[before.strategy].trades if before.strategy in turn.book.tracks else 0
     trade = Trade(
         trade_id=f"{before.strategy}#{count + 1}",

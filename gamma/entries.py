@@ -7,10 +7,11 @@ from typing import Final
 from gamma.decision import ApprovedOrder, Decision, decide
 from gamma.events import DecisionMade, Intent, OrderKind, OrderType, SignalMade
 from gamma.markets import Kind
+from gamma.orders import Order
 from gamma.outlook import look
 from gamma.reasons import Reason
 from gamma.rules import StrategyRules
-from gamma.turn import Turn
+from gamma.turn import Turn, until_utc_ns
 from gamma.upkeep import tend
 from gamma.views import View
 from gamma.vigil import trip
@@ -72,16 +73,27 @@ def _standing(turn: Turn, strategy: StrategyRules, signal: SignalMade) -> Reason
     if health is not None and not abs(health.clock_offset_s) <= CLOCK_OFF_MAX_S:
         return Reason.STALE_DATA
     position = book.position(strategy.name, symbol)
-    working = bool(turn.strategy_orders((strategy.name, symbol)))
-    if position.exit_reason or (not strategy.adds and (position.lots or working)):
+    orders = turn.strategy_orders((strategy.name, symbol))
+    if position.exit_reason or (not strategy.adds and (position.lots or orders)):
+        return Reason.IN_POSITION
+    if position.lots * signal.side < 0 or any(_against(order, signal.side) for order in orders):
         return Reason.IN_POSITION
     return _sense(turn, strategy, signal)
+
+
+def _against(order: Order, side: int) -> bool:
+    """An order of the other side works that is no bracket's: both could trade, or with one another."""
+    return order.intent.kind in (OrderKind.ENTRY, OrderKind.EXIT) and order.intent.side * side < 0
 
 
 def _sense(turn: Turn, strategy: StrategyRules, signal: SignalMade) -> Reason:
     """A signal must be of its strategy's market, have a price to start from, and a bracket on the right sides of it."""
     if signal.market != strategy.market.symbol or min(signal.stop_ticks, signal.target_ticks, signal.price_ticks) < 0:
         return Reason.ORDER_INSANE
+    if not 0 <= signal.work_s < math.inf:
+        return Reason.ORDER_INSANE
+    if 0 < until_utc_ns(signal.slot_utc_ns, signal.work_s) <= turn.now:
+        return Reason.STALE_DATA
     reference = _reference_ticks(turn, signal)
     if reference is None:
         return Reason.INPUT_MISSING
@@ -115,6 +127,7 @@ def _enter(turn: Turn, signal: SignalMade, approved: ApprovedOrder, decision_id:
         legs=signal.legs,
         risk_microusd_per_lot=signal.risk_microusd_per_lot,
         ts_event_utc_ns=turn.now,
+        until_utc_ns=until_utc_ns(signal.slot_utc_ns, signal.work_s),
     )
     turn.send(entry, approved, _bracket(turn, signal, entry))
 
@@ -138,6 +151,7 @@ def _bracket(turn: Turn, signal: SignalMade, entry: Intent) -> list[Intent]:
                 reduces=True,
                 reduce_only=alone,
                 parent=entry.client_order_id,
+                until_utc_ns=0,
             )
             children.append(child)
     return children

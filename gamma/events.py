@@ -59,6 +59,8 @@ class Manage(StrEnum):
     """The stop stays where it is."""
     CLOSE = "close"
     """Out at the market; an entry that still works is taken back."""
+    REDUCE = "reduce"
+    """So many lots out by a limit; the rest stays. For positions without a stop or target at the broker."""
 
 
 class Level(StrEnum):
@@ -84,7 +86,8 @@ class Intent:
     `price_ticks` is the limit or stop price, 0 at market. `parent` names the entry whose bracket this
     order belongs to, `subject` the order that a cancel or replace is about. `risk_microusd_per_lot` is the
     most that one lot can lose where no stop says it (an option structure), else 0. `reduces` tells that it closes
-    what its strategy holds, `reduce_only` that the broker may hold it to what the account holds.
+    what its strategy holds, `reduce_only` that the broker may hold it to what the account holds. From `until_utc_ns` on
+    it is taken back; 0 is for good.
     """
 
     client_order_id: str
@@ -105,6 +108,7 @@ class Intent:
     legs: tuple[Leg, ...] = ()
     risk_microusd_per_lot: int = 0
     ts_event_utc_ns: int = 0
+    until_utc_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +237,7 @@ class SignalMade:
     `credit_ticks` is the mid of an option structure's credit, `width_ticks` the width of its widest wing.
     `novelty` is how far what a policy saw lies from what it was trained on; NaN where no policy made the signal.
     `curve` is what the chain's size picker says of every size of it; None where the chain has none.
+    `work_s` is how long after its slot what has not filled of it is taken back; 0 is never.
     """
 
     strategy: str
@@ -252,13 +257,15 @@ class SignalMade:
     novelty: float = float("nan")
     notes: Mapping[str, Fact] = field(default_factory=dict)
     curve: CurveView | None = None
+    work_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageWanted:
     """A strategy wants something of the position that it holds; `trail_atr` average true ranges behind, to trail.
 
-    `why` is the reason of a close, as the trade will tell it.
+    `why` is the reason of a close, as the trade will tell it. To reduce, `lots` are to leave at `price_ticks` or
+    better, and what has not filled `work_s` after the slot is taken back; 0 is never.
     """
 
     strategy: str
@@ -268,6 +275,9 @@ class ManageWanted:
     ts_event_utc_ns: int
     trail_atr: float = 0.0
     why: str = ""
+    lots: int = 0
+    price_ticks: int = 0
+    work_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,7 +357,8 @@ class DecisionMade:
 class PositionManaged:
     """What was wanted of a position, and what came of it: it holds from now on where `reason` is ok, else nothing did.
 
-    The orders that follow from it come of themselves, now and later.
+    The orders that follow from it come of themselves, now and later. Of a reduction `lots` and `price_ticks` are what
+    was wanted, 0 of all else; the order that follows at once has a decision's id, `strategy@slot`.
     """
 
     strategy: str
@@ -357,6 +368,8 @@ class PositionManaged:
     slot_utc_ns: int
     reason: str
     ts_event_utc_ns: int
+    lots: int = 0
+    price_ticks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,14 @@ import math
 from typing import Final
 
 from gamma.bars import Bar
-from gamma.events import Manage, ManageWanted, OrderKind, PositionManaged
+from gamma.decision import Decision
+from gamma.events import Intent, Manage, ManageWanted, OrderKind, OrderType, PositionManaged
 from gamma.exits import managed_stop, time_is_up, wanted_stop
 from gamma.orders import Order, Position
 from gamma.reasons import Reason
 from gamma.rules import StrategyRules
-from gamma.turn import Turn
-from gamma.upkeep import tend
+from gamma.turn import Turn, until_utc_ns
+from gamma.upkeep import at_broker_lots, judge_exit, tend, trip_all
 
 # A price that is a whole number of ticks comes out of binary arithmetic a hair beside it.
 TOLERANCE_TICKS: Final = 1e-4
@@ -33,7 +34,9 @@ def on_manage(turn: Turn, wanted: ManageWanted) -> None:
     strategy = turn.rules.strategies.get(wanted.strategy)
     if strategy is None or wanted.slot_utc_ns <= turn.book.slots.get(wanted.strategy, -1):
         return
-    reason = _standing(turn, strategy, wanted)
+    reason: str = _standing(turn, strategy, wanted)
+    decision = _judge(turn, wanted) if wanted.manage is Manage.REDUCE and reason == Reason.OK else None
+    reason = decision.reason if decision is not None else reason
     turn.record(
         PositionManaged(
             strategy=wanted.strategy,
@@ -43,14 +46,18 @@ def on_manage(turn: Turn, wanted: ManageWanted) -> None:
             slot_utc_ns=wanted.slot_utc_ns,
             reason=reason,
             ts_event_utc_ns=turn.now,
+            lots=wanted.lots,
+            price_ticks=wanted.price_ticks,
         )
     )
     opened = turn.book.sessions.get(wanted.market)
-    outcome = str(wanted.manage) if reason is Reason.OK else str(reason)
+    outcome = str(wanted.manage) if reason == Reason.OK else reason
     turn.tick(wanted.strategy, wanted.slot_utc_ns, opened.session.date if opened else "", outcome)
-    if reason is Reason.OK and wanted.manage is Manage.CLOSE:
+    if decision is not None:
+        _reduce(turn, wanted, decision)
+    elif reason == Reason.OK and wanted.manage is Manage.CLOSE:
         _close(turn, wanted)
-    elif reason is Reason.OK:
+    elif reason == Reason.OK:
         _move_stop(turn, strategy, turn.book.position(wanted.strategy, wanted.market))
     tend(turn)
 
@@ -66,8 +73,10 @@ def _standing(turn: Turn, strategy: StrategyRules, wanted: ManageWanted) -> Reas
         return Reason.NO_POSITION
     if book.frozen(strategy.name, symbol):
         return Reason.HALTED
+    if wanted.manage is Manage.REDUCE and not _sensible(turn, wanted):
+        return Reason.ORDER_INSANE
     mark = book.marks.get(symbol)
-    if wanted.manage not in (Manage.TRAIL_OFF, Manage.CLOSE) and (mark is None or not math.isfinite(mark.price_points)):
+    if wanted.manage in (Manage.BREAK_EVEN, Manage.TRAIL_ON) and (mark is None or not math.isfinite(mark.price_points)):
         return Reason.INPUT_MISSING
     return Reason.UNRESOLVED if book.unresolved(symbol) else Reason.OK
 
@@ -82,6 +91,54 @@ def _close(turn: Turn, wanted: ManageWanted) -> None:
     for order in _entries(turn, wanted):
         turn.cancel(order, wanted.why or str(wanted.manage))
     turn.want_exit(turn.book.position(wanted.strategy, wanted.market), wanted.why or str(wanted.manage))
+
+
+def _sensible(turn: Turn, wanted: ManageWanted) -> bool:
+    """A reduction is of some lots at a price, for a time that is not over, and no stop or target covers them too."""
+    bracketed = any(
+        order.intent.kind in (OrderKind.STOP, OrderKind.TARGET)
+        for order in turn.strategy_orders((wanted.strategy, wanted.market))
+    )
+    timely = 0 <= wanted.work_s < math.inf and not 0 < until_utc_ns(wanted.slot_utc_ns, wanted.work_s) <= turn.now
+    return not bracketed and timely and wanted.lots > 0 and wanted.price_ticks > 0
+
+
+def _judge(turn: Turn, wanted: ManageWanted) -> Decision:
+    """The lots of a reduction: no more than can be closed, beside what works to close some of it already."""
+    key = (wanted.strategy, wanted.market)
+    position = turn.book.position(*key)
+    closing_lots = sum(o.left_lots for o in turn.strategy_orders(key) if o.intent.kind is OrderKind.EXIT)
+    lacking_lots = abs(position.lots) - at_broker_lots(turn, position)
+    price_points = turn.book.market(wanted.market).points(wanted.price_ticks)
+    return judge_exit(turn, position, wanted.lots, closing_lots + lacking_lots, price_points)
+
+
+def _reduce(turn: Turn, wanted: ManageWanted, decision: Decision) -> None:
+    """Send what the guards let out of a reduction; one that they hold back holds nothing else up."""
+    key = (wanted.strategy, wanted.market)
+    position = turn.book.position(*key)
+    trip_all(turn, position, decision)
+    if decision.approved is None or turn.book.frozen(*key):
+        return
+    entry = turn.book.orders.get(position.entry_id)
+    order = Intent(
+        client_order_id=turn.client_order_id(),
+        decision_id=f"{wanted.strategy}@{wanted.slot_utc_ns}",
+        strategy=wanted.strategy,
+        market=wanted.market,
+        kind=OrderKind.EXIT,
+        order_type=OrderType.LIMIT,
+        side=-position.side,
+        lots=decision.lots,
+        price_ticks=wanted.price_ticks,
+        reduces=True,
+        reduce_only=turn.alone(wanted.market),
+        reason=wanted.why or str(wanted.manage),
+        legs=entry.intent.legs if entry is not None else (),
+        ts_event_utc_ns=turn.now,
+        until_utc_ns=until_utc_ns(wanted.slot_utc_ns, wanted.work_s),
+    )
+    turn.send(order, decision.approved)
 
 
 def _away(ticks: float, side: int) -> int:

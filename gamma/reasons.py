@@ -110,7 +110,7 @@ class Reason(StrEnum):
     UNRESOLVED = "unresolved"
     """An order in this market is unknown; nothing new until the broker told what became of it."""
     IN_POSITION = "in_position"
-    """The strategy holds or is entering a position, and does not add to it."""
+    """The strategy holds or is entering a position: it does not add to it, or the order is against it."""
     NO_POSITION = "no_position"
     """There is no position to manage, or it is being closed."""
     OPERATOR = "operator"

@@ -27,6 +27,11 @@ from gamma.rules import Rules
 RETRY_NS: Final = 5_000_000_000
 
 
+def until_utc_ns(slot_utc_ns: int, work_s: float) -> int:
+    """From when on an order that was decided on at this slot is taken back; 0 where it works for good."""
+    return slot_utc_ns + round(work_s * 1e9) if work_s else 0
+
+
 @final
 class Turn:
     """Accumulates what one event leads to; `step` makes it, and nothing outlives the step.

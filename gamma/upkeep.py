@@ -17,7 +17,7 @@ from gamma.orders import Order, Position
 from gamma.outlook import look
 from gamma.rules import StrategyRules
 from gamma.turn import RETRY_NS, Turn
-from gamma.views import OrderView
+from gamma.views import NAN, OrderView
 from gamma.vigil import trip
 
 
@@ -41,10 +41,14 @@ def _tend(turn: Turn, key: Key) -> None:
     for order in orders:
         if order.intent.kind is OrderKind.ENTRY and (barred or order.late):
             turn.cancel(order, "late" if order.late else "no new risk")
+        elif 0 < order.intent.until_utc_ns <= turn.now:
+            turn.cancel(order, "time")
     if not position.lots:
         _clear(turn, key, orders)
     elif position.exit_reason:
         _leave(turn, position, orders)
+    else:
+        _hold_to_flat(turn, position, orders)
 
 
 def _bare(turn: Turn, position: Position) -> bool:
@@ -71,8 +75,17 @@ def _clear(turn: Turn, key: Key, orders: list[Order]) -> None:
             turn.cancel(order, "flat")
 
 
+def _hold_to_flat(turn: Turn, position: Position, orders: list[Order]) -> None:
+    """What works to close more than is still held is taken back: somebody else has closed a part of it."""
+    closing = [o for o in orders if o.intent.kind is OrderKind.EXIT]
+    if sum(o.left_lots for o in closing) > abs(position.lots):
+        for order in closing:
+            turn.cancel(order, "beyond flat")
+
+
 def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
-    """Close a position: first all else that works for it is cancelled, then one order at market takes it to flat.
+    """Close a position: first all else that works for it is cancelled, a limit that closes a part of it too; then one
+    order at market takes it to flat.
 
     Where that order would not be let out, the stop and the target stay: a position is never left without both. What
     never arrived at the broker holds nothing up.
@@ -83,14 +96,16 @@ def _leave(turn: Turn, position: Position, orders: list[Order]) -> None:
     entry = book.orders.get(position.entry_id)
     if entry is not None and _over(entry.intent, turn.now):
         return
-    if any(o.intent.kind is OrderKind.EXIT for o in orders):
+    if any(_at_market(o) for o in orders):
         return
     others = [o for o in orders if not never_arrived(o, book.orders.get(o.intent.parent), book.orders.values())]
-    lots = _at_broker(turn, position)
+    lots = at_broker_lots(turn, position)
     if not lots:
         return
-    decision = _decide(turn, position, lots)
+    decision = judge_exit(turn, position, lots)
+    trip_all(turn, position, decision)
     if decision.approved is None:
+        _denied(turn, position.strategy, position.market, decision)
         return
     for order in others:
         turn.cancel(order, position.exit_reason)
@@ -124,19 +139,24 @@ def _over(intent: Intent, now_utc_ns: int) -> bool:
         return False
 
 
+def _at_market(order: Order) -> bool:
+    """An exit that takes all that is held, as opposed to a limit that closes a part of it."""
+    return order.intent.kind is OrderKind.EXIT and order.intent.order_type is OrderType.MARKET
+
+
 def _just_refused(turn: Turn, key: Key) -> bool:
     """An exit that the broker refused moments ago is not thrown at it again at once."""
     return any(
         o.ended
         and o.filled_lots == 0
-        and o.intent.kind is OrderKind.EXIT
+        and _at_market(o)
         and (o.intent.strategy, o.intent.market) == key
         and turn.now - o.intent.ts_event_utc_ns < RETRY_NS
         for o in turn.book.orders.values()
     )
 
 
-def _at_broker(turn: Turn, position: Position) -> int:
+def at_broker_lots(turn: Turn, position: Position) -> int:
     """How many lots can be closed: what the broker says it does not hold would be opened the other way round.
 
     The broker tells the sum over all strategies of the market; what it lacks of that sum is not to be had here.
@@ -149,36 +169,45 @@ def _at_broker(turn: Turn, position: Position) -> int:
     return min(lots, max(0, lots - lacking))
 
 
-def _decide(turn: Turn, position: Position, lots: int) -> Decision:
-    """Put the exit before the guards that see exits; a position that no strategy of the config owns has none."""
-    symbol = position.market
-    strategy = turn.rules.strategies.get(position.strategy) or StrategyRules(
-        name=position.strategy, market=turn.book.market(symbol), sizers=(), guards=()
+def judge_exit(turn: Turn, position: Position, lots: int, working_lots: int = 0, price_points: float = NAN) -> Decision:
+    """Put an exit of at most what is held, less what works to close it, before the guards that see exits.
+
+    A position that no strategy of the config owns has none.
+    """
+    symbol, strategy = position.market, _rules_of(turn, position)
+    order = OrderView(
+        market=symbol, side=-position.side, lots=lots, reduces=True, price_points=price_points, kind=OrderKind.EXIT
     )
-    order = OrderView(market=symbol, side=-position.side, lots=lots, reduces=True, kind=OrderKind.EXIT)
     view = look(turn.book, turn.rules, strategy)
-    held = replace(view, position=replace(view.position, lots=position.lots))
-    decision = decide_exit(held, order, strategy.guards)
+    left = position.side * max(0, abs(position.lots) - working_lots)
+    return decide_exit(replace(view, position=replace(view.position, lots=left)), order, strategy.guards)
+
+
+def trip_all(turn: Turn, position: Position, decision: Decision) -> None:
+    """Take up what guards asked for beside the size of an exit."""
     for guard, found in decision.trips:
-        trip(turn, strategy, guard, found)
-    if decision.approved is None:
-        _denied(turn, strategy, decision)
-    return decision
+        trip(turn, _rules_of(turn, position), guard, found)
 
 
-def _denied(turn: Turn, strategy: StrategyRules, decision: Decision) -> None:
+def _rules_of(turn: Turn, position: Position) -> StrategyRules:
+    return turn.rules.strategies.get(position.strategy) or StrategyRules(
+        name=position.strategy, market=turn.book.market(position.market), sizers=(), guards=()
+    )
+
+
+def _denied(turn: Turn, strategy: str, market: str, decision: Decision) -> None:
     """An exit that a guard holds back is told of once: a halt stands for it until a person looks."""
     halt = Halt(
         halt_id="",
         scope="strategy",
-        target=strategy.name,
+        target=strategy,
         level=Level.REDUCING,
         reason=decision.reason,
         actor=f"guard:{decision.bound_by}",
         evidence={"text": "held back an exit"},
         ts_event_utc_ns=turn.now,
     )
-    facts = {"strategy": strategy.name, "market": strategy.market.symbol}
+    facts = {"strategy": strategy, "market": market}
     notice = notices.guard_tripped(
         turn.now, guard=decision.bound_by, action="strategy_off", reason=decision.reason, facts=facts
     )

@@ -89,7 +89,7 @@ def _managed(book: Book, event: PositionManaged) -> Book:
         return book
     if event.manage is Manage.BREAK_EVEN:
         position = replace(position, at_break_even=True)
-    elif event.manage is not Manage.CLOSE:
+    elif event.manage in (Manage.TRAIL_ON, Manage.TRAIL_OFF):
         position = replace(position, trail_atr=event.trail_atr if event.manage is Manage.TRAIL_ON else 0.0)
     return replace(book, positions=with_item(book.positions, key, position))
 

@@ -176,7 +176,7 @@ class Strategy(Section):
     )
     guards: Annotated[tuple[str, ...], Field(min_length=1)]
     exits: ExitRule = Field(default_factory=ExitRule, description="how an open position is managed")
-    adds: bool = Field(False, description="a signal may add to an open position, or trade against it")
+    adds: bool = Field(False, description="a signal may add to an open position; one against it is denied")
 
     @model_validator(mode="after")
     def _signal_names_its_source(self) -> Self:

@@ -196,6 +196,7 @@ class Audit:
         self._count(I1=1 + len(event.bracket), I5=1, I12=intent.kind is not OrderKind.REPLACE)
         self._tell("I1", intents.ids(book, event))
         self._tell("I5", intents.bars(book, intent))
+        self._tell("I2", intents.beyond(book, intent))
         made = self._step.decisions.get(intent.decision_id)
         if intent.kind is OrderKind.ENTRY:
             self._entry(event, made)

@@ -31,3 +31,17 @@ def bars(book: Book, intent: Intent) -> Iterator[str]:
         yield f"{intent.kind} {cid} was intended under the halt {halts}"
     if intent.kind in (OrderKind.ENTRY, OrderKind.EXIT) and book.unresolved(intent.market):
         yield f"{intent.kind} {cid} was intended while an order in {intent.market} is unresolved"
+
+
+def beyond(book: Book, intent: Intent) -> Iterator[str]:
+    """An entry against what its strategy holds, or an exit of more than it holds and nothing works to close yet."""
+    cid, key = intent.client_order_id, (intent.strategy, intent.market)
+    position = book.position(*key)
+    if intent.kind is OrderKind.ENTRY and intent.side * position.lots < 0:
+        yield f"entry {cid} of {intent.side * intent.lots:+d} was intended while {position.lots:+d} were held"
+    elif intent.kind is OrderKind.EXIT:
+        working = [o for o in book.orders.values() if o.intent.kind is OrderKind.EXIT]
+        closing = sum(o.left_lots for o in working if (o.intent.strategy, o.intent.market) == key)
+        could_be = closing + intent.lots
+        if could_be > max(0, -intent.side * position.lots):
+            yield f"with exit {cid} {could_be} lots could be closed, and {position.lots:+d} were held"

@@ -34,8 +34,9 @@ INVARIANTS: Final = (
     ),
     Invariant(
         name="I2",
-        holds="lots held and lots that could still open are what was approved, within the limits of its decision",
-        checked_by="of_book, decisions.over",
+        holds="lots held and lots that could still open are what was approved, within the limits of its decision; none"
+        " opens against what is held, and no more works to close than that",
+        checked_by="of_book, decisions.over, intents.beyond",
     ),
     Invariant(
         name="I3",
