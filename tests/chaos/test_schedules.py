@@ -11,11 +11,11 @@ from gamma.chaos.simulation import sweep
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.trials import run, trial
 
-SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "800"))
+SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "400"))
 PARTS = 10
 QUARTERS = 4
 # Of a session's deaths each so-manyth is tried; 1 is the whole sweep.
-STRIDE = int(os.environ.get("GAMMA_SWEEP", "2"))
+STRIDE = int(os.environ.get("GAMMA_SWEEP", "5"))
 # Seeds in which, taken together, all goes wrong that can.
 SAME = (2, 3, 4, 7, 8, 10, 18)
 # What schedules have found once: each broke something until gamma was mended.
