@@ -300,7 +300,7 @@ class SandboxOpened:
     """Where a sandbox listens, what to put under `[brokers.NAME]` to trade there, and some of what trades there."""
 
     url: str
-    settings: Mapping[str, str | int]
+    settings: Mapping[str, str | int | Sequence[str]]
     markets: Sequence[str] = ()
 
 

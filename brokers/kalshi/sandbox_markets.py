@@ -49,7 +49,7 @@ class EventPages:
     def _series(self, series: str, asked: list[str], params: Mapping[str, str], now_utc_ns: int) -> Any:
         match asked:
             case [] if any(one.series == series for one in self._floor.market.listed(now_utc_ns)):
-                return {"series": {"ticker": series, "title": series, "fee_type": "quadratic", "fee_multiplier": 1}}
+                return {"series": sandbox_shapes.series(series)}
             case ["markets", ticker, "candlesticks"]:
                 return {"ticker": ticker, "candlesticks": self._candles(self._find(ticker), params, now_utc_ns)}
             case _:

@@ -1,4 +1,4 @@
-"""`gamma brokers sandbox kalshi`: Kalshi on this machine, with contracts on the simulated indices."""
+"""`gamma brokers sandbox kalshi`: Kalshi on this machine, with a series of questions and contracts on indices."""
 
 import json
 import tempfile
@@ -12,6 +12,7 @@ from brokers.kalshi.sandbox import PREFIX, KalshiSandbox
 from brokers.kalshi.sandbox_events import SimulatedEvents
 from brokers.kalshi.sandbox_floor import ENTRIES, key_of
 from brokers.kalshi.sandbox_keys import Gate, kept_key
+from brokers.kalshi.sandbox_series import SERIES, ManyEvents, SeriesEvents
 from brokers.sandbox.answers import Request
 from brokers.sandbox.serving import Serving
 from brokers.sandbox.store import EntryStore
@@ -22,7 +23,7 @@ SHOWN: Final = 4
 
 @final
 class KalshiSandboxServer:
-    """Kalshi's demo on loopback: contracts on whether an index stands above a level at the close of a day."""
+    """Kalshi's demo on loopback: a question every quarter of an hour, and whether an index closes above a level."""
 
     async def serve(
         self,
@@ -39,14 +40,17 @@ class KalshiSandboxServer:
         with tempfile.TemporaryDirectory(prefix="gamma-kalshi-") as folder:
             beside = order.state_path.with_suffix(".pem") if order.state_path is not None else Path(folder) / "key.pem"
             gate = Gate(kept_key(beside).public_key())
-            events = SimulatedEvents(order.seed)
-            sandbox = KalshiSandbox(events, store, gate, capital_usd=Decimal(str(order.capital_usd)))
+            indices, series = SimulatedEvents(order.seed), SeriesEvents(order.seed)
+            sandbox = KalshiSandbox(
+                ManyEvents(series, indices), store, gate, capital_usd=Decimal(str(order.capital_usd))
+            )
 
             def told(port: int) -> None:
                 url = f"http://127.0.0.1:{port}{PREFIX}"
                 key_path = str(beside.absolute())
                 settings = {"environment": "paper", "key_id": gate.key_id, "key_path": key_path, "url": url}
-                opened(SandboxOpened(url=url, settings=settings, markets=events.doubtful(time.time_ns(), SHOWN)))
+                markets = [SERIES, *indices.doubtful(time.time_ns(), SHOWN)]
+                opened(SandboxOpened(url=url, settings={**settings, "series": [SERIES]}, markets=markets))
 
             try:
                 await serving.run(sandbox, told)

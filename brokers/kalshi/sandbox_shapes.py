@@ -167,6 +167,23 @@ def market(
     }
 
 
+def series(name: str) -> dict[str, Any]:
+    """What is told of a series."""
+    return {
+        "ticker": name,
+        "title": name,
+        "frequency": "custom",
+        "category": "Simulated",
+        "tags": [],
+        "settlement_sources": [],
+        "contract_url": "",
+        "contract_terms_url": "",
+        "additional_prohibitions": [],
+        "fee_type": "quadratic",
+        "fee_multiplier": 1,
+    }
+
+
 def book(bids: tuple[Sequence[Level], Sequence[Level]], depth: int) -> dict[str, Any]:
     """Bids of both sides, the best last."""
     yes, no = ([[dollars(p), count(n)] for p, n in reversed(levels[: depth or None])] for levels in bids)

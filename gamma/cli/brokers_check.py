@@ -233,7 +233,7 @@ async def _bars(broker: "Broker", market: str) -> AsyncIterator[Finding]:
     except GammaError as error:
         yield Finding(check="bars", ok=False, text=str(error))
         return
-    text = f"no bar of {market} in five days"
+    text = f"no bar of {market} in five days, or none is told at this moment"
     if bars:
         ago_min = (now - bars[-1].ts_close_utc_ns) / 60e9
         text = f"{len(bars):,} bars of {BAR_S} s; the last closed {ago_min:,.0f} min ago"

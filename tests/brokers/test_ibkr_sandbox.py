@@ -302,7 +302,7 @@ def test_the_sandbox_serves_and_says_how_to_trade_there(tmp_path: Path) -> None:
         serving: Awaitable[None] = asyncio.create_task(served.serve(order(), opened.append, answered.append))
         await until(lambda: bool(opened))
         ib = IB()
-        await ib.connectAsync("127.0.0.1", int(opened[0].settings["port"]), clientId=1)
+        await ib.connectAsync("127.0.0.1", int(str(opened[0].settings["port"])), clientId=1)
         ib.disconnect()
         serving.cancel()  # type: ignore[attr-defined]
         with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,68 @@
+"""A series of event markets by chance: questions that follow one another by the clock, each from the same seed."""
+
+import zlib
+from functools import lru_cache
+from typing import Final, final
+
+import numpy as np
+
+from gamma.books import CENTS, BookLevel, EventBook
+from gamma.clock import NS
+from gamma.feeds.events.shape import BITCOIN_15M, EventShape
+from gamma.feeds.events.simulator import simulate
+from gamma.feeds.events.tape import LEVELS, LOOK_S, Ints, Tape
+
+LOOK_NS: Final = round(LOOK_S * NS)
+TAPES_KEPT: Final = 16
+
+
+@final
+class QuestionSeries:
+    """Questions numbered by the clock: the one of number n is open from n times `open_s` on, for so long.
+
+    Whoever asks by the same seed and symbol sees the same books at the same times.
+    """
+
+    def __init__(self, seed: int, symbol: str, shape: EventShape = BITCOIN_15M) -> None:
+        self.symbol = symbol
+        self._seed = (seed, zlib.crc32(symbol.encode()))
+        self._shape = shape
+        self._open_ns = round(shape.open_s * NS)
+        self._tape = lru_cache(maxsize=TAPES_KEPT)(self._simulated)
+
+    def number(self, ts_utc_ns: int) -> int:
+        """The question that is open then."""
+        return ts_utc_ns // self._open_ns
+
+    def opens_utc_ns(self, number: int) -> int:
+        """When a question opens; it closes when the next one opens [UTC ns]."""
+        return number * self._open_ns
+
+    def payout_cents(self, number: int) -> int:
+        """What YES pays in the end."""
+        return int(self._tape(number).payout[0])
+
+    def book(self, ts_utc_ns: int) -> EventBook:
+        """What stands in the book of the question that is open then."""
+        number = self.number(ts_utc_ns)
+        tape, opens = self._tape(number), self.opens_utc_ns(number)
+        look = min((ts_utc_ns - opens) // LOOK_NS, int(tape.looks[0]) - 1)
+        return EventBook(
+            market=self.symbol,
+            yes_bids=_levels(int(tape.yes_bid[0, look]), tape.yes_lots[0, look]),
+            no_bids=_levels(int(tape.no_bid[0, look]), tape.no_lots[0, look]),
+            ts_event_utc_ns=ts_utc_ns,
+            traded_lots=float((tape.yes_taken[0, :look] + tape.no_taken[0, :look]).sum(dtype=np.int64)),
+            volume_10min_lots=float(tape.volume[0, look]),
+            ts_close_utc_ns=opens + self._open_ns,
+        )
+
+    def _simulated(self, number: int) -> Tape:
+        return simulate(self._shape, np.random.default_rng([*self._seed, number]), 1)
+
+
+def _levels(best_cents: int, lots: Ints) -> tuple[BookLevel, ...]:
+    """Bids at a price and at each cent below it, as far as there are any."""
+    prices = range(best_cents, best_cents - LEVELS, -1)
+    found = zip(prices, lots.tolist(), strict=True)
+    return tuple(BookLevel(price_ticks=p, lots=n) for p, n in found if 0 < p < CENTS and n > 0)
