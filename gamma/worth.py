@@ -3,9 +3,14 @@
 Pure and traceable. A side that is neither long nor short makes all of it unknown.
 """
 
+from typing import Final
+
 from gamma.markets import Kind
-from gamma.numeric import NAN, Num, floor, known, maximum, ratio, where
+from gamma.numeric import NAN, Num, floor, known, maximum, ratio, tolerance, where
 from gamma.views import View
+
+# What is spent was left of an account of some hundred usd, whose cents are rounded by a share of it all.
+ROUNDED_CENTS: Final = 10_000.0
 
 
 def by_side(side: Num, long: Num, short: Num) -> Num:
@@ -63,10 +68,12 @@ def affordable_contracts(spend_usd: Num, cost_points: Num) -> Num:
         n c + ceil(7 n c (100 - c) / 10,000) <= S   is   n <= 10,000 S / (10,000 c + 7 c (100 - c))
 
     for whole cents n c and S, since a whole number that is not below x is not below ceil(x). At a fraction
-    of a cent the fee may round up by almost one cent, which is set aside.
+    of a cent the fee may round up by almost one cent, which is set aside. What rounding took from a whole
+    number of cents is given back: in 32 bits 0.22 usd is a little less than 22 cents.
     Source: Kalshi fee schedule (see `gamma.markets.event_fee_cents`).
     """
-    spend_cents = floor(spend_usd * 100.0 + 1e-6)
+    exact_cents = spend_usd * 100.0
+    spend_cents = floor(exact_cents + tolerance(exact_cents) * maximum(exact_cents, ROUNDED_CENTS))
     whole = cost_points == floor(cost_points)
     spend_cents = where(whole, spend_cents, maximum(spend_cents - 1.0, 0.0))
     each = cost_points * (10_000.0 + 7.0 * (100.0 - cost_points))
