@@ -72,9 +72,9 @@ def course_of(tape: Tape, sizers: Sequence[Sizer] = (EncodedSize(),), **terms: A
     return Course(terms=Terms(market=MARKET, sizers=sizers, **terms), world=world_of(tape))
 
 
-def by_chance(markets: int, seed: int = 5, **terms: Any) -> Course:
+def by_chance(markets: int, seed: int = 5, sizers: Sequence[Sizer] = tuple(CHAIN.values()), **terms: Any) -> Course:
     """Simulated markets, with the caps of event contracts in force."""
-    return course_of(simulate(BITCOIN_15M, np.random.default_rng(seed), markets), tuple(CHAIN.values()), **terms)
+    return course_of(simulate(BITCOIN_15M, np.random.default_rng(seed), markets), sizers, **terms)
 
 
 @cache
