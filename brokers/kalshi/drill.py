@@ -119,7 +119,7 @@ class WorldEvents:
             settle_utc_ns=START_UTC_NS + 2 * _OPEN_NS,
         )
 
-    def listed(self, now_utc_ns: int) -> list[Listed]:  # noqa: ARG002  (they stay)
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> list[Listed]:  # noqa: ARG002  (they stay)
         """Both."""
         return [found for ticker in self._prices.markets if (found := self.find(ticker)) is not None]
 

@@ -89,8 +89,10 @@ class KalshiMarkets:
             quotes = [_quote(row, now_utc_ns) for row in rows]
         return {quote.symbol: quote for quote in quotes if quote.symbol in symbols}
 
-    async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
-        """Bars of trades in YES [cents] that closed after a time; without a trade the last price stands.
+    async def bars(self, market: str, bar_s: int, since_utc_ns: int, until_utc_ns: int | None = None) -> Sequence[Bar]:
+        """Bars of trades in YES [cents] that closed after a time, and by another where one is given.
+
+        Without a trade the last price stands.
 
         Raises: InputInvalid for bars that no candles of Kalshi's make up; Transient.
         """
@@ -101,7 +103,8 @@ class KalshiMarkets:
         if terms is None:
             raise Transient(f"{market} is no market of Kalshi's")
         start_s = max(since_utc_ns, terms.open_utc_ns) // NS // bar_s * bar_s
-        until_s = self._now_utc_ns() // NS // bar_s * bar_s
+        now_utc_ns = self._now_utc_ns()
+        until_s = min(now_utc_ns, now_utc_ns if until_utc_ns is None else until_utc_ns) // NS // bar_s * bar_s
         found: list[Bar] = []
         while start_s < until_s and len(found) * bar_s < SPANS_MAX * CANDLES_MAX * period_s:
             end_s = min(until_s, start_s + CANDLES_MAX * period_s)

@@ -1,6 +1,7 @@
 """Prices at Kalshi under gamma's names: of a series, those of its question."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import final
 
@@ -9,7 +10,8 @@ from brokers.kalshi.market_data import KalshiMarkets
 from brokers.kalshi.questions import Questions
 from gamma.bars import Bar
 from gamma.books import EventBook
-from gamma.errors import Transient
+from gamma.clock import NS
+from gamma.errors import InputInvalid, Transient
 from gamma.ports import Quote
 
 
@@ -47,16 +49,30 @@ class Prices:
     async def bars(self, market: str, bar_s: int, since_utc_ns: int) -> Sequence[Bar]:
         """Bars of trades in YES [cents]; of a series those of the question that is traded, and none between two.
 
+        What closed before this life began is told of all questions of a series: on it nothing is decided.
+
         Raises: InputInvalid for bars that no candles of Kalshi's make up; Transient.
         """
         if market not in self._questions.series:
             return await self._told.bars(market, bar_s, since_utc_ns)
-        try:
+        began_utc_ns, history = await self._history(market, bar_s, since_utc_ns)
+        with suppress(Transient):
             question = await self._questions.clear(market)
-        except Transient:
-            return []
-        told = await self._told.bars(question.ticker, bar_s, since_utc_ns)
-        return [replace(bar, market=market) for bar in told]
+            if bar_s * NS > question.terms.close_utc_ns - question.terms.open_utc_ns:
+                raise InputInvalid(f"{market}: bars of {bar_s} s are longer than {question.ticker} is open")
+            told = await self._told.bars(question.ticker, bar_s, max(since_utc_ns, began_utc_ns))
+            return [*history, *(replace(bar, market=market) for bar in told)]
+        return history
+
+    async def _history(self, market: str, bar_s: int, since_utc_ns: int) -> tuple[int, list[Bar]]:
+        """When this life of a series began, and the bars that closed between a time and then."""
+        found: list[Bar] = []
+        began_utc_ns, questions = await self._questions.before(market, since_utc_ns)
+        for ticker, terms in questions:
+            if bar_s * NS <= terms.close_utc_ns - terms.open_utc_ns:
+                told = await self._told.bars(ticker, bar_s, since_utc_ns, min(began_utc_ns, terms.close_utc_ns))
+                found += [replace(bar, market=market) for bar in told]
+        return began_utc_ns, found
 
     async def _open(self, symbol: str) -> str:
         """The question that is open of a series; of all else its name."""

@@ -17,6 +17,7 @@ from gamma.wire import understood
 POSITIONS: Final = "/portfolio/positions"
 # A question may close early, or be paused: which one is open is looked up again after so long [s].
 LOOKED_S: Final = 60
+HISTORY_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class _Run:
 
     `ended_utc_ns` is when the question before was over, and `clear_utc_ns` from when on the open one is traded.
     `held_at` is how often it had been asked what happened when contracts of one before were last seen, or an order may
-    have got some; -1 for never. `sent` tells that an order went to the open one.
+    have got some; -1 for never. `sent` tells that an order went to the open one. `began_utc_ns` is when the series was
+    looked at for the first time in this life: what was before is history.
     """
 
     question: Question | None = None
@@ -44,6 +46,7 @@ class _Run:
     sent: bool = False
     clear_utc_ns: int = 0
     shard: int | None = None
+    began_utc_ns: int = 0
 
 
 @final
@@ -118,8 +121,7 @@ class Questions:
         why = self._unfit(series, open_now)
         if why:
             raise ConfigInvalid(f"market {series}: {why}; take it out of the strategies")
-        if open_now:
-            self._take_up(self._runs[series], open_now)
+        self._take_up(self._runs[series], open_now)
 
     async def shards(self) -> set[int]:
         """The shards of the questions that are open, or were a moment ago.
@@ -171,6 +173,25 @@ class Questions:
         if run.question is not None and run.question.ticker == question.ticker:
             run.clear_utc_ns, run.held_at = max(1, self._now_utc_ns()), -1
         return question
+
+    async def before(self, series: str, since_utc_ns: int) -> tuple[int, list[tuple[str, Terms]]]:
+        """When the series was first looked at in this life, and the questions until then that closed after a time.
+
+        The oldest first, and no more than the last `HISTORY_MAX`.
+
+        Raises: Transient.
+        """
+        run = self._runs[series]
+        if run.began_utc_ns and since_utc_ns >= run.began_utc_ns:
+            return run.began_utc_ns, []
+        if not run.began_utc_ns:
+            self._take_up(run, await self._listed(series))
+        params = {"series_ticker": series, "min_close_ts": str(since_utc_ns // NS)}
+        rows = await self._requests.every("/markets", "markets", params)
+        with understood(f"questions of {series}"):
+            told = [(name(row["ticker"]), self._told.keep(row)) for row in rows]
+        found = [one for one in told if since_utc_ns < one[1].close_utc_ns and one[1].open_utc_ns < run.began_utc_ns]
+        return run.began_utc_ns, sorted(found, key=lambda one: (one[1].close_utc_ns, one[0]))[-HISTORY_MAX:]
 
     def forget(self, ticker: str) -> None:
         """Look up anew what is open: Kalshi says that this question is not."""
@@ -225,6 +246,7 @@ class Questions:
         """Keep which question is open, and from when on; another one, or none, ends what was clear."""
         now, before = self._now_utc_ns(), run.question
         run.looked_utc_ns = now
+        run.began_utc_ns = run.began_utc_ns or now
         same = before is not None and bool(listed) and listed[0][0] == before.ticker
         if before is not None and not same:
             run.ended_utc_ns = min(before.terms.close_utc_ns, now)

@@ -51,11 +51,12 @@ class Listed:
 class EventMarket(Protocol):
     """Where events are quoted: bids for YES and NO, the best first; none of what is not open.
 
+    Of those that closed, those are listed that did so since then, as far as they are kept; without a time the last.
     `traded` is how many contracts others traded since a question opened.
     """
 
     def find(self, ticker: str) -> Listed | None: ...
-    def listed(self, now_utc_ns: int) -> Sequence[Listed]: ...
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> Sequence[Listed]: ...
     def bids(self, ticker: str, now_utc_ns: int) -> tuple[Sequence[Level], Sequence[Level]]: ...
     def bars(self, ticker: str, bar_s: int, after_utc_ns: int, until_utc_ns: int) -> Sequence[Bar]: ...
     def traded(self, ticker: str, now_utc_ns: int) -> int: ...
@@ -77,7 +78,7 @@ class SimulatedEvents:
         except InputInvalid:
             return None
 
-    def listed(self, now_utc_ns: int) -> list[Listed]:
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> list[Listed]:  # noqa: ARG002  (none that closed)
         """The questions on the next close, for each series."""
         return [_listed(event) for series in SERIES for event in self._prices.listed(series, now_utc_ns)]
 

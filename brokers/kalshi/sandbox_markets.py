@@ -64,17 +64,19 @@ class EventPages:
     def _markets(self, params: Mapping[str, str], now_utc_ns: int) -> list[Listed]:
         """The questions that are named, or all that are listed, as far as they are asked for."""
         named = [ticker for ticker in params.get("tickers", "").split(",") if ticker]
+        since_utc_ns = int(params.get("min_close_ts") or 0) * NS
         if named:
             found = [one for ticker in named if (one := self._floor.market.find(ticker)) is not None]
         else:
-            found = list(self._floor.market.listed(now_utc_ns))
+            found = list(self._floor.market.listed(now_utc_ns, since_utc_ns))
         status = params.get("status", "")
         if status and status not in _FILTER:
             raise Wrong(400, "bad_request", f"status: {', '.join(_FILTER)}")
         return [
             one
             for one in found
-            if (not status or one.status(now_utc_ns) in _FILTER[status])
+            if one.close_utc_ns > since_utc_ns
+            and (not status or one.status(now_utc_ns) in _FILTER[status])
             and params.get("series_ticker", one.series) == one.series
             and params.get("event_ticker", one.event) == one.event
         ]

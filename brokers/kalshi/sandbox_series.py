@@ -21,6 +21,7 @@ SERIES: Final = "KXBTC15M"
 DETERMINED_AFTER_NS: Final = 10 * NS
 SETTLES_AFTER_NS: Final = 30 * NS
 LISTED_AFTER: Final = 4
+KEPT_NS: Final = 86_400 * NS
 MINUTE_S: Final = 60
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _TICKER: Final = re.compile(r"([A-Z0-9]+)-(\d\d)([A-Z]{3})(\d\d)(\d\d)(\d\d)-(\d\d)")
@@ -53,10 +54,12 @@ class SeriesEvents:
         listed = self._listed(self._questions.number(closes_utc_ns - 1))
         return listed if listed.ticker == ticker else None
 
-    def listed(self, now_utc_ns: int) -> list[Listed]:
-        """The question that is open, the next one, and those that closed last."""
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> list[Listed]:
+        """The question that is open, the next one, and those that closed last: since a time, as far as a day ago."""
         number = self._questions.number(now_utc_ns)
-        return [self._listed(one) for one in range(number - LISTED_AFTER, number + 2)]
+        since = max(since_utc_ns, now_utc_ns - KEPT_NS)
+        first = self._questions.number(since) if since_utc_ns else number - LISTED_AFTER
+        return [self._listed(one) for one in range(first, number + 2)]
 
     def bids(self, ticker: str, now_utc_ns: int) -> tuple[list[Level], list[Level]]:
         """What others bid."""
@@ -132,9 +135,9 @@ class ManyEvents:
         """A question by its ticker; None where it is none."""
         return next((found for market in self._markets if (found := market.find(ticker)) is not None), None)
 
-    def listed(self, now_utc_ns: int) -> list[Listed]:
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> list[Listed]:
         """All that any of them lists."""
-        return [listed for market in self._markets for listed in market.listed(now_utc_ns)]
+        return [listed for market in self._markets for listed in market.listed(now_utc_ns, since_utc_ns)]
 
     def bids(self, ticker: str, now_utc_ns: int) -> tuple[Sequence[Level], Sequence[Level]]:
         """What others bid."""

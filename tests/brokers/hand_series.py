@@ -61,9 +61,10 @@ class HandSeries:
             determine_utc_ns=closes + DETERMINE_S * NS,
         )
 
-    def listed(self, now_utc_ns: int) -> Sequence[Listed]:
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> Sequence[Listed]:
         at = (now_utc_ns - START_UTC_NS) // (OPEN_S * NS)
-        names = [ticker(number) for number in range(max(0, at - 2), at + 2)]
+        first = (since_utc_ns - START_UTC_NS) // (OPEN_S * NS) if since_utc_ns else at - 2
+        names = [ticker(number) for number in range(max(0, first), at + 2)]
         names += [f"{ticker(at)[:-2]}99"] if self.beside else []
         return [found for name in names if (found := self.find(name)) is not None]
 

@@ -1,9 +1,10 @@
 """A day of event contracts at Kalshi's sandbox: the daemon with bars from the broker, in time that is made.
 
-    python -m tests.brokers.kalshi_day [--seed N]
+    python -m tests.brokers.kalshi_day [--seed N] [--series]
 
 trades a day of contracts on the simulated S&P 500 by breakouts, through their settlement, and holds the ledger against
-the sandbox's account: every fill, fee and settlement, and the balance to the cent.
+the sandbox's account: every fill, fee and settlement, and the balance to the cent. With --series one of them is a
+series, whose questions are settled every quarter of an hour.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from brokers.kalshi.sandbox import KalshiSandbox
 from brokers.kalshi.sandbox_events import SimulatedEvents
 from brokers.kalshi.sandbox_floor import ENTRIES, key_of
 from brokers.kalshi.sandbox_keys import Gate, pem_of
+from brokers.kalshi.sandbox_series import SERIES, ManyEvents, SeriesEvents
 from brokers.sandbox.store import EntryStore
 from gamma.assembly import assemble
 from gamma.chaos.simulation.loop import Time, live
@@ -51,13 +53,14 @@ starting_capital_usd = {capital}
 
 [feed]
 use = "broker"
-bar_s = 300
+bar_s = {bar_s}
 
 [brokers.kalshi]
 environment = "paper"
 key_id = "{key_id}"
 key_path = "{folder}/key.pem"
 url = "http://127.0.0.1/trade-api/v2"
+series = ["KXBTC15M"]
 
 [[strategies]]
 name = "quick"
@@ -99,19 +102,27 @@ class KalshiDay:
     """One account at the sandbox, and the daemon that trades there."""
 
     def __init__(
-        self, folder: Path, patch: pytest.MonkeyPatch, *, seed: int = 1, start_utc_ns: int = MORNING_UTC_NS
+        self,
+        folder: Path,
+        patch: pytest.MonkeyPatch,
+        *,
+        seed: int = 1,
+        start_utc_ns: int = MORNING_UTC_NS,
+        series: bool = False,
     ) -> None:
         self.folder = folder
         self.time = Time(start_utc_ns)
         events = SimulatedEvents(seed)
         gate = Gate(key().public_key())
         store = EntryStore(None, "day", ENTRIES, key_of)
-        self.sandbox = KalshiSandbox(events, store, gate, capital_usd=Decimal(CAPITAL_USD))
+        listed = ManyEvents(SeriesEvents(seed), events)
+        self.sandbox = KalshiSandbox(listed, store, gate, capital_usd=Decimal(CAPITAL_USD))
         self.network = Carried(self.sandbox, self.time)
         patch.setattr(KalshiBroker, "open", self._opened)
         self._pass_time()
         near = sorted((one.ticker for one in events.listed(start_utc_ns)), key=self._off_the_middle)
-        names = {"quick": near[0], "patient": near[1]}
+        quick = {"quick": SERIES, "bar_s": 60} if series else {"quick": near[0], "bar_s": 300}
+        names = quick | {"patient": near[1]}
         guards = ", ".join(f'"{guard}"' for guard in GUARDS)
         text = CONFIG.format(folder=folder, capital=CAPITAL_USD, key_id=gate.key_id, guards=guards, **names)
         (folder / "key.pem").write_bytes(pem_of(key()))
@@ -160,12 +171,13 @@ class KalshiDay:
         book, floor = daemon.shell.book, self.sandbox.floor
         fills = [fact.fill for fact in self.facts(OrderFilled)]
         ours = Counter((f.market, f.side, f.lots, f.price_ticks, f.fee_microusd) for f in fills if not f.settled)
-        theirs = Counter((e.ticker, e.side, e.count, e.price, int(e.fee_usd * MICRO)) for e in floor.executions)
-        ended = {f.market: (-f.side * f.lots, f.settled_microusd_per_lot) for f in fills if f.settled}
+        executed = [(e, int(e.fee_usd * MICRO)) for e in floor.executions]
+        theirs = Counter((_market(e.ticker), e.side, e.count, e.price, fee) for e, fee in executed)
+        ended = Counter((f.market, -f.side * f.lots, f.settled_microusd_per_lot) for f in fills if f.settled)
         worth = {"yes": MICRO, "no": 0}
-        paid = {s.ticker: (s.held, worth[s.result]) for s in floor.settlements if s.held}
+        paid = Counter((_market(s.ticker), s.held, worth[s.result]) for s in floor.settlements if s.held)
         account = floor.account(self.time.now)
-        held = {ticker: one.count for ticker, one in account.held.items() if one.count}
+        held = {_market(ticker): one.count for ticker, one in account.held.items() if one.count}
         mine = {market: book.lots(market) for market in book.setup.markets if book.lots(market)}
         cost = sum(one.cost for one in account.held.values()) * 10_000
         pairs = {
@@ -178,13 +190,19 @@ class KalshiDay:
         return [f"{what}: {a} against {b}" for what, (a, b) in pairs.items() if a != b]
 
 
+def _market(ticker: str) -> str:
+    """The market that a question is traded as."""
+    return SERIES if ticker.startswith(f"{SERIES}-") else ticker
+
+
 def _main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--hours", type=float, default=16.5)
+    asked.add_argument("--series", action="store_true")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        day = KalshiDay(Path(folder), patch, seed=given.seed)
+        day = KalshiDay(Path(folder), patch, seed=given.seed, series=given.series)
         daemon = day.run(given.hours)
         fills, trades = day.facts(OrderFilled), day.facts(TradeClosed)
         fees = sum(fact.fill.fee_microusd for fact in fills) / MICRO

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers.kalshi.sandbox_series import SERIES
 from gamma.cli.reported import of_ledger
 from gamma.clock import NS
 from gamma.events import OrderFilled, OrderIntended, OrderKind, TradeClosed
@@ -27,3 +28,16 @@ def test_the_ledger_is_the_account_to_the_cent_through_partial_fills_and_settlem
     assert told is not None
     entries = {one.intent.client_order_id for one in day.facts(OrderIntended) if one.intent.kind is OrderKind.ENTRY}
     assert sum(one.filled_lots for one in told.asked) == sum(f.lots for f in fills if f.client_order_id in entries)
+
+
+@pytest.mark.slow
+def test_a_series_is_settled_question_by_question_and_the_ledger_is_the_account_to_the_cent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = KalshiDay(tmp_path, monkeypatch, series=True)
+    daemon = day.run(0.6)  # two questions end, and the third is traded
+    assert day.differences(daemon) == []
+    fills = [fact.fill for fact in day.facts(OrderFilled) if fact.fill.market == SERIES]
+    assert [fill.settled for fill in fills].count(True) >= 1
+    tickers = {done.ticker for done in day.sandbox.floor.executions if done.ticker.startswith(SERIES)}
+    assert len(tickers) >= 2

@@ -6,7 +6,7 @@ import pytest
 
 from brokers.kalshi.params import KalshiParams
 from gamma.clock import NS
-from gamma.errors import ConfigInvalid, Transient
+from gamma.errors import ConfigInvalid, InputInvalid, Transient
 from gamma.events import OrderState
 from gamma.markets import MICRO
 from gamma.params import parse
@@ -216,13 +216,37 @@ def test_the_book_of_a_series_is_that_of_its_question(rig: SeriesRig) -> None:
     assert (book.traded_lots, book.volume_10min_lots) == (33, 30)
 
 
-def test_bars_of_a_series_are_those_of_its_question(rig: SeriesRig) -> None:
+def test_bars_of_a_series_are_those_of_its_question_and_what_closed_between_two_is_never_told(rig: SeriesRig) -> None:
+    rig.at(0, 890)
+    assert closes(rig, 60, START_UTC_NS)[-1] == 14 * 60
     rig.at(1, 130)
-    told = rig.run(rig.broker.bars(SERIES, 60, START_UTC_NS))
-    assert [(bar.market, bar.ts_close_utc_ns) for bar in told] == [
-        (SERIES, START_UTC_NS + 960 * NS),
-        (SERIES, START_UTC_NS + 1_020 * NS),
-    ]
+    assert closes(rig, 60, START_UTC_NS + 840 * NS) == [16 * 60, 17 * 60]  # not the last minute of the first question
+
+
+def test_a_new_life_is_told_the_bars_of_all_questions_until_then(rig: SeriesRig) -> None:
+    rig.place("g-1-1", 5)
+    rig.at(2, 130)
+    rig.broker = rig.opened()
+    rig.run(rig.broker.connect())
+    assert closes(rig, 60, START_UTC_NS) == [60 * n for n in range(1, 33)]
+    assert closes(rig, 300, START_UTC_NS + 1_000 * NS) == [1_200, 1_500, 1_800]
+    rig.network.wait(120)
+    assert closes(rig, 60, START_UTC_NS + 1_800 * NS) == [60 * n for n in range(31, 35)]
+    rig.network.requests.clear()
+    assert closes(rig, 60, START_UTC_NS + 1_980 * NS) == [34 * 60]
+    assert not any("min_close_ts" in request.params for request in rig.network.requests)
+
+
+def test_bars_that_are_longer_than_a_question_are_refused(rig: SeriesRig) -> None:
+    with pytest.raises(InputInvalid, match="bars of 3600 s are longer than"):
+        rig.run(rig.broker.bars(SERIES, 3_600, rig.network.now_utc_ns))
+
+
+def closes(rig: SeriesRig, bar_s: int, since_utc_ns: int) -> list[int]:
+    """When the bars since a time closed, in seconds from the start."""
+    told = rig.run(rig.broker.bars(SERIES, bar_s, since_utc_ns))
+    assert {bar.market for bar in told} <= {SERIES}
+    return [(bar.ts_close_utc_ns - START_UTC_NS) // NS for bar in told]
 
 
 # Config.

@@ -63,7 +63,7 @@ class HandEvents:
     def find(self, ticker: str) -> Listed | None:
         return LISTED if ticker == TICKER else None
 
-    def listed(self, now_utc_ns: int) -> Sequence[Listed]:  # noqa: ARG002
+    def listed(self, now_utc_ns: int, since_utc_ns: int = 0) -> Sequence[Listed]:  # noqa: ARG002
         return [LISTED]
 
     def bids(self, ticker: str, now_utc_ns: int) -> tuple[Sequence[Level], Sequence[Level]]:
