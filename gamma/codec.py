@@ -19,11 +19,15 @@ import numpy as np
 from gamma.errors import Corrupt
 from gamma.events import Command, Event, Recorded, Transient
 from gamma.reasons import Fact
+from gamma.views import PastIntent, PastTrade
 
 T = TypeVar("T")
 Code = Callable[[Any], Any]
 
 _WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+# One view after another holds the same hundreds of these; nobody changes what `plain` gives.
+_LASTING: Final = frozenset({PastIntent, PastTrade})
+_LASTING_KEPT: Final = 4_096
 _dumps: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 _loads: Final = json.JSONDecoder().decode
 
@@ -126,6 +130,28 @@ def _encoder(hint: Any) -> Code:
 
 
 def _record_encoder(cls: type[Any]) -> Code:
+    code = _fresh_encoder(cls)
+    return _lasting(code) if cls in _LASTING else code
+
+
+def _lasting(code: Code) -> Code:
+    """Make the dict of a record once: by its own identity, and with it, so that none is taken for another."""
+    made: dict[int, tuple[object, Any]] = {}
+
+    def encode(record: Any) -> Any:
+        known = made.get(id(record))
+        if known is not None and known[0] is record:
+            return known[1]
+        if len(made) >= _LASTING_KEPT:
+            made.clear()
+        tree = code(record)
+        made[id(record)] = (record, tree)
+        return tree
+
+    return encode
+
+
+def _fresh_encoder(cls: type[Any]) -> Code:
     hints = get_type_hints(cls)
     parts = [(f.name, _encoder(hints[f.name])) for f in sorted(fields(cls), key=lambda f: f.name)]
     same = [name for name, code in parts if code is _same]

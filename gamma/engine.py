@@ -46,7 +46,7 @@ from gamma.events import (
 )
 from gamma.guards import Action
 from gamma.markets import Kind
-from gamma.orders import all_ended, any_unresolved
+from gamma.orders import unended
 from gamma.outlook import equity_microusd
 from gamma.rules import Rules
 from gamma.turn import Turn
@@ -73,9 +73,7 @@ def _expire(turn: Turn) -> None:
     for halt in list(turn.book.halts.values()):
         if 0 < halt.until_utc_ns <= turn.now:
             turn.record(Resumed(halt_id=halt.halt_id, actor="time", ts_event_utc_ns=turn.now))
-    if not any_unresolved(turn.book.orders.values()):
-        return
-    late = [o for o in turn.book.orders.values() if o.unresolved and o.deadline_utc_ns <= turn.now]
+    late = [o for o in unended(turn.book.orders) if o.unresolved and o.deadline_utc_ns <= turn.now]
     for order in late:
         # A bracket goes along with its entry, and need not be told of again.
         now = turn.book.orders[order.intent.client_order_id]
@@ -107,7 +105,7 @@ def _on_quote(turn: Turn, event: QuoteSeen) -> None:
 
 def _at_rest(book: Book) -> bool:
     """Nothing is held or works, and a halt stands for whatever is suspected: no guard need look at a price."""
-    if book.positions or not all_ended(book.orders.values()):
+    if book.positions or unended(book.orders):
         return False
     return not book.breaches or all(_latched(book, key, breach) for key, breach in book.breaches.items())
 

@@ -6,7 +6,7 @@
 A fill is stronger than any state: one that comes for an order that was thought dead is booked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
@@ -20,6 +20,10 @@ _ENDS: Final = frozenset(
     {OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.ABSENT}
 )
 _STATE: Final = attrgetter("state")
+
+# By a mapping's own identity, and with it, so that an identity that is used again is not taken for it.
+_unended: Final[dict[int, tuple[Mapping[str, "Order"], tuple["Order", ...]]]] = {}
+_MAPPINGS_KEPT: Final = 16
 
 GRAPH: Final[dict[OrderState, frozenset[OrderState]]] = {
     OrderState.PENDING: _LIVE | _ENDS | {OrderState.UNKNOWN},
@@ -95,14 +99,24 @@ class Order:
         return self.intent.kind not in (OrderKind.CANCEL, OrderKind.REPLACE)
 
 
+def unended(orders: Mapping[str, Order]) -> tuple[Order, ...]:
+    """Those that have not ended, as they came: few, among all of the last hour.
+
+    A step asks it a dozen times of the same orders, which nobody changes in place: it is found once.
+    """
+    known = _unended.get(id(orders))
+    if known is not None and known[0] is orders:
+        return known[1]
+    found = tuple(order for order in orders.values() if order.state not in _ENDS)
+    if len(_unended) >= _MAPPINGS_KEPT:
+        _unended.clear()
+    _unended[id(orders)] = (orders, found)
+    return found
+
+
 def any_unresolved(orders: Iterable[Order]) -> bool:
     """Whether the fate of one of them is not known; asked on every bar, and so by their states alone."""
     return not _OPEN.isdisjoint(map(_STATE, orders))
-
-
-def all_ended(orders: Iterable[Order]) -> bool:
-    """Whether none of them works any more."""
-    return _ENDS.issuperset(map(_STATE, orders))
 
 
 def advance(order: Order, state: OrderState, ts_utc_ns: int = 0) -> Order:

@@ -2,7 +2,7 @@
 
 from gamma.book import Book
 from gamma.events import OrderKind
-from gamma.orders import Order, Position
+from gamma.orders import Order, Position, unended
 from gamma.outlook import cash_microusd, equity_microusd
 from gamma.views import NAN, Situation
 
@@ -10,7 +10,7 @@ from gamma.views import NAN, Situation
 def situation_of(book: Book, strategy: str, market: str) -> Situation:
     """How this strategy stands in this market now."""
     position = book.position(strategy, market)
-    mine = [o for o in book.orders.values() if (o.intent.strategy, o.intent.market) == (strategy, market)]
+    mine = [o for o in unended(book.orders) if (o.intent.strategy, o.intent.market) == (strategy, market)]
     entering = [o.intent.side for o in mine if o.intent.kind is OrderKind.ENTRY and o.left_lots]
     floor, rule, held = book.money.floor, book.setup.floor_rule, position.lots != 0
     return Situation(

@@ -20,7 +20,7 @@ from gamma.events import (
 )
 from gamma.guards import Action
 from gamma.notices import Notice
-from gamma.orders import Order, Position
+from gamma.orders import Order, Position, unended
 from gamma.revision import revised
 from gamma.rules import Rules
 
@@ -169,9 +169,7 @@ class Turn:
     def strategy_orders(self, key: Key) -> list[Order]:
         """The orders of one strategy in one market that can trade and have not ended."""
         return [
-            o
-            for o in self.book.orders.values()
-            if (o.intent.strategy, o.intent.market) == key and o.moves_position and not o.ended
+            o for o in unended(self.book.orders) if (o.intent.strategy, o.intent.market) == key and o.moves_position
         ]
 
 

@@ -13,7 +13,7 @@ from gamma.decision import Decision, decide_exit
 from gamma.errors import InputInvalid
 from gamma.events import Halt, Intent, Level, OrderKind, OrderType
 from gamma.options import settles_utc_ns
-from gamma.orders import Order, Position
+from gamma.orders import Order, Position, unended
 from gamma.outlook import look
 from gamma.rules import StrategyRules
 from gamma.turn import RETRY_NS, Turn
@@ -26,7 +26,7 @@ def tend(turn: Turn) -> None:
     book = turn.book
     if not book.positions and not book.orders:
         return
-    working = ((o.intent.strategy, o.intent.market) for o in book.orders.values() if not o.ended)
+    working = ((o.intent.strategy, o.intent.market) for o in unended(book.orders))
     for key in dict.fromkeys((*book.positions, *working)):
         _tend(turn, key)
 

@@ -9,7 +9,7 @@ from gamma.events import FillsRead, Halt, HealthSeen, Level, SessionOpened
 from gamma.floor import FloorRule, FloorState
 from gamma.markets import Market, market
 from gamma.marks import Mark
-from gamma.orders import Order, Position
+from gamma.orders import Order, Position, unended
 from gamma.views import PastIntent, PastTrade
 
 HOUR_NS: Final = 3_600_000_000_000
@@ -172,7 +172,7 @@ class Book:
 
     def unresolved(self, market: str) -> bool:
         """Whether the fate of an order in this market is not known."""
-        return any(o.unresolved and o.intent.market == market for o in self.orders.values())
+        return any(o.unresolved and o.intent.market == market for o in unended(self.orders))
 
 
 def _against(bar: Halt | Breach, strategy: str, market: str) -> bool:
@@ -190,4 +190,6 @@ def with_item(mapping: Mapping[K, V], key: K, value: V) -> dict[K, V]:
 
 def without(mapping: Mapping[K, V], key: K) -> dict[K, V]:
     """A copy that lacks `key`."""
-    return {k: v for k, v in mapping.items() if k != key}
+    left = dict(mapping)
+    left.pop(key, None)
+    return left

@@ -36,6 +36,7 @@ TRADES_KEPT: Final = 100
 PAST_TRADES_KEPT: Final = 24
 INTENTS_KEPT: Final = 256
 EXECUTIONS_KEPT: Final = 1024
+ORDERS_LOOKED_THROUGH: Final = 512
 # What is over may still be told of, by a late fill or a late answer; what was proved absent may even turn up.
 ENDED_KEPT_NS: Final = HOUR_NS
 ABSENT_KEPT_NS: Final = 7 * 24 * HOUR_NS
@@ -63,12 +64,18 @@ def owner(book: Book, fill: Fill) -> str:
 
 
 def kept_orders(book: Book, positions: Mapping[Key, Position], now_utc_ns: int) -> dict[str, Order]:
-    """The orders that could still matter: of an open position, not over, or over not long ago."""
+    """The orders that could still matter: not over, or over not long ago, or of what filled of an open position."""
     return {
         key: order
         for key, order in book.orders.items()
-        if not order.ended or (order.intent.strategy, order.intent.market) in positions or _recent(order, now_utc_ns)
+        if not order.ended or _recent(order, now_utc_ns) or _belongs(order, positions)
     }
+
+
+def _belongs(order: Order, positions: Mapping[Key, Position]) -> bool:
+    """Whether it made a position, closed some of it, or was to protect it."""
+    took_part = order.filled_lots > 0 or bool(order.intent.parent)
+    return took_part and (order.intent.strategy, order.intent.market) in positions
 
 
 def _recent(order: Order, now_utc_ns: int) -> bool:
@@ -116,9 +123,13 @@ def _intended(book: Book, event: OrderIntended) -> Book:
     counts = intent.kind is not OrderKind.REPLACE
     if counts:
         past = (*past, _past(intent, cancels))[-INTENTS_KEPT:]
-    return replace(
+    grown = replace(
         book, orders=orders, sequence=book.sequence + 1, intents=past, orders_today=book.orders_today + counts
     )
+    # A strategy that orders at every look and closes no trade for hours must not slow each of its looks down.
+    if len(orders) % ORDERS_LOOKED_THROUGH:
+        return grown
+    return replace(grown, orders=kept_orders(grown, grown.positions, event.ts_event_utc_ns))
 
 
 def _past(intent: Intent, cancels: int) -> PastIntent:

@@ -10,7 +10,8 @@ from gamma.errors import InputInvalid
 from gamma.markets import Kind, market
 from gamma.views import MarketView, OrderView, View
 
-KINDS: Final = tuple(kind.name.lower() for kind in Kind)
+_NAMES: Final = {int(kind): kind.name.lower() for kind in Kind}
+KINDS: Final = tuple(_NAMES.values())
 
 
 def _known(limits: dict[str, int]) -> dict[str, int]:
@@ -29,8 +30,8 @@ LotsByMarket = Annotated[dict[str, Annotated[int, Field(gt=0)]], Field(min_lengt
 
 def of_market(limits: Mapping[str, float], traded: MarketView) -> float:
     """The limit under the market's symbol, else under its kind (`emini`, `event`, ...); NaN where neither is."""
-    kind = next((kind.name.lower() for kind in Kind if kind == traded.kind), "")
-    return limits.get(traded.symbol, limits.get(kind, nan))
+    limit = limits.get(traded.symbol)
+    return limits.get(_NAMES.get(traded.kind, ""), nan) if limit is None else limit
 
 
 def stake_usd_per_lot(view: View, order: OrderView) -> float:

@@ -5,7 +5,7 @@ import math
 from gamma.book import Book
 from gamma.events import OrderKind
 from gamma.markets import MICRO, Kind
-from gamma.orders import Order, Position
+from gamma.orders import Order, Position, unended
 from gamma.outlook.scene import NO_MARK, Scene, equity_microusd
 from gamma.views import NAN, AccountView, PositionView
 
@@ -133,7 +133,7 @@ def _risk_usd(book: Book, position: Position) -> float:
     """What the position loses from here if its stop fills at its price; without one, all that it can [usd]."""
     stops = [
         o.price_ticks
-        for o in book.orders.values()
+        for o in unended(book.orders)
         if o.intent.kind is OrderKind.STOP and o.live and o.intent.parent in position.entry_ids
     ]
     if not stops:

@@ -10,6 +10,7 @@ from gamma.book.pages import DAY_NS
 from gamma.books import BookLevel
 from gamma.markets import MICRO, Kind, Market
 from gamma.marks import Mark
+from gamma.orders import unended
 from gamma.outlook.scene import Scene
 from gamma.views import (
     NAN,
@@ -167,7 +168,7 @@ def activity(scene: Scene) -> ActivityView:
         orders_today=book.orders_today,
         trades=tuple(t for t in book.trades if t.strategy == strategy.name),
         working=tuple((o.intent.market, o.intent.side * o.left_lots) for o in scene.entries),
-        unresolved=sum(o.unresolved for o in book.orders.values()),
+        unresolved=sum(o.unresolved for o in unended(book.orders)),
     )
 
 

@@ -7,7 +7,7 @@ from gamma.book import Book
 from gamma.events import OrderKind, SignalMade
 from gamma.markets import Kind
 from gamma.marks import Mark
-from gamma.orders import Order
+from gamma.orders import Order, unended
 from gamma.rules import Rules, StrategyRules
 from gamma.views import NAN
 
@@ -32,8 +32,8 @@ class Scene:
     def entries(self) -> list[Order]:
         """The entries that could still fill."""
         if self._entries is None:
-            orders = self.book.orders.values()
-            self._entries = [o for o in orders if o.intent.kind is OrderKind.ENTRY and o.left_lots]
+            working = unended(self.book.orders)
+            self._entries = [o for o in working if o.intent.kind is OrderKind.ENTRY and o.left_lots]
         return self._entries
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gamma.book import durable, fold, open_book, owner
-from gamma.book.trading import EXECUTIONS_KEPT, INTENTS_KEPT, PAST_TRADES_KEPT, TRADES_KEPT
+from gamma.book.trading import EXECUTIONS_KEPT, INTENTS_KEPT, ORDERS_LOOKED_THROUGH, PAST_TRADES_KEPT, TRADES_KEPT
 from gamma.errors import InvariantBroken
 from gamma.events import (
     DayStarted,
@@ -16,6 +16,7 @@ from gamma.events import (
     OrderCanceled,
     OrderFilled,
     OrderIntended,
+    OrderKind,
     OrderLost,
     OrderMissed,
     OrderQuarantined,
@@ -28,7 +29,7 @@ from gamma.events import (
 )
 from gamma.floor import FloorRule, TrailsOn
 from gamma.markets import MICRO
-from tests.engine_case import PRICE, Case, setup_of, strategy_rules
+from tests.engine_case import PRICE, Case, S, setup_of, strategy_rules
 
 
 def test_a_new_account_stands_at_its_capital() -> None:
@@ -129,6 +130,19 @@ def test_the_orders_of_a_day_are_counted_beyond_what_is_kept_of_them() -> None:
     assert (book.orders_today, len(book.intents)) == (300, INTENTS_KEPT)
     day = DayStarted(date="d", balance_microusd=0, equity_microusd=0, ts_event_utc_ns=case.now + 299 * hour_ns)
     assert fold(book, day).orders_today == len(fold(book, day).intents) == 1
+
+
+def test_a_strategy_that_holds_for_hours_and_orders_at_every_look_keeps_an_hour_of_its_orders() -> None:
+    case = Case(strategy_rules(adds=True))
+    held = case.enter(stop=0, target=0)
+    for _ in range(1_200):
+        case.now += 10 * S
+        case.signal(stop=0, target=0, price=PRICE - 100)
+        case.accept(case.sent(OrderKind.ENTRY))
+        case.canceled(case.sent(OrderKind.ENTRY))
+    assert len(case.book.orders) < 360 + ORDERS_LOOKED_THROUGH
+    assert held in case.book.orders
+    case.refold()
 
 
 def test_a_trade_without_a_risk_has_no_r() -> None:

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamma.bars import Bar, Session
-from gamma.codec import KINDS, decode, decode_event, decode_facts, encode, encode_event
+from gamma.codec import KINDS, decode, decode_event, decode_facts, encode, encode_event, plain
 from gamma.effects import Tick
 from gamma.errors import Corrupt
 from gamma.events import EquityMarked, Fill, Intent, Level, OrderCanceled, OrderFilled, OrderKind, OrderType
 from gamma.notices import Notice, Severity
 from gamma.reasons import Fact, Reason, Step
-from gamma.views import AccountView, MarketView, SignalView, TrackView, View
+from gamma.views import AccountView, MarketView, PastIntent, SignalView, TrackView, View
 
 WORDS = st.text() | st.sampled_from(["NaN", "Infinity", "-Infinity", "'NaN", "''Infinity", "null"])
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -83,6 +83,18 @@ def test_every_record_comes_back_as_it_was(cls: type[Any], data: st.DataObject) 
 def test_an_event_is_told_by_its_kind(event: Any) -> None:
     kind, payload = encode_event(event)
     assert same(decode_event(kind, payload), event)
+
+
+def test_what_view_after_view_holds_is_written_once_and_of_an_equal_record_anew() -> None:
+    def past(lots: int) -> PastIntent:
+        return PastIntent(ts_event_utc_ns=1, strategy="a", market="MNQ", side=1, lots=lots, signal_id="s")
+
+    one = past(1)
+    assert plain(one) is plain(one)
+    assert plain(past(1)) == plain(one) != plain(past(2))
+    for lots in range(10_000):
+        assert plain(past(lots))["lots"] == lots
+    assert plain(one) == plain(past(1))
 
 
 def test_the_json_is_canonical() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gamma.errors import InvariantBroken
 from gamma.events import Fill, Intent, OrderKind, OrderState, OrderType
-from gamma.orders import GRAPH, Order, Position, advance, all_ended, any_unresolved, fill_order, fill_position
+from gamma.orders import GRAPH, Order, Position, advance, any_unresolved, fill_order, fill_position, unended
 
 TICK = 500_000
 
@@ -159,10 +159,18 @@ def test_a_working_order_that_was_asked_to_cancel_is_canceling() -> None:
 def test_what_is_asked_of_many_orders_is_what_each_of_them_says(state: OrderState) -> None:
     one, ended, waits = order(state), order(OrderState.FILLED), order(OrderState.UNKNOWN)
     assert any_unresolved([ended, one]) == one.unresolved
-    assert all_ended([ended, one]) == one.ended
+    assert unended({"e": ended, "o": one}) == (() if one.ended else (one,))
     assert any_unresolved([one, waits])
-    assert not all_ended([waits, one])
+    assert waits in unended({"w": waits, "o": one})
 
 
 def test_of_no_orders_none_is_unresolved_and_all_have_ended() -> None:
-    assert (any_unresolved([]), all_ended([])) == (False, True)
+    assert (any_unresolved([]), unended({})) == (False, ())
+
+
+def test_the_orders_of_one_book_are_looked_through_once_and_never_taken_for_anothers() -> None:
+    books = [{"a": order(state)} for state in OrderState] * 3
+    for one in books:
+        found = unended(one)
+        assert found == tuple(o for o in one.values() if not o.ended)
+        assert unended(one) is found
