@@ -1,6 +1,6 @@
 """`OandaBroker`: one account at OANDA behind the `Broker` port."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, final
@@ -9,6 +9,7 @@ import httpx
 
 from brokers.oanda import reading, writing
 from brokers.oanda.fills import fills_after, marker_of
+from brokers.oanda.hints import Hints
 from brokers.oanda.journal import Journal
 from brokers.oanda.market_data import OandaMarkets
 from brokers.oanda.orders import Orders
@@ -86,7 +87,7 @@ class OandaBroker:
             multi_leg=False,
             replace=True,
             reduce_only=True,
-            order_stream=False,
+            order_stream=True,
             client_id_max_len=64,
             real=self._params.real,
         )
@@ -222,6 +223,10 @@ class OandaBroker:
     async def clock(self) -> MarketClock:
         """What time it is there, and whether gold can be traded now."""
         return await self._told.clock()
+
+    def hints(self) -> AsyncIterator[None]:
+        """Something happened to the account, as OANDA's stream of transactions tells."""
+        return Hints(self._params).hints()
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Quotes of instruments; of one that cannot be traded now the last price alone."""

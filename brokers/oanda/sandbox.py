@@ -8,11 +8,13 @@ from typing import Any, Final, final
 from brokers.oanda import sandbox_orders, sandbox_reads
 from brokers.oanda.sandbox_orders import Malformed, Refused
 from brokers.oanda.sandbox_shapes import money
+from brokers.oanda.sandbox_stream import TransactionStream
 from brokers.oanda.sandbox_transactions import Noted, Place, Transactions
 from brokers.sandbox.answers import Answer, Request, in_json
 from brokers.sandbox.floor import Floor
 from brokers.sandbox.orders import Journal
 from brokers.sandbox.prices import Prices
+from brokers.sandbox.sockets import Said
 from brokers.sandbox.store import EntryStore
 from gamma.clock import NS
 from gamma.errors import InputInvalid
@@ -51,6 +53,7 @@ class OandaSandbox:
         self._prices = prices
         self._notes = notes
         self.log = Transactions(ACCOUNT, {MARKET: prices.market(MARKET)}, capital_usd)
+        self._stream = TransactionStream(self.log)
         self._seen, self._noted, self._rolled_utc_ns = 0, 0, 0
         self._take_in(list(notes.load()))
 
@@ -86,6 +89,25 @@ class OandaSandbox:
                 return self._routed(request, rooms, now_utc_ns)
             case _:
                 return in_json({"errorMessage": "Not Found"}, 404)
+
+    def open_socket(self, number: int, request: Request, now_utc_ns: int) -> Said | None:
+        """Open a stream of transactions, for whom the account is open."""
+        is_one = request.path.endswith(f"/accounts/{self.account}/transactions/stream")
+        let_in = request.headers.get("authorization") == f"Bearer {self.token}"
+        return self._stream.open(number, now_utc_ns) if is_one and let_in else None
+
+    def hear(self, number: int, message: str, now_utc_ns: int) -> Said:  # noqa: ARG002  (nothing is heard by a stream)
+        """Say nothing to it."""
+        return Said()
+
+    def news(self, number: int, now_utc_ns: int) -> Said:
+        """What happened to the account."""
+        self.advance(now_utc_ns)
+        return self._stream.news(number, now_utc_ns)
+
+    def close_socket(self, number: int) -> None:
+        """A stream is over."""
+        self._stream.close(number)
 
     def _routed(self, request: Request, asked: list[str], now_utc_ns: int) -> Answer:
         try:

@@ -3,9 +3,8 @@
 python -m tests.brokers.alpaca_day 5        whole days of seeds 1 to 5, and whether their ledgers agree
 """
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, final
@@ -25,7 +24,7 @@ from gamma.daemon import Daemon
 from gamma.markets import MICRO
 from gamma.params import parse
 from tests.brokers.carried import Carried
-from tests.brokers.made_day import by_seeds, configured, traded
+from tests.brokers.made_day import by_seeds, configured, no_hints, traded
 
 OPEN_UTC_NS = 1_795_185_000 * NS  # Friday 2026-11-20, 09:30 in New York
 CONFIG = """
@@ -81,12 +80,6 @@ GUARDS = (
 )
 
 
-async def _no_hints(_: AlpacaBroker) -> AsyncIterator[None]:
-    """Nothing: there is no stream in time that is made, and all is read with the next bar."""
-    await asyncio.Event().wait()
-    yield None
-
-
 @final
 class Day:
     """One account at the sandbox, and the daemon that trades there."""
@@ -99,7 +92,7 @@ class Day:
         self.sandbox = AlpacaSandbox(quotes, store, capital_usd=Decimal(50_000), rates=FeeRates(), prices=prices)
         self.network = Carried(self.sandbox, self.time)
         patch.setattr(AlpacaBroker, "open", self._opened)
-        patch.setattr(AlpacaBroker, "hints", _no_hints)
+        patch.setattr(AlpacaBroker, "hints", no_hints)
         self._pass_time()
 
     def _pass_time(self) -> None:

@@ -56,6 +56,12 @@ class Bars:
             await asyncio.sleep((step_ns - self.time.now % step_ns) / NS)
 
 
+async def no_hints(_: object) -> AsyncIterator[None]:
+    """Nothing: there is no stream in time that is made, and all is read with the next bar."""
+    await asyncio.Event().wait()
+    yield None
+
+
 def configured(folder: Path, text: str) -> None:
     """Write the configuration, for its owner alone to read."""
     path = folder / "config.toml"

@@ -27,7 +27,7 @@ from gamma.ledger.reader import Reader
 from gamma.markets import MICRO
 from gamma.params import parse
 from tests.brokers.carried import Carried
-from tests.brokers.made_day import Bars, Told, by_hours, configured, traded
+from tests.brokers.made_day import Bars, Told, by_hours, configured, no_hints, traded
 
 NOON_UTC_NS: Final = 1_795_107_600 * NS  # Thursday 2026-11-19, 12:00 in New York
 CAPITAL_USD: Final = 50_000
@@ -89,7 +89,7 @@ class Day:
 
     def run(self, hours: float) -> Daemon:
         """Trade for so many hours."""
-        with patch.object(OandaBroker, "open", self._opened):
+        with patch.object(OandaBroker, "open", self._opened), patch.object(OandaBroker, "hints", no_hints):
             return traded(self.folder, self.time, hours, feed=Bars(self.prices, self.time, MARKET))
 
     def _opened(self, params: Mapping[str, Any], **given: Any) -> OandaBroker:

@@ -24,7 +24,7 @@ from gamma.daemon import Daemon
 from gamma.markets import MICRO
 from gamma.params import parse
 from tests.brokers.carried import Carried
-from tests.brokers.made_day import Bars, Told, by_hours, compared, configured, traded
+from tests.brokers.made_day import Bars, Told, by_hours, compared, configured, no_hints, traded
 
 OPEN_UTC_NS: Final = 1_795_129_200 * NS  # Thursday 2026-11-19, 18:00 in New York: the session of Friday
 CASH_UTC_NS: Final = 1_795_185_000 * NS  # 09:30 of that session
@@ -96,7 +96,7 @@ class Day:
 
     def run(self, hours: float) -> Daemon:
         """Trade for so many hours."""
-        with patch.object(TradovateBroker, "open", self._opened):
+        with patch.object(TradovateBroker, "open", self._opened), patch.object(TradovateBroker, "hints", no_hints):
             return traded(self.folder, self.time, hours, feed=Bars(self.prices, self.time, "MNQ"))
 
     def _opened(self, params: Mapping[str, Any], **given: Any) -> TradovateBroker:
