@@ -6,7 +6,7 @@ One function of plain numbers, for training and live alike. Shapes: numbers [...
 import hashlib
 from typing import Final, NamedTuple
 
-from gamma.numeric import Num, maximum, minimum, namespace
+from gamma.numeric import Num, beside, maximum, minimum, namespace
 from gamma.worth import affordable_contracts
 
 LAGS: Final = (1, 3, 6, 12)
@@ -83,7 +83,7 @@ def features(sight: Sight) -> tuple[Num, ...]:
 
 def _depth(xp: Num, sight: Sight, middle: Num) -> Num:
     """How much is bid within five cents of the middle, on both sides."""
-    steps = xp.arange(sight.yes_lots.shape[-1])
-    near_yes = middle[..., None] - sight.yes_bid[..., None] + steps <= DEPTH_CENTS
-    near_no = 100.0 - middle[..., None] - sight.no_bid[..., None] + steps <= DEPTH_CENTS
+    steps, mid = xp.arange(sight.yes_lots.shape[-1]), beside(xp, middle)
+    near_yes = mid - beside(xp, sight.yes_bid) + steps <= DEPTH_CENTS
+    near_no = 100.0 - mid - beside(xp, sight.no_bid) + steps <= DEPTH_CENTS
     return xp.sum(xp.where(near_yes, sight.yes_lots, 0) + xp.where(near_no, sight.no_lots, 0), axis=-1)
