@@ -257,7 +257,9 @@ class KalshiBroker:
 
         Raises: MarkerUnknown; Transient.
         """
-        return await self._executions.since(marker)
+        page = await self._executions.since(marker)
+        await self._questions.see()
+        return page
 
     async def positions(self) -> Mapping[str, int]:
         """What is held and not settled, by market: YES above 0, NO below."""

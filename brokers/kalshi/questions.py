@@ -1,6 +1,7 @@
 """Which question an order goes to, and which market a question is of: a series is its questions, one after another."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -174,6 +175,12 @@ class Questions:
             run.clear_utc_ns, run.held_at = max(1, self._now_utc_ns()), -1
         return question
 
+    async def see(self) -> None:
+        """See to the questions that are not traded yet, so that what is decided next need not wait for that."""
+        for series in self._runs:
+            with suppress(Transient):
+                await self.clear(series)
+
     async def before(self, series: str, since_utc_ns: int) -> tuple[int, list[tuple[str, Terms]]]:
         """When the series was first looked at in this life, and the questions until then that closed after a time.
 
@@ -207,7 +214,7 @@ class Questions:
         question = run.question
         if question is None or not run.clear_utc_ns or self._now_utc_ns() >= question.terms.close_utc_ns:
             return Rejected(code="no_question", text=f"{intent.market}: between two questions nothing is traded")
-        if intent.ts_event_utc_ns <= run.clear_utc_ns:
+        if intent.ts_event_utc_ns < run.clear_utc_ns:
             text = f"{intent.market}: it was decided before {question.ticker} was traded"
             return Rejected(code="no_question", text=text)
         run.sent = True

@@ -88,8 +88,22 @@ class Executed:
     fee_microusd: int
 
 
-Record = Received | Doubled | Repeated | Refused | Repriced | Canceled | Executed
-_KINDS: Final = {kind.__name__: kind for kind in (Received, Doubled, Repeated, Refused, Repriced, Canceled, Executed)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What was held of a market ended by itself, at this price: the side is that which closes it."""
+
+    ts_utc_ns: int
+    execution_id: str
+    market: str
+    side: int
+    lots: int
+    price_ticks: int
+
+
+Record = Received | Doubled | Repeated | Refused | Repriced | Canceled | Executed | Settled
+_KINDS: Final = {
+    kind.__name__: kind for kind in (Received, Doubled, Repeated, Refused, Repriced, Canceled, Executed, Settled)
+}
 
 
 def read(path: Path) -> list[Record]:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, cast
 
-from gamma.chaos.broker.observed import Doubled, Executed, Received, Record, Repeated
+from gamma.chaos.broker.observed import Doubled, Executed, Received, Record, Repeated, Settled
 from gamma.chaos.simulation import fates
 from gamma.markets import MICRO, market
 
@@ -72,8 +72,8 @@ def _orders(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _executions(log: Sequence[Record], db: sqlite3.Connection, *, by_order: bool) -> Iterator[str]:
-    """I3: the broker's executions, each once, and nothing else."""
-    theirs = {r.execution_id: _done(r) for r in log if isinstance(r, Executed)}
+    """I3: the broker's executions and settlements, each once, and nothing else."""
+    theirs = {r.execution_id: _done(r) for r in log if isinstance(r, Executed | Settled)}
     columns = "execution_id, client_order_id, market, side, lots, price_ticks, fee_microusd"
     ours: dict[str, _Done] = {}
     for execution_id, *rest in db.execute(f"SELECT {columns} FROM fills"):  # noqa: S608  (our own)
@@ -91,7 +91,9 @@ def _executions(log: Sequence[Record], db: sqlite3.Connection, *, by_order: bool
     )
 
 
-def _done(r: Executed) -> _Done:
+def _done(r: Executed | Settled) -> _Done:
+    if isinstance(r, Settled):
+        return ("", r.market, r.side, r.lots, r.price_ticks, 0)
     return (r.client_order_id, r.market, r.side, r.lots, r.price_ticks, r.fee_microusd)
 
 
@@ -108,7 +110,7 @@ def _exposure(log: Sequence[Record], caps: Mapping[str, int]) -> Iterator[str]:
     """I2: at no moment was more held than all that may be held in that market."""
     held: dict[str, int] = defaultdict(int)
     for done in log:
-        if isinstance(done, Executed):
+        if isinstance(done, Executed | Settled):
             held[done.market] += done.side * done.lots
             if abs(held[done.market]) > caps[done.market]:
                 yield f"I2: {done.execution_id} made it {held[done.market]:+d} {done.market}, of {caps[done.market]}"
@@ -119,6 +121,8 @@ def _closings(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
     whose = {row[0]: row[1:] for row in db.execute("SELECT client_order_id, strategy, kind FROM intents")}
     held: dict[tuple[str, str], int] = defaultdict(int)
     for done in log:
+        if isinstance(done, Settled):
+            held |= {key: 0 for key in held if key[1] == done.market}
         if not isinstance(done, Executed) or done.client_order_id not in whose:
             continue
         strategy, kind = whose[done.client_order_id]
@@ -132,7 +136,7 @@ def _rest(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
     """I4 and the target: nothing is held at the broker, nothing in the ledger; no order is open."""
     theirs: dict[str, int] = defaultdict(int)
     for done in log:
-        if isinstance(done, Executed):
+        if isinstance(done, Executed | Settled):
             theirs[done.market] += done.side * done.lots
     ours = dict(db.execute("SELECT market, SUM(side * lots) FROM fills GROUP BY market"))
     for symbol in sorted(theirs.keys() | ours.keys()):
@@ -156,9 +160,10 @@ def _untold(db: sqlite3.Connection) -> Iterator[str]:
 def _money(log: Sequence[Record], db: sqlite3.Connection) -> Iterator[str]:
     """I4: what the round trips of the ledger made is what the executions made, now that nothing is held."""
     theirs = sum(
-        -done.side * done.lots * done.price_ticks * market(done.market).tick_value_microusd - done.fee_microusd
+        -done.side * done.lots * done.price_ticks * market(done.market).tick_value_microusd
+        - (done.fee_microusd if isinstance(done, Executed) else 0)
         for done in log
-        if isinstance(done, Executed)
+        if isinstance(done, Executed | Settled)
     )
     ours = db.execute("SELECT COALESCE(SUM(pnl_microusd), 0) FROM trades").fetchone()[0]
     if theirs != ours:
