@@ -67,7 +67,7 @@ name = "quick"
 market = "{quick}"
 broker = "kalshi"
 signal = {{ use = "breakout", entry_bars = 3, atr_bars = 3, stop_atr = 0, limit_ticks = 2 }}
-exits = {{ time_bars = 4 }}
+exits = {{ time_bars = {bars_max} }}
 sizers = ["fixed"]
 guards = [{guards}]
 
@@ -121,7 +121,9 @@ class KalshiDay:
         patch.setattr(KalshiBroker, "open", self._opened)
         self._pass_time()
         near = sorted((one.ticker for one in events.listed(start_utc_ns)), key=self._off_the_middle)
-        quick = {"quick": SERIES, "bar_s": 60} if series else {"quick": near[0], "bar_s": 300}
+        quick = (
+            {"quick": SERIES, "bar_s": 60, "bars_max": 8} if series else {"quick": near[0], "bar_s": 300, "bars_max": 4}
+        )
         names = quick | {"patient": near[1]}
         guards = ", ".join(f'"{guard}"' for guard in GUARDS)
         text = CONFIG.format(folder=folder, capital=CAPITAL_USD, key_id=gate.key_id, guards=guards, **names)

@@ -35,7 +35,7 @@ def test_a_series_is_settled_question_by_question_and_the_ledger_is_the_account_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = KalshiDay(tmp_path, monkeypatch, series=True)
-    daemon = day.run(0.6)  # two questions end, and the third is traded
+    daemon = day.run(0.4)  # a question ends, and the next one is traded
     assert day.differences(daemon) == []
     fills = [fact.fill for fact in day.facts(OrderFilled) if fact.fill.market == SERIES]
     assert [fill.settled for fill in fills].count(True) >= 1

@@ -177,12 +177,13 @@ def test_books_are_those_of_the_event_simulator() -> None:
     series = QuestionSeries(7, SERIES)
     number = series.number(START_UTC_NS)
     assert series.opens_utc_ns(number) == START_UTC_NS
-    tape = simulate(BITCOIN_15M, np.random.default_rng([7, 0x88B8E381, number]), 1)
+    batch, row = divmod(number, 16)
+    tape = simulate(BITCOIN_15M, np.random.default_rng([7, 0x88B8E381, batch]), 16)
     book = series.book(START_UTC_NS + 302 * NS)  # the 61st look
-    assert (book.yes_bid_cents, book.no_bid_cents) == (tape.yes_bid[0, 60], tape.no_bid[0, 60])
-    assert [level.lots for level in book.yes_bids] == [int(n) for n in tape.yes_lots[0, 60] if n]
-    assert book.traded_lots == book.volume_10min_lots == tape.volume[0, 60]
-    assert series.payout_cents(number) == tape.payout[0]
+    assert (book.yes_bid_cents, book.no_bid_cents) == (tape.yes_bid[row, 60], tape.no_bid[row, 60])
+    assert [level.lots for level in book.yes_bids] == [int(n) for n in tape.yes_lots[row, 60] if n]
+    assert book.traded_lots == book.volume_10min_lots == tape.volume[row, 60]
+    assert series.payout_cents(number) == tape.payout[row]
     assert series.book(START_UTC_NS + 302 * NS) == QuestionSeries(7, SERIES).book(START_UTC_NS + 302 * NS)
     assert series.book(START_UTC_NS) != QuestionSeries(8, SERIES).book(START_UTC_NS)
     last = series.book(START_UTC_NS + 900 * NS - 1)

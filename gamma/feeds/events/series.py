@@ -13,7 +13,9 @@ from gamma.feeds.events.simulator import simulate
 from gamma.feeds.events.tape import LEVELS, LOOK_S, Ints, Tape
 
 LOOK_NS: Final = round(LOOK_S * NS)
-TAPES_KEPT: Final = 16
+BATCH: Final = 16
+"""Questions that are drawn at a time."""
+BATCHES_KEPT: Final = 8
 
 
 @final
@@ -28,7 +30,7 @@ class QuestionSeries:
         self._seed = (seed, zlib.crc32(symbol.encode()))
         self._shape = shape
         self._open_ns = round(shape.open_s * NS)
-        self._tape = lru_cache(maxsize=TAPES_KEPT)(self._simulated)
+        self._batch = lru_cache(maxsize=BATCHES_KEPT)(self._simulated)
 
     def number(self, ts_utc_ns: int) -> int:
         """The question that is open then."""
@@ -40,25 +42,31 @@ class QuestionSeries:
 
     def payout_cents(self, number: int) -> int:
         """What YES pays in the end."""
-        return int(self._tape(number).payout[0])
+        tape, row = self._tape(number)
+        return int(tape.payout[row])
 
     def book(self, ts_utc_ns: int) -> EventBook:
         """What stands in the book of the question that is open then."""
         number = self.number(ts_utc_ns)
-        tape, opens = self._tape(number), self.opens_utc_ns(number)
-        look = min((ts_utc_ns - opens) // LOOK_NS, int(tape.looks[0]) - 1)
+        (tape, row), opens = self._tape(number), self.opens_utc_ns(number)
+        look = min((ts_utc_ns - opens) // LOOK_NS, int(tape.looks[row]) - 1)
+        traded = tape.yes_taken[row, :look].sum(dtype=np.int64) + tape.no_taken[row, :look].sum(dtype=np.int64)
         return EventBook(
             market=self.symbol,
-            yes_bids=_levels(int(tape.yes_bid[0, look]), tape.yes_lots[0, look]),
-            no_bids=_levels(int(tape.no_bid[0, look]), tape.no_lots[0, look]),
+            yes_bids=_levels(int(tape.yes_bid[row, look]), tape.yes_lots[row, look]),
+            no_bids=_levels(int(tape.no_bid[row, look]), tape.no_lots[row, look]),
             ts_event_utc_ns=ts_utc_ns,
-            traded_lots=float((tape.yes_taken[0, :look] + tape.no_taken[0, :look]).sum(dtype=np.int64)),
-            volume_10min_lots=float(tape.volume[0, look]),
+            traded_lots=float(traded),
+            volume_10min_lots=float(tape.volume[row, look]),
             ts_close_utc_ns=opens + self._open_ns,
         )
 
+    def _tape(self, number: int) -> tuple[Tape, int]:
+        """The tape that a question is of, and its row there."""
+        return self._batch(number // BATCH), number % BATCH
+
     def _simulated(self, number: int) -> Tape:
-        return simulate(self._shape, np.random.default_rng([*self._seed, number]), 1)
+        return simulate(self._shape, np.random.default_rng([*self._seed, number]), BATCH)
 
 
 def _levels(best_cents: int, lots: Ints) -> tuple[BookLevel, ...]:
