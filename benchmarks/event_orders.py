@@ -5,7 +5,7 @@
 Each look is a bar with a book, five seconds after the last; the whole desk works it off as the daemon does: what stands
 from the look before is taken back, the strategy answers, seven sizers and nine guards decide, the ledger commits, and
 the adapter is given the order. ORDERS of each size, 2,000 where nothing is said, and as many after one that is taken
-back first; a twentieth of them at Kalshi's sandbox, which is asked for fills before each.
+back first; a hundredth of them at Kalshi's sandbox, which is asked for fills before each.
 """
 
 import asyncio
@@ -307,7 +307,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="bench-", dir=memory) as folder:
             on_paper("the same without a disk: both files in memory", folder, orders)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
-        at_kalshi(folder, max(10, orders // 20))
+        at_kalshi(folder, max(20, orders // 100))
 
 
 if __name__ == "__main__":

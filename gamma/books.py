@@ -9,6 +9,8 @@ from typing import Final
 
 NAN: Final = float("nan")
 CENTS: Final = 100
+NEAR_CENTS: Final = 5
+"""How far from the middle of the market what stands in a book counts as its depth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,7 @@ class EventBook:
         if side < 0:
             return self.yes_bids
         return tuple(BookLevel(price_ticks=CENTS - bid.price_ticks, lots=bid.lots) for bid in self.no_bids)
+
+    def near_lots(self, side: int) -> int:
+        """How much of what an order of this side takes stands near the middle of the market."""
+        return sum(one.lots for one in self.offered(side) if abs(one.price_ticks - self.middle_cents) <= NEAR_CENTS)

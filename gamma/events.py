@@ -358,7 +358,8 @@ class PositionManaged:
     """What was wanted of a position, and what came of it: it holds from now on where `reason` is ok, else nothing did.
 
     The orders that follow from it come of themselves, now and later. Of a reduction `lots` and `price_ticks` are what
-    was wanted, 0 of all else; the order that follows at once has a decision's id, `strategy@slot`.
+    was wanted, 0 of all else; the order that follows at once has a decision's id, `strategy@slot`. `notes` tell of a
+    reduction what was held, where the market's middle was, how wide its spread, and how much its book would take.
     """
 
     strategy: str
@@ -370,6 +371,7 @@ class PositionManaged:
     ts_event_utc_ns: int
     lots: int = 0
     price_ticks: int = 0
+    notes: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

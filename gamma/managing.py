@@ -8,7 +8,7 @@ from gamma.decision import Decision
 from gamma.events import Intent, Manage, ManageWanted, OrderKind, OrderType, PositionManaged
 from gamma.exits import managed_stop, time_is_up, wanted_stop
 from gamma.orders import Order, Position
-from gamma.reasons import Reason
+from gamma.reasons import Fact, Reason
 from gamma.rules import StrategyRules
 from gamma.turn import Turn, until_utc_ns
 from gamma.upkeep import at_broker_lots, judge_exit, tend, trip_all
@@ -48,6 +48,7 @@ def on_manage(turn: Turn, wanted: ManageWanted) -> None:
             ts_event_utc_ns=turn.now,
             lots=wanted.lots,
             price_ticks=wanted.price_ticks,
+            notes=_notes(turn, wanted) if wanted.manage is Manage.REDUCE else {},
         )
     )
     opened = turn.book.sessions.get(wanted.market)
@@ -60,6 +61,18 @@ def on_manage(turn: Turn, wanted: ManageWanted) -> None:
     elif reason == Reason.OK:
         _move_stop(turn, strategy, turn.book.position(wanted.strategy, wanted.market))
     tend(turn)
+
+
+def _notes(turn: Turn, wanted: ManageWanted) -> dict[str, Fact]:
+    """How things stood where a reduction was wanted: there is no decision with a view to tell it later."""
+    held_lots, mark = turn.book.position(wanted.strategy, wanted.market).lots, turn.book.marks.get(wanted.market)
+    notes: dict[str, Fact] = {"held_lots": held_lots}
+    if mark is None:
+        return notes
+    notes |= {"middle_points": mark.price_points, "spread_points": mark.ask_points - mark.bid_points}
+    if mark.book is None or not held_lots:
+        return notes
+    return notes | {"depth_lots": mark.book.near_lots(-1 if held_lots > 0 else 1)}
 
 
 def _standing(turn: Turn, strategy: StrategyRules, wanted: ManageWanted) -> Reason:

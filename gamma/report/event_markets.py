@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gamma.actions import Base
+from gamma.books import NEAR_CENTS
 from gamma.events import Trade
 from gamma.pictures import BLUE, GREEN, ORANGE, PINK, styled
 from gamma.report.event_figures import STANDING, OfSize, by_size, by_size_held, limits
-from gamma.report.event_orders import BRACKETS, DEPTH_POINTS, Asked, EventTrading
+from gamma.report.event_orders import BRACKETS, Asked, EventTrading
 from gamma.report.form import Picture, Section, Table
 from gamma.report.subject import Subject
 from gamma.report.wording import counted, number, percent, said, signed_usd
@@ -145,7 +146,7 @@ def _prices(sizes: Sequence[OfSize]) -> Table:
         if one.orders
     ]
     columns = ("size", "orders", "spread [cents]", "paid from the middle [cents]", "depth [contracts]", "size of depth")
-    caption = f"Spread and depth at the decision; depth is what stood within {number(DEPTH_POINTS)} cents of the middle"
+    caption = f"Spread and depth at the decision; depth is what stood within {NEAR_CENTS} cents of the middle"
     return Table(caption=caption, columns=columns, rows=rows, numbers=range(1, len(columns)))
 
 

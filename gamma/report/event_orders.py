@@ -9,7 +9,8 @@ from typing import Any, Final, final
 import numpy as np
 
 from gamma.actions import ACTIONS, SIZES_LOTS, Base, decode
-from gamma.events import DecisionMade, OrderAccepted, OrderKind, Trade
+from gamma.books import NEAR_CENTS
+from gamma.events import DecisionMade, Manage, OrderAccepted, OrderKind, PositionManaged, Trade
 from gamma.ledger.reader import EVERY, Reader, Record
 from gamma.markets import Kind
 from gamma.sizing import whole_lots
@@ -17,8 +18,6 @@ from gamma.views import NAN, LiquidityView
 
 BRACKETS: Final = (*(f"to {lots}" for lots in SIZES_LOTS), f"over {SIZES_LOTS[-1]}")
 """The sizes of the 21 actions; what lies between two of them belongs to the larger."""
-DEPTH_POINTS: Final = 5.0
-"""How far from the middle of the market the book counts as depth [cents]."""
 _HELD: Final = frozenset({"no_signal", "hold"})
 
 
@@ -92,8 +91,11 @@ def event_trading(reader: Reader, trades: Sequence[Trade]) -> EventTrading | Non
     sent = _sent(reader, markets)
     ticks = reader.tally("ticks", "strategy", "outcome")
     strategies = {row["strategy"] for row in rows if row["market"] in markets}
+    bought = [_asked(reader.decision(row["id"]), sent) for row in own]
+    managed = (fact for _, fact in reader.every(PositionManaged.__name__))
+    sold = [_sold(one, sent) for one in managed if one.market in markets and one.manage is Manage.REDUCE]
     return EventTrading(
-        asked=[_asked(reader.decision(row["id"]), sent) for row in own],
+        asked=sorted([*bought, *sold], key=lambda one: one.ts_utc_ns),
         held=sum(n for (name, outcome), n in ticks.items() if name in strategies and outcome in _HELD),
         trades=[trade for trade in trades if trade.market in markets],
     )
@@ -106,7 +108,7 @@ def _event_markets(reader: Reader, rows: Iterable[Record]) -> set[str]:
 
 
 def _sent(reader: Reader, markets: set[str]) -> Mapping[str, _Sent]:
-    """Entries in these markets by their decisions."""
+    """What went out in these markets to open or to reduce, by its decision."""
     answered = {fact.client_order_id: fact.ts_event_utc_ns for _, fact in reader.every(OrderAccepted.__name__)}
     ticks: dict[str, int] = {}
     for fill in reader.fills(EVERY):
@@ -114,7 +116,7 @@ def _sent(reader: Reader, markets: set[str]) -> Mapping[str, _Sent]:
         ticks[cid] = ticks.get(cid, 0) + fill["lots"] * fill["price_ticks"]
     found = {}
     for order in reader.orders(EVERY):
-        if order["market"] not in markets or order["kind"] != OrderKind.ENTRY:
+        if order["market"] not in markets or order["kind"] not in (OrderKind.ENTRY, OrderKind.EXIT):
             continue
         cid, filled = order["id"], order["filled_lots"]
         took_ns = answered[cid] - order["ts_event_utc_ns"] if cid in answered else NAN
@@ -152,6 +154,32 @@ def _asked(made: DecisionMade, sent: Mapping[str, _Sent]) -> Asked:
     )
 
 
+def _sold(wanted: PositionManaged, sent: Mapping[str, _Sent]) -> Asked:
+    """A reduction: YES is sold where YES is held, else NO; one that closes all of it is left whole."""
+    order = sent.get(f"{wanted.strategy}@{wanted.slot_utc_ns}")
+    seen = {name: float(value) for name, value in wanted.notes.items() if not isinstance(value, str)}
+    left = order.lots if order else 0
+    closes = 0 < left == abs(seen.get("held_lots", 0.0))
+    side = order.side if order else -seen.get("held_lots", 0.0)
+    paid = order.side * (order.price_ticks - seen.get("middle_points", NAN)) if order else NAN
+    return Asked(
+        ts_utc_ns=wanted.slot_utc_ns,
+        strategy=wanted.strategy,
+        market=wanted.market,
+        base=Base.SELL_NO if side > 0 else Base.SELL_YES,
+        wanted_lots=wanted.lots,
+        lots=wanted.lots if closes else left,
+        reason=wanted.reason,
+        ordered_lots=left,
+        filled_lots=order.filled_lots if order else 0,
+        spread_points=seen.get("spread_points", NAN),
+        depth_lots=seen.get("depth_lots", NAN),
+        paid_points=paid,
+        decided_s=(wanted.ts_event_utc_ns - wanted.slot_utc_ns) / 1e9,
+        answered_s=order.answered_s if order else NAN,
+    )
+
+
 def _wanted(made: DecisionMade) -> tuple[Base, int]:
     """What the action says; a rule has none, and its size is what its chain began with."""
     if made.view.signal.action in range(1, ACTIONS):
@@ -175,6 +203,6 @@ def depth_lots(liquidity: LiquidityView) -> float:
     prices: Any = np.asarray(liquidity.book_prices_points)
     if not prices.size:
         return float(liquidity.depth_top5_lots)
-    near = np.abs(prices - liquidity.mid_points) <= DEPTH_POINTS
+    near = np.abs(prices - liquidity.mid_points) <= NEAR_CENTS
     found = float(np.where(near, liquidity.book_lots, 0.0).sum())
     return found if math.isfinite(liquidity.mid_points) else NAN

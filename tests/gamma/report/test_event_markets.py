@@ -17,11 +17,13 @@ from gamma.events import (
     DecisionMade,
     Fill,
     Intent,
+    Manage,
     OrderAccepted,
     OrderFilled,
     OrderIntended,
     OrderKind,
     OrderType,
+    PositionManaged,
     Recorded,
     Trade,
 )
@@ -88,7 +90,13 @@ def decided(
     )
 
 
-def sent(made: DecisionMade, price: int, *fills: tuple[int, int], took_ns: int = 12_000_000) -> list[Recorded]:
+def sent(
+    made: DecisionMade,
+    price: int,
+    *fills: tuple[int, int],
+    took_ns: int = 12_000_000,
+    kind: OrderKind = OrderKind.ENTRY,
+) -> list[Recorded]:
     """The order of a decision, the broker's answer, and its fills as lots and prices."""
     cid, at = f"g-{made.slot_utc_ns}", made.ts_event_utc_ns
     intent = Intent(
@@ -96,7 +104,7 @@ def sent(made: DecisionMade, price: int, *fills: tuple[int, int], took_ns: int =
         decision_id=made.decision_id,
         strategy=made.strategy,
         market=made.market,
-        kind=OrderKind.ENTRY,
+        kind=kind,
         order_type=OrderType.LIMIT,
         side=made.side,
         lots=made.lots,
@@ -120,6 +128,26 @@ def sent(made: DecisionMade, price: int, *fills: tuple[int, int], took_ns: int =
         )
         facts.append(OrderFilled(fill=fill, ts_event_utc_ns=at + S))
     return facts
+
+
+def reduced(number: int, lots: int, held: int, price: int, *fills: tuple[int, int], left: int = 0) -> list[Recorded]:
+    """A reduction at look `number`, of which the guards let `left` lots out."""
+    slot = T0 + number * 5 * S
+    at = slot + 2_000_000
+    wanted = PositionManaged(
+        strategy="quiz",
+        market=KX,
+        manage=Manage.REDUCE,
+        trail_atr=0.0,
+        slot_utc_ns=slot,
+        reason=Reason.OK if left else Reason.UNRESOLVED,
+        ts_event_utc_ns=at,
+        lots=lots,
+        price_ticks=price,
+        notes={"held_lots": held, "middle_points": 50.5, "spread_points": 1.0, "depth_lots": 74},
+    )
+    made = decided(number, ("none", left), side=-1 if held > 0 else 1, took_ns=2_000_000)
+    return [wanted, *(sent(made, price, *fills, took_ns=30_000_000, kind=OrderKind.EXIT) if left else [])]
 
 
 def trade(number: int, lots: int, pnl_usd: float, market: str = KX) -> Trade:
@@ -160,6 +188,8 @@ def facts() -> Iterator[Recorded]:
     yield idle
     yield from sent(idle, 47)
     yield decided(6, ("fixed", 2), market="MNQ")
+    yield from reduced(7, 50, 37, 51, (30, 51), left=37)
+    yield from reduced(8, 10, -12, 50)
 
 
 def kept(folder: Path, told: Sequence[Recorded]) -> EventTrading | None:
@@ -202,7 +232,7 @@ def test_a_size_between_two_belongs_to_the_larger(lots: int, name: str) -> None:
 
 
 def test_an_action_is_told_with_what_came_of_it(told: EventTrading) -> None:
-    first, second, third, fourth, fifth = told.asked
+    first, second, third, fourth, fifth = told.asked[:5]
     assert (first.base, first.wanted_lots, first.lots, first.filled_lots) == (Base.BUY_YES, 20, 20, 20)
     assert first.paid_points == pytest.approx(-0.9)  # 12 at 47 and 8 at 46, and the middle is 47.5
     assert (first.spread_points, first.depth_lots) == (3.0, 70.0)
@@ -215,6 +245,14 @@ def test_an_action_is_told_with_what_came_of_it(told: EventTrading) -> None:
     assert fifth.paid_points != fifth.paid_points
 
 
+def test_a_sale_is_told_by_the_side_that_was_held(told: EventTrading) -> None:
+    sold, denied = told.asked[5:]
+    assert (sold.base, sold.wanted_lots, sold.ordered_lots, sold.filled_lots) == (Base.SELL_YES, 50, 37, 30)
+    assert (sold.paid_points, sold.spread_points, sold.depth_lots) == (-0.5, 1.0, 74.0)
+    assert (sold.decided_s, sold.answered_s) == (0.002, 0.03)
+    assert (denied.base, denied.wanted_lots, denied.ordered_lots, denied.reason) == (Base.SELL_NO, 10, 0, "unresolved")
+
+
 def test_other_markets_and_looks_that_decided_nothing_are_left_out(told: EventTrading) -> None:
     assert {one.market for one in told.asked} == {one.market for one in told.trades} == {KX}
     assert told.held == 3
@@ -222,19 +260,20 @@ def test_other_markets_and_looks_that_decided_nothing_are_left_out(told: EventTr
 
 def test_all_21_actions_are_counted(section: Section) -> None:
     assert rows(section, "Use of the actions") == [
-        ("buy YES", "0", "0", "2", "0", "1", "3", "37.5 %"),
-        ("sell YES", "0", "0", "0", "0", "0", "0", "0.0 %"),
-        ("buy NO", "0", "0", "0", "1", "1", "2", "25.0 %"),
-        ("sell NO", "0", "0", "0", "0", "0", "0", "0.0 %"),
-        ("hold", "", "", "", "", "", "3", "37.5 %"),
+        ("buy YES", "0", "0", "2", "0", "1", "3", "30.0 %"),
+        ("sell YES", "0", "0", "0", "1", "0", "1", "10.0 %"),
+        ("buy NO", "0", "0", "0", "1", "1", "2", "20.0 %"),
+        ("sell NO", "0", "1", "0", "0", "0", "1", "10.0 %"),
+        ("hold", "", "", "", "", "", "3", "30.0 %"),
     ]
     assert [one.alt for one in section.pictures] == ["Actions by size: most often buy YES to 20, 2 times."]
 
 
 def test_what_was_ordered_stands_against_what_filled(section: Section) -> None:
     assert rows(section, "Sizes") == [
+        ("to 10", "1", "0", "0", "0", "0", "0", "0", "0", "-"),
         ("to 20", "2", "2", "2", "1", "0", "1", "40", "20", "50.0 %"),
-        ("to 50", "1", "0", "1", "0", "1", "0", "20", "5", "25.0 %"),
+        ("to 50", "2", "1", "2", "0", "2", "0", "57", "35", "61.4 %"),
         ("to 100", "2", "0", "0", "0", "0", "0", "0", "0", "-"),
     ]
 
@@ -242,14 +281,14 @@ def test_what_was_ordered_stands_against_what_filled(section: Section) -> None:
 def test_spread_and_depth_are_means_over_orders(section: Section) -> None:
     assert rows(section, "Spread and depth") == [
         ("to 20", "2", "3.00", "-0.90", "50", "47.6 %"),  # 20 of 70 and 20 of 30
-        ("to 50", "1", "2.00", "-1.00", "40", "50.0 %"),
+        ("to 50", "2", "1.50", "-0.57", "57", "50.0 %"),  # 5 at -1.00 and 30 at -0.50; 20 of 40 and 37 of 74
     ]
 
 
 def test_latency_is_told_by_size(section: Section) -> None:
     assert rows(section, "Latency") == [
         ("to 20", "2", "3", "3", "3", "12", "12", "12"),
-        ("to 50", "1", "3", "3", "3", "20", "20", "20"),
+        ("to 50", "2", "3", "3", "3", "30", "30", "30"),
     ]
 
 
@@ -264,18 +303,18 @@ def test_winners_and_losers_are_told_by_the_most_that_they_held(section: Section
 
 def test_each_limit_is_told_as_often_as_it_bound_and_a_position_is_none(section: Section) -> None:
     assert rows(section, "How often each limit") == [("liquidity cap", "", "2", "0"), ("cash buffer", "", "1", "1")]
-    assert section.words[0].startswith("5 actions in 1 event market: 3 became orders, and of 1 a position")
+    assert section.words[0].startswith("7 actions in 1 event market: 4 became orders, and of 1 a position")
 
 
 def test_the_same_is_told_as_json(told: EventTrading) -> None:
     read = json.loads(json.dumps(plain(told_of(told)), allow_nan=False))
     assert read["held_looks"] == 3
     assert {"base": "buy_yes", "size": "to 20", "times": 2} in read["actions"]
-    assert [one["size"] for one in read["sizes"]] == ["to 20", "to 50", "to 100"]
-    assert read["sizes"][1] | {"decided_ms": 0} == {
-        "size": "to 50", "asked": 1, "whole": 0, "orders": 1, "filled": 0, "in_part": 1, "unfilled": 0,
-        "ordered_lots": 20, "filled_lots": 5, "spread_points": 2.0, "paid_points": -1.0, "depth_lots": 40.0,
-        "depth_frac": 0.5, "decided_ms": 0, "answered_ms": [20.0, 20.0, 20.0],
+    assert [one["size"] for one in read["sizes"]] == ["to 10", "to 20", "to 50", "to 100"]
+    assert read["sizes"][2] | {"decided_ms": 0, "paid_points": 0} == {
+        "size": "to 50", "asked": 2, "whole": 1, "orders": 2, "filled": 0, "in_part": 2, "unfilled": 0,
+        "ordered_lots": 57, "filled_lots": 35, "spread_points": 1.5, "paid_points": 0, "depth_lots": 57.0,
+        "depth_frac": 0.5, "decided_ms": 0, "answered_ms": [30.0, 30.0, 30.0],
     }  # fmt: skip
     assert read["limits"] == [
         {"step": "liquidity_cap", "shrank": 2, "to_zero": 0},
