@@ -15,7 +15,7 @@ from gamma.views import ValidatedView
 class StrategyRules:
     """One strategy: its market, its chain, its guards, and how its positions are managed.
 
-    `adds`: a signal may add to an open position, or trade against it; else it waits until the position is flat.
+    `adds`: a signal may add to an open position; else it waits until the position is flat.
     `config_hash` is of all that its decisions depend on.
     `watchers` are those of the guards that look between orders too. `model` is None where it follows a rule.
     `validated` is what it was found to be out of sample.

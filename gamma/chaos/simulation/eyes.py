@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 from gamma.bars import Bar
 from gamma.chaos.simulation import setting
@@ -22,6 +22,10 @@ WISHES_AND_CLOSES: Final[Mapping[str, tuple[Manage, ...]]] = {
     "swing": (*STOPS_MOVED, Manage.CLOSE),
     setting.CREDIT: (Manage.CLOSE, Manage.TRAIL_OFF, Manage.TRAIL_OFF),
 }
+# In event contracts a part of what is held leaves, and orders work for a while.
+EVENT_WISHES: Final = (Manage.REDUCE,)
+EVENT_IDLE: Final = 0.5
+TIMES_S: Final = (0.0, 10.0, 20.0, 60.0)
 
 
 @final
@@ -71,7 +75,14 @@ class Eyes:
             width_ticks=self.traded.width_ticks,
             risk_microusd_per_lot=risk if spread else 0,
             legs=self.traded.legs,
+            work_s=self.time_s(ts),
         )
+
+    def time_s(self, ts_utc_ns: int) -> float:
+        """How long what is ordered on this bar works [s]; 0 is for good."""
+        if self.market.kind is not Kind.EVENT:
+            return 0.0
+        return random.Random(f"time {self.seed} {self.strategy} {ts_utc_ns}").choice(TIMES_S)
 
 
 @final
@@ -81,6 +92,7 @@ class ManagingEyes:
 
     eyes: Eyes
     wishes: tuple[Manage, ...] = STOPS_MOVED
+    idle: float = 0.2
     warm: bool = True
     bars_needed: int = 1
 
@@ -91,7 +103,7 @@ class ManagingEyes:
         """A signal, a wish, or nothing."""
         eyes, ts = self.eyes, bar.ts_close_utc_ns
         rng = random.Random(f"manage {eyes.seed} {eyes.strategy} {ts}")
-        if not situation.lots or ts >= eyes.quiet_utc_ns or rng.random() < 0.2:
+        if not situation.lots or ts >= eyes.quiet_utc_ns or rng.random() < self.idle:
             return eyes.on_bar(bar)
         manage = rng.choice(self.wishes)
         return ManageWanted(
@@ -101,7 +113,18 @@ class ManagingEyes:
             slot_utc_ns=ts,
             ts_event_utc_ns=ts,
             trail_atr=rng.choice((0.5, 1.0)) if manage is Manage.TRAIL_ON else 0.0,
+            **(self._part(rng, bar, situation) if manage is Manage.REDUCE else {}),
         )
+
+    def _part(self, rng: random.Random, bar: Bar, situation: Situation) -> dict[str, Any]:
+        """How much of it, at which price, and for how long."""
+        market = self.eyes.market
+        price = market.ticks(bar.close_points) + situation.side * rng.randint(-2, 3)
+        return {
+            "lots": rng.choice((1, 1, 2, 5)),
+            "price_ticks": min(99, max(1, price)),
+            "work_s": self.eyes.time_s(bar.ts_close_utc_ns),
+        }
 
 
 def seats(
@@ -132,6 +155,8 @@ def seats(
             limits=name.startswith((setting.INDEX, setting.CREDIT)) or strategy.market.kind is Kind.EVENT,
             still=still,
         )
-        source = ManagingEyes(eyes, wishes[name]) if name in wishes else eyes
+        events = strategy.market.kind is Kind.EVENT
+        source: Eyes | ManagingEyes = ManagingEyes(eyes, wishes[name]) if name in wishes else eyes
+        source = ManagingEyes(eyes, EVENT_WISHES, EVENT_IDLE) if events else source
         made[strategy.market.symbol] += (Seat(strategy=name, source=source),)
     return made

@@ -85,8 +85,18 @@ class Gate:
             self._wrong(f"I10: the entry {cid} was sent, and of its sizers one allowed {allowed} lots")
 
     def _exit(self, cid: str, intent: Intended) -> None:
-        """I2: an exit goes out alone: whatever else worked for its position has ended at the broker."""
+        """I2: an exit from the whole position goes out alone: whatever else worked for it has ended at the broker.
+
+        What closes a part of it may work beside anything but such an exit.
+        """
         for other in self._working():
             beside = self._on_disk.intended(other)
-            if beside is not None and (beside.strategy, beside.market) == (intent.strategy, intent.market):
+            if beside is None or (beside.strategy, beside.market) != (intent.strategy, intent.market):
+                continue
+            if _whole(intent) or _whole(beside):
                 self._wrong(f"I2: the exit {cid} was sent while the {beside.kind} {other} worked")
+
+
+def _whole(intent: Intended) -> bool:
+    """An exit that no slot asked for closes all of the position."""
+    return intent.kind == OrderKind.EXIT and "@" not in intent.decision_id

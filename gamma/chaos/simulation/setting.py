@@ -12,12 +12,15 @@ from gamma.chaos.drill import ACCOUNT, ALERTS_HOST, CAPITAL_USD
 from gamma.chaos.simulation.faults import Fault, Plan
 from gamma.chaos.simulation.world import Traded
 from gamma.config import Config
+from gamma.markets import Kind
+from gamma.markets import market as known
 from gamma.ports import Capabilities
 from gamma.rules import Rules
 from gamma.sizing import Sizer
 
 HOOK: Final = f"https://{ALERTS_HOST}/hook"
 LOTS: Final = 2
+EVENT_LOTS: Final = 12
 QUOTE_AGE_MAX_S: Final = 15.0
 INDEX, CREDIT = "index", "credit"
 HEARTBEAT_S: Final = 7.0
@@ -71,7 +74,10 @@ def _config(markets: tuple[Traded, ...], sessions: bool) -> Config:
 
 
 def _strategies(markets: Sequence[Traded]) -> Iterator[dict[str, Any]]:
-    """Two in the first market without legs, perhaps against one another; one in each other market."""
+    """Two in the first market without legs, perhaps against one another; one in each other market.
+
+    In event contracts they add to what they hold.
+    """
     spreads = [traded.symbol for traded in markets if traded.legs]
     first, *others = [traded.symbol for traded in reversed(markets) if not traded.legs] or [""]
     if first:
@@ -93,7 +99,8 @@ def caps(rules: Rules) -> dict[str, int]:
     """The most lots that all strategies of a market may hold together."""
     held: dict[str, int] = {}
     for strategy in rules.strategies.values():
-        held[strategy.market.symbol] = held.get(strategy.market.symbol, 0) + LOTS
+        lots = held.get(strategy.market.symbol, 0) + LOTS
+        held[strategy.market.symbol] = EVENT_LOTS if strategy.adds else lots
     return held
 
 
@@ -105,6 +112,7 @@ def _strategy(name: str, market: str, exits: Mapping[str, Any]) -> dict[str, Any
         "signal": {"use": "chaos"},
         "sizers": ["fixed"],
         "exits": exits,
+        "adds": known(market).kind is Kind.EVENT,
     }
 
 
@@ -112,7 +120,10 @@ _LIMITS: Final[dict[str, Any]] = {
     "kill_switch": {"flatten": False},
     "stale_data": {"quote_age_max_s": QUOTE_AGE_MAX_S, "bar_age_max_bars": 3, "clock_offset_max_s": 1},
     "order_size": {"lots_max": {"micro": 12, "spot": 30, "option_spread": 3, "event": 12}},
-    "position_limit": {"lots_max": {"micro": 12, "spot": 30, "option_spread": 3, "event": 12}, "minis_max": 9.0},
+    "position_limit": {
+        "lots_max": {"micro": 12, "spot": 30, "option_spread": 3, "event": EVENT_LOTS},
+        "minis_max": 9.0,
+    },
     "order_rate": {"minute_max": 20, "day_max": 600, "exits_minute_max": 60, "exits_day_max": 1_800, "cancels_max": 60},
     "safety_halt": {"halt_frac": 0.5, "drawdown_half_frac": 0.3, "drawdown_halt_frac": 0.4},
     "position_match": {"mismatches_halt": 2},
