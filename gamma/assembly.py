@@ -18,9 +18,10 @@ from gamma.desk import Seat
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.feeds import Feed
 from gamma.guards import Guard, Punctual
-from gamma.markets import MICRO, TABLE, Market
+from gamma.markets import MICRO, TABLE, Kind, Market
 from gamma.picking import Picking
 from gamma.ports import (
+    AskingSource,
     Broker,
     Capabilities,
     Dedupe,
@@ -125,6 +126,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     )
     chains = prices.chains_of(config, feed, hours, tellers[config.chains.broker or name], clock)
     sources = _sources(config, setup.markets, hours, chains)
+    _check_asking(config, sources, feed)
     rules = rules_of(config, broker.capabilities, _models(sources))
     return Assembly(
         config=config,
@@ -235,7 +237,8 @@ def paper_state_path(config: Config) -> Path | None:
 def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
     strategy = config.strategy(name)
     guards = plugins.guards(config, strategy)
-    if model is not None:
+    # An event contract is held until it is decided, and what it can lose is paid.
+    if model is not None and config.market(strategy.market).kind is not Kind.EVENT:
         _check_flat(config, name, guards, model)
     return StrategyRules(
         name=name,
@@ -308,7 +311,7 @@ def _start_ns(config: Config, markets: Mapping[str, Market]) -> int:
         raise ConfigInvalid(f"[feed] start = {shown(day)}: {error}") from None
 
 
-Source = SignalSource | ManagingSource | SignalStream
+Source = SignalSource | ManagingSource | AskingSource | SignalStream
 
 
 def _sources(
@@ -321,6 +324,7 @@ def _sources(
         mode=config.gamma.mode,
         hours=hours,
         policy=lambda name, sha256, market: checkpoints.policy(name, sha256, market, where),
+        event_policy=lambda name, sha256, market: checkpoints.event_policy(name, sha256, market, where),
         chains=chains,
     )
     for strategy in config.strategies:
@@ -335,6 +339,31 @@ def _sources(
     return opened
 
 
+def _check_asking(config: Config, sources: Mapping[str, Source], feed: Feed) -> None:
+    """What asks for its sizes look by look adds to what it holds, and needs looks with books.
+
+    Raises: ConfigInvalid.
+    """
+    for name, source in sources.items():
+        if not isinstance(source, AskingSource):
+            continue
+        use = config.strategy(name).signal["use"]
+        if not config.strategy(name).adds:
+            raise ConfigInvalid(
+                f"[strategies.{name}] adds = false: {use} adds to what it holds, look by look; set adds = true"
+            )
+        if "book" not in feed.provides:
+            raise ConfigInvalid(
+                f'[feed] use = "{config.feed.use}" has no books, and {use} of {name} trades by them: set use = "books"'
+                ' to look at a broker\'s, or use = "sim" for simulated ones on paper'
+            )
+        if feed.bar_s != source.bar_s:
+            raise ConfigInvalid(
+                f"[feed] looks are {feed.bar_s} s apart, and the policy of {name} was trained on looks every"
+                f" {source.bar_s:g} s: set [feed] look_s = {source.bar_s:g}"
+            )
+
+
 def _models(sources: Mapping[str, Source]) -> dict[str, Model]:
     return {name: source.model for name, source in sources.items() if isinstance(source, Modelled)}
 
@@ -344,6 +373,6 @@ def _seats(config: Config, sources: Mapping[str, Source]) -> dict[str, tuple[Sea
     seats: dict[str, tuple[Seat, ...]] = {s.market: () for s in config.strategies}
     for strategy in config.strategies:
         source = sources[strategy.name]
-        if isinstance(source, SignalSource | ManagingSource):
+        if isinstance(source, SignalSource | ManagingSource | AskingSource):
             seats[strategy.market] += (Seat(strategy=strategy.name, source=source),)
     return seats

@@ -26,7 +26,8 @@ class EventBook:
     """The order book of an event contract: bids for YES and for NO, each at its own price, the best first.
 
     `traded_lots` changed hands since the question opened, `volume_10min_lots` in the ten minutes before; all of it
-    while it is younger than that. `ts_close_utc_ns` is when trading in it ends. NaN and 0 where it is not told.
+    while it is younger than that. `ts_close_utc_ns` is when trading in it ends. `ended_cents` is what YES paid in the
+    question before, told once, by the first book of the next. NaN and 0 where it is not told.
     """
 
     market: str
@@ -36,6 +37,7 @@ class EventBook:
     traded_lots: float = NAN
     volume_10min_lots: float = NAN
     ts_close_utc_ns: int = 0
+    ended_cents: float = NAN
 
     @property
     def yes_bid_cents(self) -> int:

@@ -7,7 +7,7 @@ from gamma import plugins
 from gamma.complaints import did_you_mean
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.markets import Market
-from gamma.ports import Checkpoints, Policy, SizePicker
+from gamma.ports import Checkpoints, EventPolicy, Policy, SizePicker
 
 
 def folders(configured: str) -> tuple[Path, ...]:
@@ -55,7 +55,18 @@ def policy(name: str, sha256: str, market: Market, where: Sequence[Path]) -> Pol
     """
     found = _opened(name, sha256, market, where)
     if not isinstance(found, Policy):
-        raise ConfigInvalid(f"checkpoint {name} is no policy but picks sizes: a sizer asks it, no source of signals")
+        raise ConfigInvalid(f"checkpoint {name} {_what(found)}, and no policy for signals on bars")
+    return found
+
+
+def event_policy(name: str, sha256: str, market: Market, where: Sequence[Path]) -> EventPolicy:
+    """The policy for event contracts of a checkpoint, verified; it has the pinned hash, or none is given.
+
+    Raises: ConfigInvalid.
+    """
+    found = _opened(name, sha256, market, where)
+    if not isinstance(found, EventPolicy):
+        raise ConfigInvalid(f"checkpoint {name} {_what(found)}, and no policy for event contracts")
     return found
 
 
@@ -66,11 +77,20 @@ def picker(name: str, sha256: str, market: Market, where: Sequence[Path]) -> Siz
     """
     found = _opened(name, sha256, market, where)
     if not isinstance(found, SizePicker):
-        raise ConfigInvalid(f"checkpoint {name} picks no sizes but is a policy: a source of signals asks it, no sizer")
+        raise ConfigInvalid(f"checkpoint {name} {_what(found)}, and picks no sizes")
     return found
 
 
-def _opened(name: str, sha256: str, market: Market, where: Sequence[Path]) -> Policy | SizePicker:
+def _what(found: Policy | SizePicker | EventPolicy) -> str:
+    """What a checkpoint is, and who asks it."""
+    if isinstance(found, SizePicker):
+        return "picks sizes, for a sizer to ask"
+    if isinstance(found, EventPolicy):
+        return 'trades event contracts, by signal = { use = "event_policy" }'
+    return 'is a policy, for signal = { use = "policy" }'
+
+
+def _opened(name: str, sha256: str, market: Market, where: Sequence[Path]) -> Policy | SizePicker | EventPolicy:
     try:
         shelf, folder = named(name, where)
     except InputInvalid as error:

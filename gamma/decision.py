@@ -9,7 +9,7 @@ from gamma.events import Intent
 from gamma.guards import Action, Guard, Scope, Trip, Verdict
 from gamma.ports import ApprovedLike
 from gamma.reasons import Reason, Step
-from gamma.sizing import Sizer, Sizing, size
+from gamma.sizing import Sizer, Sizing, chain_lots, size
 from gamma.views import OrderView, View
 
 _SEAL: Final = object()
@@ -92,6 +92,34 @@ def decide(
         signal_id=signal_id,
     )
     return _guarded(view, order, sizing, guards)
+
+
+def leaves(
+    view: View, sizers: Sizers, guards: Guards, lots: int, *, signal_id: str = "", standing: Reason = Reason.OK
+) -> bool:
+    """Whether `decide` would leave so many lots; asked often, it keeps no trace and stops at what leaves fewer."""
+    side = _side(view.signal.side)
+    if side == 0 or standing is not Reason.OK:
+        return False
+    try:
+        left = int(chain_lots([sizer for _, sizer in sizers], view))
+    except Exception:  # a sizer that raises leaves nothing, here as there
+        return False
+    order = OrderView(
+        market=view.market.symbol,
+        side=side,
+        lots=left,
+        price_points=float(view.signal.price_points),
+        signal_id=signal_id,
+    )
+    for name, guard in guards:
+        if left < lots:
+            return False
+        allowed = _judge(name, guard, view, order).lots
+        if allowed < left:
+            left = allowed
+            order = replace(order, lots=max(left, 1))
+    return left >= max(lots, 1)
 
 
 def decide_exit(view: View, order: OrderView, guards: Guards) -> Decision:

@@ -15,14 +15,23 @@ from types import MappingProxyType
 from typing import final
 
 from gamma.bars import Bar, Session
-from gamma.book import Book
 from gamma.clock import NS
 from gamma.effects import Tick
+from gamma.entries import Leave
 from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
 from gamma.orders import any_unresolved
 from gamma.outlook import look
 from gamma.picking import Picking
-from gamma.ports import BarDriven, ChainDriven, Explaining, Hours, KnownChains, ManagingSource, SignalSource
+from gamma.ports import (
+    AskingSource,
+    BarDriven,
+    ChainDriven,
+    Explaining,
+    Hours,
+    KnownChains,
+    ManagingSource,
+    SignalSource,
+)
 from gamma.shell import Shell
 from gamma.situation import situation_of
 
@@ -32,14 +41,17 @@ class Seat:
     """One strategy at the desk: its name and its eyes."""
 
     strategy: str
-    source: SignalSource | ManagingSource
+    source: SignalSource | ManagingSource | AskingSource
     managing: ManagingSource | None = field(init=False)
+    asking: AskingSource | None = field(init=False)
     explaining: Explaining | None = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked once: to look whether an object has all that a port asks for takes as long as a bar.
         managing = self.source if isinstance(self.source, ManagingSource) else None
         object.__setattr__(self, "managing", managing)
+        asking = self.source if isinstance(self.source, AskingSource) else None
+        object.__setattr__(self, "asking", asking)
         explaining = self.source if isinstance(self.source, Explaining) else None
         object.__setattr__(self, "explaining", explaining)
 
@@ -147,7 +159,7 @@ class Desk:
 
     async def _look(self, seat: Seat, bar: Bar) -> None:
         """A slot that the ledger has a decision on is seen, and not decided on again."""
-        found, managing = _ask(seat, bar, self.shell.book), seat.managing
+        found, managing = self._ask(seat, bar), seat.managing
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
@@ -175,24 +187,26 @@ class Desk:
         )
         self.shell.store.append([], [], [tick])
 
+    def _ask(self, seat: Seat, bar: Bar) -> SignalMade | ManageWanted | ModelFailed | None:
+        """The strategy's answer on a bar; one that raises is switched off, and the others trade on."""
+        book, found = self.shell.book, None
+        try:
+            if seat.asking is not None:
+                leaves = Leave(book, self.shell.rules, seat.strategy)
+                found = seat.asking.choose(bar, situation_of(book, seat.strategy, bar.market), leaves)
+            elif seat.managing is not None:
+                found = seat.managing.decide(bar, situation_of(book, seat.strategy, bar.market))
+            else:
+                found = seat.source.on_bar(bar)  # type: ignore[union-attr]  # the one kind or the other
+        except Exception as error:  # a strategy's fault must not take the daemon down
+            text = f"{type(error).__name__}: {error}"
+        else:
+            market = bar.market if found is None or isinstance(found, ModelFailed) else found.market
+            if found is None or (found.strategy, market) == (seat.strategy, bar.market):
+                return found
+            text = f"it signals for {found.strategy} in {market}"
+        return ModelFailed(strategy=seat.strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)
+
 
 def _why_none(seat: Seat) -> str:
     return (seat.explaining.why_none if seat.explaining is not None else "") or "no_signal"
-
-
-def _ask(seat: Seat, bar: Bar, book: Book) -> SignalMade | ManageWanted | ModelFailed | None:
-    """The strategy's answer on a bar; one that raises is switched off, and the others trade on."""
-    try:
-        found: SignalMade | ManageWanted | ModelFailed | None
-        if seat.managing is not None:
-            found = seat.managing.decide(bar, situation_of(book, seat.strategy, bar.market))
-        else:
-            found = seat.source.on_bar(bar)  # type: ignore[union-attr]  # the one kind or the other
-    except Exception as error:  # a strategy's fault must not take the daemon down
-        text = f"{type(error).__name__}: {error}"
-    else:
-        market = bar.market if found is None or isinstance(found, ModelFailed) else found.market
-        if found is None or (found.strategy, market) == (seat.strategy, bar.market):
-            return found
-        text = f"it signals for {found.strategy} in {market}"
-    return ModelFailed(strategy=seat.strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)

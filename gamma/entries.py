@@ -2,15 +2,16 @@
 
 import math
 from dataclasses import replace
-from typing import Final
+from typing import Final, final
 
-from gamma.decision import ApprovedOrder, Decision, decide
+from gamma.book import Book
+from gamma.decision import ApprovedOrder, Decision, decide, leaves
 from gamma.events import DecisionMade, Intent, OrderKind, OrderType, SignalMade
 from gamma.markets import Kind
 from gamma.orders import Order
-from gamma.outlook import look
+from gamma.outlook import Outlook, look
 from gamma.reasons import Reason
-from gamma.rules import StrategyRules
+from gamma.rules import Rules, StrategyRules
 from gamma.turn import Turn, until_utc_ns
 from gamma.upkeep import tend
 from gamma.views import View
@@ -25,9 +26,7 @@ def on_signal(turn: Turn, signal: SignalMade) -> None:
     strategy = turn.rules.strategies.get(signal.strategy)
     if strategy is None or signal.slot_utc_ns <= turn.book.slots.get(signal.strategy, -1):
         return
-    view = look(turn.book, turn.rules, strategy, signal)
-    standing = _standing(turn, strategy, signal)
-    decision = decide(view, strategy.sizers, strategy.guards, signal_id=signal.signal_id, standing=standing)
+    view, standing, decision = _judged(turn, strategy, signal)
     made = _made(turn, signal, view, decision, standing)
     turn.record(made)
     opened = turn.book.sessions.get(signal.market)
@@ -37,6 +36,42 @@ def on_signal(turn: Turn, signal: SignalMade) -> None:
     if decision.approved is not None and not turn.book.barred(strategy.name, strategy.market.symbol):
         _enter(turn, signal, decision.approved, made.decision_id)
     tend(turn)
+
+
+@final
+class Leave:
+    """Asks what would be left of signals of one strategy now; nothing comes of it."""
+
+    def __init__(self, book: Book, rules: Rules, strategy: str) -> None:
+        self._turn = Turn(book, rules, book.ts_event_utc_ns)
+        self._strategy = rules.strategies[strategy]
+        self._outlook = Outlook(book, rules, self._strategy)
+        self._standing: dict[tuple[float, ...], Reason] = {}
+
+    def __call__(self, signal: SignalMade, lots: int) -> bool:
+        """Whether so many lots would be left of a signal; none are of one that would not be decided on."""
+        strategy = self._strategy
+        if signal.slot_utc_ns <= self._turn.book.slots.get(strategy.name, -1):
+            return False
+        # Of what a signal says, the size that its action carries changes nothing here.
+        key = (signal.side, signal.price_ticks, signal.stop_ticks, signal.target_ticks, signal.work_s)
+        if key not in self._standing:
+            self._standing[key] = _standing(self._turn, strategy, signal)
+        return leaves(
+            self._outlook.look(signal),
+            strategy.sizers,
+            strategy.guards,
+            lots,
+            signal_id=signal.signal_id,
+            standing=self._standing[key],
+        )
+
+
+def _judged(turn: Turn, strategy: StrategyRules, signal: SignalMade) -> tuple[View, Reason, Decision]:
+    view = look(turn.book, turn.rules, strategy, signal)
+    standing = _standing(turn, strategy, signal)
+    decision = decide(view, strategy.sizers, strategy.guards, signal_id=signal.signal_id, standing=standing)
+    return view, standing, decision
 
 
 def _made(turn: Turn, signal: SignalMade, view: View, decision: Decision, standing: Reason) -> DecisionMade:

@@ -391,6 +391,25 @@ class ManagingSource(Protocol):
 
 
 @runtime_checkable
+class AskingSource(Protocol):
+    """A strategy's eyes that ask, before they choose, what would be left of a signal: `leaves` tells whether so
+    many lots would.
+
+    To ask changes nothing, and what it says holds for the bar that is given. It chooses on bars with a book alone, each
+    `bar_s` long, and adds to what it holds.
+    """
+
+    @property
+    def bar_s(self) -> float: ...
+    @property
+    def bars_needed(self) -> int: ...
+    def warm_up(self, bars: Sequence[Bar]) -> None: ...
+    def choose(
+        self, bar: Bar, situation: Situation, leaves: Callable[[SignalMade, int], bool]
+    ) -> SignalMade | ManageWanted | ModelFailed | None: ...
+
+
+@runtime_checkable
 class Explaining(Protocol):
     """A source of signals that says in a word why there is none on the bar that it saw last; "" where it just saw none.
 
@@ -551,13 +570,14 @@ class ChainDriven(Protocol):
 class Surroundings:
     """What a source of signals may ask for when it is opened: give `open` a parameter `surroundings`.
 
-    `policy` opens a checkpoint by its name or folder and the hash that is pinned, for a market. `chains` is None where
-    no option chains are configured.
+    `policy` opens a checkpoint by its name or folder and the hash that is pinned, for a market; `event_policy` one for
+    event contracts. `chains` is None where no option chains are configured.
     """
 
     mode: str
     hours: Hours
     policy: Callable[[str, str, Market], Policy]
+    event_policy: Callable[[str, str, Market], EventPolicy]
     chains: KnownChains | None = None
 
 
@@ -598,7 +618,7 @@ class Checkpoints(Protocol):
     def shipped(self) -> Path: ...
     def found(self, folder: Path) -> Sequence[Path]: ...
     def told(self, folder: Path) -> Trained: ...
-    def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy | SizePicker: ...
+    def open(self, folder: Path, *, market: Market, pinned_sha256: str) -> Policy | SizePicker | EventPolicy: ...
     def join(self, out: Path, members: Sequence[Path]) -> str: ...
     def appraise(self, folder: Path, out: Path, evaluations: Sequence[Mapping[str, Any]]) -> str: ...
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, final
 
+from brokers.paper import event_books
 from brokers.paper.account import Account
 from brokers.paper.matching import Costs, Reach, at_open, at_quote, inside, lots_allowed, reach, reachable, round_up
 from brokers.paper.orders import PaperOrder, Tape
 from brokers.paper.params import PaperParams
 from brokers.paper.structures import net_ticks
 from gamma.bars import Bar
+from gamma.books import CENTS, EventBook
 from gamma.errors import InputInvalid
 from gamma.events import Fill, Intent, Leg, OrderKind, OrderState, OrderType
 from gamma.markets import Kind, Market, event_market
@@ -117,8 +119,52 @@ class Exchange:
         tape.price_ticks = bar.close_points * tape.market.ticks_per_point
         tape.volume_lots, tape.spread_points = bar.volume_lots, bar.spread_points
         tape.bid_ticks = tape.ask_ticks = None
-        if tape.working:
+        if bar.book is not None:
+            self._trade_book(tape, bar.book, bar.ts_close_utc_ns)
+        elif tape.working:
             self._trade_through(tape, bar)
+
+    def _trade_book(self, tape: Tape, book: EventBook, ts_utc_ns: int) -> None:
+        """Trade the working orders from the last look's book to this one's; first the question before it may end.
+
+        What was ordered in a question that is over works no more. After a start the first book is the one to go from.
+        """
+        before, tape.book = tape.book, book
+        tape.bid_ticks = book.yes_bid_cents or None
+        tape.ask_ticks = CENTS - book.no_bid_cents if book.no_bids else None
+        if book.ended_cents == book.ended_cents:
+            self._end_question(tape, book.ended_cents, ts_utc_ns)
+        if before is None:
+            return
+        if before.ts_close_utc_ns != book.ts_close_utc_ns:
+            for client_order_id in list(tape.working):
+                self._end(self.orders[client_order_id])
+        for client_order_id in self._ranked(tape):
+            for lots, price in event_books.fills(self.orders[client_order_id], before, book):
+                order = self.orders[client_order_id]
+                if order.open:
+                    look = _Round(price=lambda _: None, lots_max=lots, ts_event_utc_ns=ts_utc_ns)
+                    self._execute(order, price, look)
+
+    def _end_question(self, tape: Tape, ended_cents: float, ts_utc_ns: int) -> None:
+        """Pay out what is held of a question, to the cent; nobody trades, and there is no fee."""
+        symbol, market = tape.market.symbol, tape.market
+        lots = self.account.lots(symbol)
+        if not lots:
+            return
+        fill = Fill(
+            execution_id=f"ended-{symbol}-{ts_utc_ns}",
+            client_order_id="",
+            market=symbol,
+            side=-1 if lots > 0 else 1,
+            lots=abs(lots),
+            price_ticks=round(ended_cents * market.ticks_per_point),
+            fee_microusd=0,
+            ts_event_utc_ns=ts_utc_ns,
+            settled_microusd_per_lot=round(ended_cents * market.ticks_per_point) * market.tick_value_microusd,
+        )
+        self.fills.append(fill)
+        self.account.book(fill, market)
 
     def quote(self, tape: Tape, bid_ticks: int | None, ask_ticks: int | None, ts_utc_ns: int) -> None:
         """Trade the working orders against a quote: at the touch at market, limits at their own price."""

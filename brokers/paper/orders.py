@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from gamma.books import EventBook
 from gamma.events import Intent, OrderState, OrderType
 from gamma.markets import Kind, Market
 from gamma.ports import BrokerOrder
@@ -75,7 +76,10 @@ class PaperOrder:
 
 @dataclass(slots=True, kw_only=True)
 class Tape:
-    """What the exchange last saw of a market, and the orders that work there, oldest first."""
+    """What the exchange last saw of a market, and the orders that work there, oldest first.
+
+    `book` is that of the last look at an event market; it is not kept on disk.
+    """
 
     market: Market
     ts_bar_utc_ns: int = 0
@@ -85,6 +89,7 @@ class Tape:
     spread_points: float = float("nan")
     bid_ticks: int | None = None
     ask_ticks: int | None = None
+    book: EventBook | None = None
     working: list[str] = field(default_factory=list)
 
     @property

@@ -4,9 +4,11 @@ Positions and money are not stored: they are what the fills add up to. Several p
 file (the daemon, and the dead-man switch beside it); whoever writes looks first at what others wrote.
 """
 
+import heapq
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, final
 
@@ -54,6 +56,20 @@ CREATE TABLE fills (
     ts_event_utc_ns INTEGER NOT NULL
 ) STRICT;
 """
+# What ended by itself, of no order: event contracts. Files from before there were any get the table when one is ended.
+_ENDINGS: Final = """
+CREATE TABLE IF NOT EXISTS endings (
+    sequence INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL UNIQUE,
+    market TEXT NOT NULL,
+    side INTEGER NOT NULL CHECK (side IN (1, -1)),
+    lots INTEGER NOT NULL CHECK (lots > 0),
+    price_ticks INTEGER NOT NULL,
+    settled_microusd_per_lot INTEGER NOT NULL,
+    ts_event_utc_ns INTEGER NOT NULL
+) STRICT
+"""
+_ENDING: Final = "execution_id, market, side, lots, price_ticks, settled_microusd_per_lot, ts_event_utc_ns"
 _FILL: Final = "execution_id, client_order_id, market, side, lots, price_ticks, fee_microusd, ts_event_utc_ns"
 _ORDER: Final = "sequence, client_order_id, intent, state, price_ticks, ts_event_utc_ns, triggered, code, text"
 # What is no database, or another program's.
@@ -137,10 +153,8 @@ class Store:
             "ts_event_utc_ns = excluded.ts_event_utc_ns, triggered = excluded.triggered",
             (_row(exchange.orders[i]) for i in exchange.changed),
         )
-        run.executemany(
-            f"INSERT INTO fills ({_FILL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            (tuple(getattr(fill, name) for name in _FILL.split(", ")) for fill in new_fills),
-        )
+        for sequence, fill in enumerate(new_fills, start=self._fills + 1):
+            self._save_fill(sequence, fill)
         run.executemany(
             "INSERT OR REPLACE INTO tapes VALUES (?, ?, ?, ?)",
             (
@@ -149,6 +163,17 @@ class Store:
             ),
         )
         return True
+
+    def _save_fill(self, sequence: int, fill: Fill) -> None:
+        """Executions and endings are numbered together, as they came."""
+        table, columns = ("endings", _ENDING) if fill.settled else ("fills", _FILL)
+        if fill.settled:
+            self._connection.execute(_ENDINGS)
+        names = columns.split(", ")
+        self._connection.execute(
+            f"INSERT INTO {table} (sequence, {columns}) VALUES (?{', ?' * len(names)})",  # noqa: S608
+            (sequence, *(getattr(fill, name) for name in names)),
+        )
 
     def saved(self, exchange: Exchange) -> None:
         """Note that all of it is on disk."""
@@ -228,8 +253,21 @@ def _row(order: PaperOrder) -> tuple[object, ...]:
 
 
 def _fills(connection: sqlite3.Connection) -> Iterator[Fill]:
-    for row in connection.execute(f"SELECT {_FILL} FROM fills ORDER BY sequence"):  # noqa: S608
-        yield Fill(**dict(zip(_FILL.split(", "), row, strict=True)))
+    """All executions, and what ended by itself, as they came."""
+    yield from (fill for _, fill in heapq.merge(_traded(connection), _ended(connection), key=itemgetter(0)))
+
+
+def _traded(connection: sqlite3.Connection) -> Iterator[tuple[int, Fill]]:
+    for sequence, *row in connection.execute(f"SELECT sequence, {_FILL} FROM fills ORDER BY sequence"):  # noqa: S608
+        yield sequence, Fill(**dict(zip(_FILL.split(", "), row, strict=True)))
+
+
+def _ended(connection: sqlite3.Connection) -> Iterator[tuple[int, Fill]]:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'endings'").fetchone() is None:
+        return
+    for sequence, *row in connection.execute(f"SELECT sequence, {_ENDING} FROM endings ORDER BY sequence"):  # noqa: S608
+        told = dict(zip(_ENDING.split(", "), row, strict=True))
+        yield sequence, Fill(client_order_id="", fee_microusd=0, **told)
 
 
 def _orders(connection: sqlite3.Connection, executions: Mapping[str, list[tuple[int, int]]]) -> Iterator[PaperOrder]:

@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gamma.assembly import Assembly
+from gamma.bars import Bar
 from gamma.book import Book, fold, open_book
 from gamma.cli.cases import Hand, hand_track
 from gamma.events import BarClosed, SessionOpened, SignalMade
 from gamma.markets import Market
 from gamma.outlook import look
-from gamma.ports import ManagingSource
+from gamma.ports import AskingSource, ManagingSource, SignalSource
 from gamma.reasons import Reason
 from gamma.rules import StrategyRules
 from gamma.situation import situation_of
-from gamma.views import View
+from gamma.views import Situation, View
 
 # The calendar's end; a file feed has no bars after it.
 LAST_NS: Final = 2**62
@@ -75,7 +76,7 @@ def _signal(assembly: Assembly, strategy: StrategyRules, book: Book, until: int,
         if seat.strategy == strategy.name:
             source = seat.source
             for bar in assembly.feed.history(symbol, until, HISTORY_BARS + source.bars_needed):
-                found = source.decide(bar, flat) if isinstance(source, ManagingSource) else source.on_bar(bar)
+                found = _answer(source, bar, flat)
                 last = found if isinstance(found, SignalMade) else last
     if last is None:
         last = SignalMade(
@@ -91,6 +92,13 @@ def _signal(assembly: Assembly, strategy: StrategyRules, book: Book, until: int,
     if hand.stop_points is not None:
         last = replace(last, stop_ticks=strategy.market.ticks(hand.stop_points))
     return last
+
+
+def _answer(source: SignalSource | ManagingSource | AskingSource, bar: Bar, flat: Situation) -> object:
+    """What it would do on a bar with nothing held; whatever it asks for would be left to it."""
+    if isinstance(source, AskingSource):
+        return source.choose(bar, flat, lambda *_: True)
+    return source.decide(bar, flat) if isinstance(source, ManagingSource) else source.on_bar(bar)
 
 
 def _standing(book: Book, strategy: StrategyRules) -> Reason:

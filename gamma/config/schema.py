@@ -120,9 +120,12 @@ class Feed(Section):
     """Where bars come from."""
 
     use: str = Field(
-        "sim", description="sim: a seeded market simulator; file: recorded bars; broker: a broker's, as they close"
+        "sim",
+        description="sim: a seeded market simulator; file: recorded bars; broker: a broker's, as they close; books: a "
+        "broker's order books of event contracts, look by look",
     )
     bar_s: Annotated[int, Field(ge=1, le=86_400)] = Field(300, description="length of a bar")
+    look_s: Annotated[int, Field(ge=1, le=60)] = Field(5, description="of event contracts: how far looks are apart")
     seed: Annotated[int, Field(ge=0)] = Field(1, description="of the simulator: the same seed, the same market")
     start: Annotated[str, AfterValidator(_iso_day)] = Field(
         "", description="ISO date on which the simulation begins; empty: the simulator's own"
@@ -133,7 +136,7 @@ class Feed(Section):
         None, description="of the file feed: merge finer bars up to this length; empty: as recorded"
     )
     skip_bad: bool = Field(False, description="of the file feed: leave bad rows out and count them")
-    broker: str = Field("", description="of the broker feed: whose bars, as in [brokers.NAME]; empty: where we trade")
+    broker: str = Field("", description="of broker and books: whose, as in [brokers.NAME]; empty: where we trade")
     delay_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
         2.0, description="of the broker feed: how long after its close a bar is there; more, where its data is delayed"
     )

@@ -9,9 +9,9 @@ from gamma.outlook import money, parts
 from gamma.outlook.money import cash_microusd
 from gamma.outlook.scene import Scene, equity_microusd
 from gamma.rules import Rules, StrategyRules
-from gamma.views import View
+from gamma.views import LiquidityView, View
 
-__all__ = ["cash_microusd", "equity_microusd", "glance", "look"]
+__all__ = ["Outlook", "cash_microusd", "equity_microusd", "glance", "look"]
 
 _PARTS: Final[Mapping[str, Callable[[Scene], Any]]] = {
     "account": money.account,
@@ -25,6 +25,7 @@ _PARTS: Final[Mapping[str, Callable[[Scene], Any]]] = {
     "control": parts.control,
     "curve": parts.curve,
 }
+_OF_THE_SIGNAL: Final = frozenset({"signal", "liquidity", "curve"})
 
 
 def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade | None = None) -> View:
@@ -32,6 +33,33 @@ def look(book: Book, rules: Rules, strategy: StrategyRules, signal: SignalMade |
     scene = Scene(book, rules, strategy, signal)
     made: dict[str, Any] = {name: make(scene) for name, make in _PARTS.items()}
     return View(strategy=strategy.name, validated=strategy.validated, **made)
+
+
+@final
+class Outlook:
+    """Views of one strategy at one moment, for one signal after another; what no signal changes is made once."""
+
+    def __init__(self, book: Book, rules: Rules, strategy: StrategyRules) -> None:
+        self._book = book
+        self._rules = rules
+        self._strategy = strategy
+        scene = Scene(book, rules, strategy, None)
+        self._same: dict[str, Any] = {name: make(scene) for name, make in _PARTS.items() if name not in _OF_THE_SIGNAL}
+        self._liquidity: dict[int, LiquidityView] = {}
+
+    def look(self, signal: SignalMade) -> View:
+        """What `look` gives with this signal."""
+        scene = Scene(self._book, self._rules, self._strategy, signal)
+        if signal.side not in self._liquidity:
+            self._liquidity[signal.side] = parts.liquidity(scene)
+        return View(
+            strategy=self._strategy.name,
+            validated=self._strategy.validated,
+            signal=parts.signal(scene),
+            liquidity=self._liquidity[signal.side],
+            curve=parts.curve(scene),
+            **self._same,
+        )
 
 
 def glance(book: Book, rules: Rules, strategy: StrategyRules) -> View:

@@ -6,7 +6,7 @@ What is remembered is a notebook's, which may write a ledger.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from gamma.feeds.series import Series
 from gamma.history import History
 from gamma.ledger import Ledger, Run
 from gamma.markets import MICRO
-from gamma.ports import ManagingSource, SignalSource, Storable
+from gamma.ports import AskingSource, ManagingSource, SignalSource, Storable
 from gamma.proof import prove_guards
 from gamma.rehearsal.notebook import Notebook
 from gamma.shell import Shell
@@ -41,7 +41,7 @@ Answer = tuple[str, bool]
 Ended = tuple[int, int]
 
 
-Source = SignalSource | ManagingSource
+Source = SignalSource | ManagingSource | AskingSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,6 +179,8 @@ def _seats(assembly: Assembly, sources: Mapping[str, Source], answers: list[Answ
 
 
 def _watched(source: Source, answers: list[Answer]) -> Source:
+    if isinstance(source, AskingSource):
+        return _Asking(source, answers)
     return _Managing(source, answers) if isinstance(source, ManagingSource) else _Watched(source, answers)
 
 
@@ -226,6 +228,33 @@ class _Managing:
         answer = self._source.decide(bar, situation)
         if self.warm:
             self._answers.append((_act(answer), bool(getattr(self._source, "had_choice", True))))
+        return answer
+
+
+@final
+class _Asking:
+    """A source that asks before it chooses, whose answers are counted."""
+
+    def __init__(self, source: AskingSource, answers: list[Answer]) -> None:
+        self._source = source
+        self._answers = answers
+
+    @property
+    def bar_s(self) -> float:
+        return self._source.bar_s
+
+    @property
+    def bars_needed(self) -> int:
+        return self._source.bars_needed
+
+    def warm_up(self, bars: Sequence[Bar]) -> None:
+        self._source.warm_up(bars)
+
+    def choose(
+        self, bar: Bar, situation: Situation, leaves: Callable[[SignalMade, int], bool]
+    ) -> SignalMade | ManageWanted | ModelFailed | None:
+        answer = self._source.choose(bar, situation, leaves)
+        self._answers.append((_act(answer), True))
         return answer
 
 

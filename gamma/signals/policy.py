@@ -2,33 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Self, final
-
-from pydantic import BaseModel, Field
+from typing import Any, ClassVar, Final, Self, final
 
 from gamma.bars import Bar, Session
-from gamma.errors import ConfigInvalid
 from gamma.events import Manage, ManageWanted, ModelFailed, SignalMade
 from gamma.markets import Market
-from gamma.params import parse
 from gamma.ports import Act, Model, Policy, Surroundings
+from gamma.signals.checkpoint import CheckpointParams, model_of, opened, wrong
 from gamma.views import Situation
 
 HOLD: Final = "HOLD"
 _SIDES: Final = {"BUY": 1, "SELL": -1}
 _MANAGES: Final = {"SL_TO_BE": Manage.BREAK_EVEN, "TRAIL_ON": Manage.TRAIL_ON, "TRAIL_OFF": Manage.TRAIL_OFF}
-_FLAT: Final = ("cancel_before_s", "flat_before_s", "flat_by_new_york")
-
-
-@final
-class PolicyParams(BaseModel, frozen=True, extra="forbid"):
-    """`checkpoint` is the name of one that ships or lies in `[paths] models`, or its folder; `sha256` is its hash.
-
-    `gamma models show NAME` prints the hash to pin. A checkpoint with another is refused.
-    """
-
-    checkpoint: Annotated[str, Field(min_length=1)]
-    sha256: str = ""
 
 
 @final
@@ -39,7 +24,7 @@ class PolicySource:
     bars as it needs. NaN, an illegal action and an error each switch the strategy off.
     """
 
-    Params: ClassVar = PolicyParams
+    Params: ClassVar = CheckpointParams
 
     def __init__(
         self, policy: Policy, pinned_sha256: str, *, strategy: str, market: Market, surroundings: Surroundings
@@ -61,40 +46,13 @@ class PolicySource:
             of another market, made for another version, or for paper only while gamma trades live.
         """
         where = f"strategies.{strategy}.signal"
-        given = parse(PolicyParams, params, where)
-        if not given.sha256:
-            raise ConfigInvalid(
-                f"[{where}] sha256 is not set: pin the checkpoint, as `gamma models show {given.checkpoint}` prints it"
-            )
-        try:
-            policy = surroundings.policy(given.checkpoint, given.sha256, market)
-        except ConfigInvalid as error:
-            raise ConfigInvalid(f"[{where}] {error}") from None
-        trained = policy.trained
-        if market.symbol not in trained.markets:
-            raise ConfigInvalid(
-                f"[{where}] checkpoint {given.checkpoint} was trained for {', '.join(trained.markets)}, and the"
-                f" strategy trades {market.symbol}; trade it in a market that it was trained for"
-            )
-        if surroundings.mode == "live" and trained.paper_only:
-            raise ConfigInvalid(
-                f"[{where}] checkpoint {given.checkpoint} is for paper only: it has not qualified in an evaluation"
-                ' out of sample; see `gamma models show`, and set mode = "paper"'
-            )
+        given, policy = opened(params, where, market, surroundings.mode, surroundings.policy)
         return cls(policy, given.sha256, strategy=strategy, market=market, surroundings=surroundings)
 
     @property
     def model(self) -> Model:
         """What it trades from."""
-        trained = self.policy.trained
-        told = trained.card.get("conditions", {})
-        return Model(
-            sha256=trained.sha256,
-            pinned_sha256=self._pinned_sha256,
-            ts_created_utc_ns=trained.ts_created_utc_ns,
-            flat={key: told[key] for key in _FLAT if told.get(key) is not None},
-            validated=_validated(trained.card),
-        )
+        return model_of(self.policy.trained, self._pinned_sha256)
 
     @property
     def bars_needed(self) -> int:
@@ -117,8 +75,8 @@ class PolicySource:
             return None
         act = self.policy.act(situation)
         self.had_choice = sum(act.legal) > 1
-        if wrong := _wrong(act, len(self.policy.actions)):
-            return ModelFailed(strategy=self._strategy, text=wrong, ts_event_utc_ns=bar.ts_close_utc_ns)
+        if text := wrong(act, len(self.policy.actions)):
+            return ModelFailed(strategy=self._strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)
         name = self.policy.actions[act.action]
         if name == HOLD:
             return None
@@ -169,19 +127,3 @@ class PolicySource:
             ts_event_utc_ns=bar.ts_close_utc_ns,
             trail_atr=self.policy.trail_atr if manage is Manage.TRAIL_ON else 0.0,
         )
-
-
-def _wrong(act: Act, actions: int) -> str:
-    """Why an answer is no answer; empty where it is one."""
-    if len(act.logits) != actions or not all(map(math.isfinite, act.logits)):
-        return f"the logits are {', '.join(f'{logit:g}' for logit in act.logits)}: {actions} finite numbers are due"
-    if not 0 <= act.action < actions or not act.legal[act.action]:
-        legal = ", ".join(str(n) for n, may in enumerate(act.legal) if may)
-        return f"action {act.action} is illegal; legal are {legal}"
-    return "" if math.isfinite(act.novelty) else "what it sees is no number"
-
-
-def _validated(card: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of the last evaluation out of sample, by name."""
-    found = [one for one in card.get("evaluations", ()) if one["out_of_sample"]]
-    return {figure["name"]: float(figure["value"]) for figure in found[-1]["figures"]} if found else {}

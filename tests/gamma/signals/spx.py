@@ -1,9 +1,11 @@
 """Bars of SPX and surroundings for sources of signals."""
 
+from typing import Any
+
 from gamma.assembly import Hours
 from gamma.bars import Bar
 from gamma.markets import Market
-from gamma.ports import KnownChains, Policy, Surroundings
+from gamma.ports import KnownChains, Surroundings
 from tests.option_case import MINUTE, minutes
 
 
@@ -21,9 +23,9 @@ def bar_at(close_min: float, close_points: float) -> Bar:
     )
 
 
-def _no_policy(name: str, sha256: str, market: Market) -> Policy:
+def _no_policy(name: str, sha256: str, market: Market) -> Any:
     raise AssertionError((name, sha256, market))
 
 
 def surroundings(chains: KnownChains | None) -> Surroundings:
-    return Surroundings(mode="paper", hours=Hours(), policy=_no_policy, chains=chains)
+    return Surroundings(mode="paper", hours=Hours(), policy=_no_policy, event_policy=_no_policy, chains=chains)

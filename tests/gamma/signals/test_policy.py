@@ -19,7 +19,7 @@ from gamma.floor import FloorRule, TrailsOn
 from gamma.guards.model_sanity import ModelSanity
 from gamma.markets import Market, market
 from gamma.outlook import look
-from gamma.ports import Act, ManagingSource, Model, Modelled, Policy, SignalSource, Surroundings, Trained
+from gamma.ports import Act, EventPolicy, ManagingSource, Model, Modelled, Policy, SignalSource, Surroundings, Trained
 from gamma.signals.policy import PolicySource
 from gamma.situation import situation_of
 from gamma.views import OrderView, Situation
@@ -87,7 +87,10 @@ def surroundings(policy: Policy, mode: str = "paper") -> Surroundings:
             raise ConfigInvalid(f"no checkpoint {name!r} of {sha256} for {traded.symbol}")
         return policy
 
-    return Surroundings(mode=mode, hours=Hours(), policy=opened)
+    def none(name: str, sha256: str, traded: Market) -> EventPolicy:
+        raise AssertionError((name, sha256, traded))
+
+    return Surroundings(mode=mode, hours=Hours(), policy=opened, event_policy=none)
 
 
 def source_of(policy: Policy, mode: str = "paper", symbol: str = "MNQ", **params: Any) -> PolicySource:
