@@ -16,7 +16,7 @@ from jax import Array
 
 from gamma.actions import LOTS, OPENS, SIDES, limit_cents
 from models.events.records import Course, Order, Seen, State
-from models.events.sizes import CENTS, Look, equity_cents, legal, look
+from models.events.sizes import CENTS, Look, equity_cents, is_legal, look
 from models.noise import chance
 
 
@@ -85,8 +85,7 @@ def _begin(course: Course, salt: Array, episode: Array) -> State:
 
 def _ordered(course: Course, state: State, at: Look, action: Array) -> Order:
     """What the action orders where it is legal, a sale no more than is held; nothing where it is not."""
-    allowed = jnp.take_along_axis(legal(course, state), action[:, None], axis=1)[:, 0]
-    act = jnp.where(allowed, action, 0)
+    act = jnp.where(is_legal(course, state, at, action), action, 0)
     side, wanted = jnp.asarray(SIDES)[act], jnp.asarray(LOTS)[act]
     return Order(
         side=side,

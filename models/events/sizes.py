@@ -1,6 +1,6 @@
 """The size of an event order in training: the daemon's sizers, called on a view as the daemon makes it.
 
-Shapes: B environments, A actions that buy: BUY_YES and BUY_NO, each in five sizes.
+Shapes: B environments, A actions: all that buy, or the one that was chosen.
 """
 
 from typing import Final, NamedTuple
@@ -19,8 +19,6 @@ from models.events.records import Course, State
 
 CENTS: Final = 100
 OPENING: Final = np.flatnonzero(actions.OPENS)
-OPENING_LOTS: Final = np.array(actions.LOTS)[OPENING]
-OPENING_SIDES: Final = np.array(actions.SIDES)[OPENING]
 
 
 class Look(NamedTuple):
@@ -66,15 +64,36 @@ def legal(course: Course, state: State) -> Array:
     Shapes: [B, 21], bool.
     """
     at = look(course, state)
-    whole = chain_lots(course.terms.sizers, view_of(course, state, at)) >= OPENING_LOTS
-    sized = jnp.ones((state.lots.shape[0], ACTIONS), bool).at[:, OPENING].set(whole)
-    allowed: Array = permitted(at.yes_bid, at.no_bid, state.lots, course.terms.sizes_lots) & sized
-    return allowed
+    sized = jnp.ones((state.lots.shape[0], ACTIONS), bool)
+    sized = sized.at[:, OPENING].set(_left_whole(course, state, at, jnp.asarray(OPENING)[None, :]))
+    return _permitted(course, state, at) & sized
 
 
-def view_of(course: Course, state: State, at: Look) -> View:
-    """What a decision sees at a look, for each action that buys. Shapes: numbers [B, A] or [B, 1], books [B, A, K]."""
-    terms, side = course.terms, jnp.asarray(OPENING_SIDES)[None, :]
+def is_legal(course: Course, state: State, at: Look, action: Array) -> Array:
+    """Whether one action may be done; as `legal` says of it. Shapes: `action` and result [B]."""
+    chosen = action[:, None]
+    by_rule = jnp.take_along_axis(_permitted(course, state, at), chosen, axis=1)
+    sized = _left_whole(course, state, at, chosen) | ~jnp.asarray(actions.OPENS)[chosen]
+    return (by_rule & sized)[:, 0]
+
+
+def _permitted(course: Course, state: State, at: Look) -> Array:
+    found: Array = permitted(at.yes_bid, at.no_bid, state.lots, course.terms.sizes_lots)
+    return found
+
+
+def _left_whole(course: Course, state: State, at: Look, action: Array) -> Array:
+    """Whether the chain leaves the full size of actions that buy. Shapes: `action` [B, A] or [1, A]; result [B, A]."""
+    lots: Array = chain_lots(course.terms.sizers, view_of(course, state, at, action))
+    return lots >= jnp.asarray(actions.LOTS)[action]
+
+
+def view_of(course: Course, state: State, at: Look, action: Array) -> View:
+    """What a decision sees at a look, for each of some actions that buy.
+
+    Shapes: `action` [B, A] or [1, A]; numbers [B, A] or [B, 1], books [B, A, K].
+    """
+    terms, side = course.terms, jnp.asarray(actions.SIDES)[action]
     market, middle, volume = terms.market, at.middle[:, None], at.volume[:, None]
     multiplier = market.multiplier_usd_per_point
     equity, value = equity_cents(state, at.middle)[:, None] / CENTS, held_cents(state, at.middle)[:, None] / CENTS
@@ -101,7 +120,7 @@ def view_of(course: Course, state: State, at: Look) -> View:
         ),
         signal=SignalView(
             side=side,
-            action=jnp.asarray(OPENING)[None, :],
+            action=action,
             price_points=limit_cents(at.yes_bid[:, None], at.no_bid[:, None], side) * 1.0,
             novelty=1.0,
         ),
