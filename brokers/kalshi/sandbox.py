@@ -220,7 +220,7 @@ class KalshiSandbox:
         return sandbox_shapes.placed(ticket, self._done(ticket.order_id))
 
     def _cancel(self, order_id: str, now_utc_ns: int) -> Any:
-        ticket = self._working(order_id)
+        ticket = self._working(order_id, now_utc_ns)
         left = ticket.left
         self.floor.cancel(ticket, now_utc_ns)
         told = {"order_id": order_id, "client_order_id": ticket.client_order_id}
@@ -228,7 +228,7 @@ class KalshiSandbox:
 
     def _change(self, order_id: str, how: str, body: Mapping[str, Any], now_utc_ns: int) -> Any:
         _refuse_pause(now_utc_ns)
-        ticket = self._working(order_id)
+        ticket = self._working(order_id, now_utc_ns)
         if how == "amend":
             count, price = count_of(body.get("count")), price_of(body.get("price"))
         else:
@@ -238,8 +238,12 @@ class KalshiSandbox:
         done = self.floor.change(ticket, now_utc_ns, count=count, price=price)
         return sandbox_shapes.placed(done, self._done(order_id))
 
-    def _working(self, order_id: str) -> Ticket:
+    def _working(self, order_id: str, now_utc_ns: int) -> Ticket:
+        """An order that works, in a market that is open."""
         ticket = self.floor.tickets.get(order_id)
+        listed = self.floor.market.find(ticket.ticker) if ticket is not None else None
+        if listed is not None and now_utc_ns >= listed.close_utc_ns:
+            raise Wrong(400, "MARKET_INACTIVE")
         if ticket is None or ticket.status != "resting":
             raise Wrong(404, "not_found", "order not found")
         return ticket

@@ -14,6 +14,7 @@ from brokers.kalshi.sandbox_orders import Entry, Execution, Settled, Ticket, Wro
 from brokers.sandbox.store import EntryStore
 from gamma.clock import NS
 
+SWEPT_AFTER_NS: Final = 2 * NS  # so long after the close, what rests there ends
 ENTRIES: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
 
@@ -120,9 +121,9 @@ class EventFloor:
         """Time passes: orders that others reach trade, some run out, markets close and are settled."""
         for ticket in [one for one in self.tickets.values() if one.status == "resting"]:
             listed = self.market.find(ticket.ticker)
-            if listed is None or now_utc_ns >= listed.close_utc_ns:
-                closed_utc_ns = listed.close_utc_ns if listed is not None else now_utc_ns
-                self.cancel(ticket, closed_utc_ns)
+            closed_utc_ns = listed.close_utc_ns if listed is not None else now_utc_ns - SWEPT_AFTER_NS
+            if now_utc_ns >= closed_utc_ns + SWEPT_AFTER_NS:
+                self.cancel(ticket, closed_utc_ns + SWEPT_AFTER_NS)
             elif 0 < ticket.expires_s <= now_utc_ns // NS:
                 self.cancel(ticket, ticket.expires_s * NS)
             else:

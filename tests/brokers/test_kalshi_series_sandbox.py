@@ -85,6 +85,10 @@ def test_pykalshi_trades_one_question_after_another(exchange: Exchange) -> None:
         resting = client.portfolio.place_order(FIRST, Action.BUY, Side.YES, "2", yes_price_dollars="0.01")
         assert (bought.status, resting.status) == (OrderStatus.EXECUTED, OrderStatus.RESTING)
 
+        exchange.now_utc_ns = START_UTC_NS + 901 * NS
+        with pytest.raises(KalshiAPIError, match="MARKET_INACTIVE"):
+            client.portfolio.cancel_order(resting.order_id)
+        assert client.portfolio.get_order(resting.order_id).status is OrderStatus.RESTING
         exchange.now_utc_ns = START_UTC_NS + 905 * NS
         [second] = client.get_markets(series_ticker=SERIES, status=MarketStatus.OPEN)
         assert second.ticker == SECOND
