@@ -21,6 +21,8 @@ log = structlog.get_logger("gamma.feed")
 READ_SHARE: Final = 0.8
 """How much of the time between two looks a broker has to answer in."""
 
+FETCHES: Final = 12
+
 
 @final
 class BookFeedParams(BaseModel, frozen=True, extra="forbid"):
@@ -32,7 +34,8 @@ class BookFeedParams(BaseModel, frozen=True, extra="forbid"):
 
 @final
 class BookFeed:
-    """Books as they stand at whole multiples of `look_s`, while their markets are open; what was before is not told.
+    """Books as they stand at whole multiples of `look_s`, while their markets are open. Of what was before, a start is
+    told one look.
 
     Where the broker does not answer in time, or tells no sound book, no bar comes, and that is what the guards see.
     """
@@ -52,6 +55,7 @@ class BookFeed:
         self._wall_utc_ns = wall_utc_ns
         self._markets = tuple(sorted(set(params.markets)))
         self._look_s, self._look_ns = params.look_s, params.look_s * NS
+        self._first: dict[str, Bar] = {}
         self._last: dict[str, EventBook] = {}
         self._silent: set[str] = set()
 
@@ -67,14 +71,31 @@ class BookFeed:
     def bar_s(self) -> int:
         return self._look_s
 
-    def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:  # noqa: ARG002  (nobody keeps books)
+    async def fetch(self, until_utc_ns: int, bars: int) -> None:  # noqa: ARG002  (nobody keeps books)
+        """Take one look at each market; between two questions of a series, in a moment.
+
+        Raises: Transient when no book is told.
+        """
+        for market in self._markets:
+            for _ in range(FETCHES):
+                now_utc_ns = self._wall_utc_ns()
+                bar = await self._look(market, now_utc_ns // self._look_ns * self._look_ns)
+                if bar is not None:
+                    self._first[market] = bar
+                    break
+                await asyncio.sleep(self._look_s)
+            else:
+                raise Transient(f"no book of {market} was told within {FETCHES * self._look_s} s; is it open?")
+
+    def history(self, market: str, until_utc_ns: int, bars: int) -> list[Bar]:  # noqa: ARG002
+        """The look of the start, which was taken a moment after the start began."""
         if market not in self._markets:
             raise InputInvalid(f"{market} is not looked at; the feed has {', '.join(self._markets)}")
-        return []
+        return [bar for bar in self.bars(0) if bar.market == market][:bars]
 
-    def bars(self, after_utc_ns: int) -> Iterator[Bar]:  # noqa: ARG002
-        """None: a look that was not taken cannot be made up for."""
-        return iter(())
+    def bars(self, after_utc_ns: int) -> Iterator[Bar]:
+        """The look of the start: one that was not taken cannot be made up for."""
+        return iter([bar for bar in self._first.values() if bar.ts_close_utc_ns > after_utc_ns])
 
     async def closing(self, after_utc_ns: int) -> AsyncIterator[Bar]:
         last_utc_ns = after_utc_ns

@@ -1,10 +1,11 @@
 """A day of event contracts at Kalshi's sandbox: the daemon with bars from the broker, in time that is made.
 
-    python -m tests.brokers.kalshi_day [--seed N] [--series]
+    python -m tests.brokers.kalshi_day [--seed N] [--series | --looks]
 
 trades a day of contracts on the simulated S&P 500 by breakouts, through their settlement, and holds the ledger against
 the sandbox's account: every fill, fee and settlement, and the balance to the cent. With --series one of them is a
-series, whose questions are settled every quarter of an hour.
+series, whose questions are settled every quarter of an hour. With --looks a series is traded look by look, by a policy
+that takes any action that is legal then.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from brokers.kalshi.sandbox_floor import ENTRIES, key_of
 from brokers.kalshi.sandbox_keys import Gate, pem_of
 from brokers.kalshi.sandbox_series import SERIES, ManyEvents, SeriesEvents
 from brokers.sandbox.store import EntryStore
+from gamma import checkpoints
 from gamma.assembly import assemble
 from gamma.chaos.simulation.loop import Time, live
 from gamma.clock import NS
@@ -37,8 +39,10 @@ from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader
 from gamma.markets import MICRO
 from gamma.params import parse
+from gamma.ports import EventPolicy
 from tests.brokers.carried import Carried
 from tests.contract.kalshi import key
+from tests.event_case import Guesser, config_text, opener
 
 MORNING_UTC_NS = 1_795_179_600 * NS  # Friday 2026-11-20, 08:00 in New York
 HOUR_NS = 3_600 * NS
@@ -94,6 +98,23 @@ heartbeat_s = 60
 [paths]
 kill_switch = "{folder}/gamma.kill"
 """
+LOOKS_HEAD = """
+[gamma]
+database = "sqlite:///{folder}/gamma.db"
+
+[brokers.kalshi]
+environment = "paper"
+key_id = "{key_id}"
+key_path = "{folder}/key.pem"
+url = "http://127.0.0.1/trade-api/v2"
+series = ["KXBTC15M"]
+
+[schedule]
+heartbeat_s = 60
+
+[paths]
+kill_switch = "{folder}/gamma.kill"
+"""
 GUARDS = ("order_sanity", "order_size", "price_collar", "position_match", "balance_match")
 
 
@@ -109,6 +130,7 @@ class KalshiDay:
         seed: int = 1,
         start_utc_ns: int = MORNING_UTC_NS,
         series: bool = False,
+        policy: EventPolicy | None = None,
     ) -> None:
         self.folder = folder
         self.time = Time(start_utc_ns)
@@ -127,6 +149,10 @@ class KalshiDay:
         names = quick | {"patient": near[1]}
         guards = ", ".join(f'"{guard}"' for guard in GUARDS)
         text = CONFIG.format(folder=folder, capital=CAPITAL_USD, key_id=gate.key_id, guards=guards, **names)
+        if policy is not None:
+            patch.setattr(checkpoints, "event_policy", opener(policy))
+            head = LOOKS_HEAD.format(folder=folder, key_id=gate.key_id)
+            text = config_text(SERIES, feed='use = "books"', head=head, strategy='broker = "kalshi"')
         (folder / "key.pem").write_bytes(pem_of(key()))
         path = folder / "config.toml"
         path.touch(mode=0o600)
@@ -202,9 +228,11 @@ def _main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--hours", type=float, default=16.5)
     asked.add_argument("--series", action="store_true")
+    asked.add_argument("--looks", action="store_true")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        day = KalshiDay(Path(folder), patch, seed=given.seed, series=given.series)
+        policy = Guesser(seed=given.seed) if given.looks else None
+        day = KalshiDay(Path(folder), patch, seed=given.seed, series=given.series, policy=policy)
         daemon = day.run(given.hours)
         fills, trades = day.facts(OrderFilled), day.facts(TradeClosed)
         fees = sum(fact.fill.fee_microusd for fact in fills) / MICRO

@@ -7,8 +7,10 @@ import pytest
 from brokers.kalshi.sandbox_series import SERIES
 from gamma.cli.reported import of_ledger
 from gamma.clock import NS
-from gamma.events import OrderFilled, OrderIntended, OrderKind, TradeClosed
+from gamma.events import DecisionMade, OrderFilled, OrderIntended, OrderKind, OrderType, TradeClosed
+from gamma.reasons import Reason
 from tests.brokers.kalshi_day import HOUR_NS, MORNING_UTC_NS, KalshiDay
+from tests.event_case import Guesser
 
 
 @pytest.mark.slow
@@ -41,3 +43,17 @@ def test_a_series_is_settled_question_by_question_and_the_ledger_is_the_account_
     assert [fill.settled for fill in fills].count(True) >= 1
     tickers = {done.ticker for done in day.sandbox.floor.executions if done.ticker.startswith(SERIES)}
     assert len(tickers) >= 2
+
+
+@pytest.mark.slow
+def test_an_event_policy_trades_a_series_look_by_look_and_the_ledger_is_the_account_to_the_cent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = KalshiDay(tmp_path, monkeypatch, policy=Guesser())
+    daemon = day.run(0.3)  # a question ends, and the next one is traded
+    assert day.differences(daemon) == []
+    assert any(fact.fill.settled for fact in day.facts(OrderFilled))
+    assert {fact.reason for fact in day.facts(DecisionMade)} == {Reason.OK}
+    sent = [fact.intent for fact in day.facts(OrderIntended)]
+    assert {OrderKind.ENTRY, OrderKind.EXIT, OrderKind.CANCEL} == {intent.kind for intent in sent}
+    assert {intent.order_type for intent in sent if intent.kind is OrderKind.EXIT} == {OrderType.LIMIT}

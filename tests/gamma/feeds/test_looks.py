@@ -14,7 +14,7 @@ from gamma.assembly import Hours
 from gamma.bars import Bar
 from gamma.books import BookLevel, EventBook
 from gamma.errors import InputInvalid, Transient
-from gamma.feeds import Feed, LiveFeed, books
+from gamma.feeds import Feed, FetchedFeed, LiveFeed, books
 from gamma.feeds.books import BookFeed, BookFeedParams
 from gamma.feeds.events import EventSimFeed
 from gamma.feeds.events.feed import LOOK_NS, LOOKS, OPEN_NS
@@ -131,13 +131,31 @@ def test_silence_and_what_is_no_book_give_no_bar(wrong: EventBook | Exception) -
     assert second.ts_close_utc_ns - first.ts_close_utc_ns == 15 * S
 
 
-def test_what_was_before_is_not_told() -> None:
-    feed = feed_of(Told([]))
+def test_of_what_was_before_a_start_is_told_one_look() -> None:
+    told = Told([BOOK])
+    feed = feed_of(told)
     assert isinstance(feed, LiveFeed)
+    assert isinstance(feed, FetchedFeed)
     assert (feed.markets, feed.bar_s, sorted(feed.provides)) == ((TICKER,), 5, ["bar", "book", "spread", "volume"])
     assert (feed.history(TICKER, T0, 10), list(feed.bars(0))) == ([], [])
+    asyncio.run(feed.fetch(T0, 400))
+    [bar] = feed.history(TICKER, T0, 10)
+    assert (bar.book, bar.ts_close_utc_ns % (5 * S)) == (BOOK, 0)
+    assert (list(feed.bars(0)), list(feed.bars(bar.ts_close_utc_ns))) == ([bar], [])
     with pytest.raises(InputInvalid, match="is not looked at"):
         feed.history("KXETH15M", T0, 10)
+
+
+def test_a_start_waits_between_two_questions_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(_: float) -> None:
+        return None
+
+    monkeypatch.setattr("gamma.feeds.books.asyncio.sleep", at_once)
+    feed = feed_of(Told([Transient("between two questions"), BOOK]))
+    asyncio.run(feed.fetch(T0, 1))
+    assert feed.history(TICKER, T0, 1)
+    with pytest.raises(Transient, match="is it open"):
+        asyncio.run(feed_of(Told([Transient("closed")] * books.FETCHES)).fetch(T0, 1))
 
 
 # --- simulated -----------------------------------------------------------------------------------------------
