@@ -731,6 +731,53 @@ class TrainingOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventTrainingOrder:
+    """A training run for event contracts: one policy for each seed, which may trade `sizes_lots` and no others.
+
+    It learns from so many `simulated` markets, which `simulated_seed` makes, and from `recordings`: folders of
+    recorded order books. Nothing is learned from the last `held_out_frac` of either. `sizers` is the chain that sizes
+    its buys, as it does the daemon's, and `chain` what it is: names and parameters. The account has `balance_usd` at
+    each market's opening. The rest is as of `TrainingOrder`.
+    """
+
+    run_id: str
+    market: Market
+    sizers: Sequence[Any]
+    chain: Sequence[str]
+    sizes_lots: Sequence[int]
+    balance_usd: float
+    simulated: int
+    simulated_seed: int
+    recordings: Sequence[Path]
+    held_out_frac: float
+    steps: int
+    seeds: Sequence[int]
+    hidden: Sequence[int]
+    checkpoint_updates: int
+    config_sha256: str
+    code_commit: str
+    code_sha256: str
+    begin_from: Path | None
+    asked: Mapping[str, Any]
+    out: Path
+    resume: bool = False
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The market whose like is learned."""
+        return [self.market.symbol]
+
+    @property
+    def noted(self) -> Mapping[str, Any]:
+        """What the registry is told of it, beside what it is told of any run."""
+        return {
+            "sizes": list(self.sizes_lots),
+            "simulated": [self.simulated, self.simulated_seed],
+            "recordings": [folder.name for folder in self.recordings],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTold:
     """How far the policy of a seed is after an update: decisions so far, of how many, and figures, units in names.
 

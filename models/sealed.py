@@ -1,12 +1,13 @@
 """Sealed folders: weights and their card on disk, verified before they are used. Nothing is unpickled, nor needs JAX.
 
-    name/policy.safetensors    the weights by name, float32; a size picker's are in picker.safetensors
+    name/policy.safetensors    the weights by name, float32; a size picker's are in picker.safetensors,
+                               an event policy's in events.safetensors
     name/card.toml             what they are, what they were trained on, how they did
     name/SHA256SUMS            the sums of both, as `sha256sum --check` reads them
 
 The hash of a folder is the SHA-256 of its SHA256SUMS file: `sha256sum name/SHA256SUMS`. It stands for both files.
 What a card says, and which tensors it demands, each kind knows for itself: `models.checkpoints` of policies,
-`models.size_picker.checkpoints` of size pickers.
+`models.size_picker.checkpoints` of size pickers, `models.events.checkpoints` of event policies.
 """
 
 import hashlib
@@ -53,7 +54,8 @@ class Kind:
 
 POLICY: Final = Kind(noun="policy", weights="policy.safetensors", weights_bytes_max=1 << 26)
 PICKER: Final = Kind(noun="size picker", weights="picker.safetensors", weights_bytes_max=1 << 22)
-KINDS: Final = (POLICY, PICKER)
+EVENTS: Final = Kind(noun="event policy", weights="events.safetensors", weights_bytes_max=1 << 24)
+KINDS: Final = (POLICY, PICKER, EVENTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,60 +1,29 @@
 """A futures policy as the daemon asks it: bars in, an action out, in plain NumPy. Nothing here needs JAX.
 
 What it is shown comes from the functions that the training environment calls: `features.update` for the market,
-`stance.own` for the position, `stance.legal` for what may be done. Weights are 32-bit numbers, the sums 64-bit, so
-that two machines come to the same action.
+`stance.own` for the position, `stance.legal` for what may be done.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gamma.bars import Bar, Session
 from gamma.clock import NS
 from gamma.markets import Market
 from gamma.ports import Act, Trained
 from gamma.views import Situation
-from models import scaling
-from models.checkpoints import Checkpoint, Tensors
+from models import network
+from models.checkpoints import Checkpoint
 from models.futures import features, stance
 from models.futures.deadlines import Deadlines, may_enter
 from models.futures.features import BARS_NEEDED, MOVES, TIMES, Bounds, HoursRow, bar_row, bounds_of, hours
 from models.futures.stance import Stance
+from models.network import Floats, Network
 
-Floats = NDArray[np.float64]
 _NOW: Final = len(MOVES) + len(TIMES)
 _MICRO_PER_CENT: Final = 10_000
-
-
-@final
-class Network:
-    """The trained network of one checkpoint, with the scale of what it was shown."""
-
-    def __init__(self, tensors: Tensors) -> None:
-        def of(name: str) -> Floats:
-            return np.ascontiguousarray(tensors[name], dtype=np.float64)
-
-        trunk = sum(name.startswith("trunk") for name in tensors) // 2
-        self._trunk = [(of(f"trunk{n}.w"), of(f"trunk{n}.b")) for n in range(trunk)]
-        self._head = (of("policy.w"), of("policy.b"))
-        self._mean = of("scale.mean")
-        self._inverse = scaling.inverse(of("scale.variance"))
-        self._varied = scaling.varied(of("scale.variance"))
-
-    def scaled(self, seen: Floats) -> Floats:
-        """What is seen, as it was scaled in training."""
-        found: Floats = scaling.scaled(seen, self._mean, self._inverse, self._varied)
-        return found
-
-    def logits(self, scaled: Floats) -> Floats:
-        """The logits of the actions. Shapes: [O] to [A]."""
-        hidden = scaled
-        for weights, bias in self._trunk:
-            hidden = np.maximum(hidden @ weights + bias, 0.0)
-        found: Floats = hidden @ self._head[0] + self._head[1]
-        return found
 
 
 @final
@@ -122,7 +91,7 @@ class FuturesPolicy:
         scaled = [network.scaled(seen) for network in self.networks]
         each = [n.logits(s) for n, s in zip(self.networks, scaled, strict=True)]
         logits = each[0] if len(each) == 1 else np.mean(each, axis=0)
-        novelty = max(float(np.sqrt(np.mean(np.square(s)))) for s in scaled)
+        novelty = max(map(network.novelty, scaled))
         action = int(np.argmax(np.where(legal, logits, -np.inf)))
         return Act(action=action, logits=tuple(logits.tolist()), legal=legal, novelty=novelty)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gamma.cli import training_run
+from gamma.cli import train_events, training_run
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
 from gamma.cli.training_run import RUNS
 from gamma.errors import InputInvalid
@@ -94,6 +94,9 @@ def futures(  # noqa: PLR0913 - each option is a parameter
         config = configured(path)
         order = order_of(asked, config, out or RUNS / run_id, run_id)
     training_run.run(order, config, _wording(order), as_json=as_json)
+
+
+train_events.add_to(app)
 
 
 @app.command()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RUNS: Final = Path("runs")
 FUTURES: Final = "futures"
+EVENTS: Final = "events"
 
 
 @final

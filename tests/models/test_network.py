@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models import ppo
-from models.serving import Network
+from models.network import Network
 from tests.models.checkpoint_case import card, tensors
 
 

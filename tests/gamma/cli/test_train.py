@@ -157,3 +157,26 @@ def test_what_cannot_be_trained_is_said(folder: Path, given: list[str], said: st
     assert result.exit_code != 0
     assert said in result.output + str(result.exception)
     assert not (folder / "runs/mnq").exists()
+
+
+@pytest.mark.slow
+def test_event_contracts_are_learned_by_a_command_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["train", "events", "--markets", "30", "--steps", str(UPDATE), "--out", "run"]
+    result = CliRunner().invoke(app, [*given, "--sizes", "10", "--json"])
+    assert result.exit_code == 0, result.output
+    one = json.loads(result.stdout)
+    assert (one["markets"], one["sizes"], one["finished"]) == (["KXBTC15M"], [10], True)
+    section = (ROOT / "docs/cli.md").read_text().split("\n## gamma train events")[1].split("\n## ")[0]
+    shown = json.loads(section.split("```text\n")[1].split("```")[0])
+    assert list(shown) == list(one)
+    assert list(shown["seeds"][0]) == list(one["seeds"][0])
+    assert list(shown["seeds"][0]["held_out"]["policy"]) == list(one["seeds"][0]["held_out"]["policy"])
+    assert (tmp_path / "run/picture.png").exists()
+    row = json.loads(CliRunner().invoke(app, ["train", "runs", "--json"]).stdout)["runs"][0]
+    assert (row["phase"], row["state"], row["looks"]) == (None, "finished", 1)
+    listed = json.loads(CliRunner().invoke(app, ["models", "list", "run/checkpoints", "--json"]).stdout)[0]
+    assert (listed["kind"], listed["paper_only"]) == ("event, 10 contracts", True)
+    refused = CliRunner().invoke(app, [*given, "--sizes", "11"])
+    assert "should be variable, or the only size of its orders" in refused.output
+    assert "go on with it by that" in told("--resume", "run", code=1)
