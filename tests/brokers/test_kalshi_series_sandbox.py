@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from brokers.sandbox.server import Server
 from brokers.sandbox.store import EntryStore
 from gamma.clock import NS
 from gamma.errors import InputInvalid
-from gamma.feeds.events import BITCOIN_15M, simulate
+from gamma.feeds.events import BITCOIN_15M, EventSimFeed, simulate
 from gamma.feeds.events.series import QuestionSeries
 from tests.contract.kalshi import key, params_of
 from tests.contract.loopback import listening
@@ -193,3 +193,17 @@ def test_books_are_those_of_the_event_simulator() -> None:
     last = series.book(START_UTC_NS + 900 * NS - 1)
     assert last.ts_close_utc_ns == START_UTC_NS + 900 * NS
     assert last.volume_10min_lots < last.traded_lots
+
+
+def test_the_sandbox_shows_the_books_that_the_simulated_feed_shows_by_the_same_seed() -> None:
+    feed, events = EventSimFeed(markets=(SERIES,), seed=3), SeriesEvents(3)
+    for bar in islice(feed.bars(START_UTC_NS + 600 * NS), 80):  # over the end of a question
+        book = bar.book
+        assert book is not None
+        ticker = FIRST if bar.ts_close_utc_ns < START_UTC_NS + 900 * NS else SECOND
+        yes, no = events.bids(ticker, bar.ts_close_utc_ns)
+        assert [(level.price_ticks, level.lots) for level in book.yes_bids] == yes
+        assert [(level.price_ticks, level.lots) for level in book.no_bids] == no
+        assert events.traded(ticker, bar.ts_close_utc_ns) == book.traded_lots
+        if bar.ts_close_utc_ns == START_UTC_NS + 900 * NS:
+            assert events.result(FIRST) == ("yes" if book.ended_cents else "no")

@@ -1,30 +1,26 @@
 """`EventSimFeed`: simulated event markets as a feed: questions one after the other, look by look."""
 
-import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from heapq import merge
 from typing import Final, final
 
-import numpy as np
 from pydantic import BaseModel, Field, NonNegativeInt, field_validator
 
 from gamma.bars import Bar
-from gamma.books import NAN, BookLevel, EventBook
 from gamma.calendar import NS
 from gamma.errors import InputInvalid
+from gamma.feeds.events.series import LOOK_NS, QuestionSeries
 from gamma.feeds.events.shape import BITCOIN_15M
-from gamma.feeds.events.simulator import simulate
-from gamma.feeds.events.tape import LOOK_S, Tape
 from gamma.feeds.looks import look_bar
 from gamma.markets import Kind
 from gamma.markets import market as known
 
+__all__ = ["LOOKS", "LOOK_NS", "OPEN_NS", "EventSimFeed"]
+
 OPEN_NS: Final = round(BITCOIN_15M.open_s) * NS
-LOOK_NS: Final = round(LOOK_S) * NS
 LOOKS: Final = OPEN_NS // LOOK_NS
-BATCH: Final = 16
-"""Questions that are drawn at a time."""
 
 
 @final
@@ -80,46 +76,14 @@ class EventSimFeed(BaseModel, frozen=True, extra="forbid"):
 
     def _look(self, market: str, number: int) -> Bar | None:
         """The look so many looks after 1970; its book is as it stood then."""
-        question, at = divmod(number, LOOKS)
-        book = _book(self.seed, market, question, at)
-        last = _book(self.seed, market, question, at - 1) if at else None
-        return look_bar(book, last, number * LOOK_NS, LOOK_NS // NS)
-
-
-def _book(seed: int, market: str, question: int, at: int) -> EventBook:
-    tape, row, traded = _question(seed, market, question)
-    opened = question * OPEN_NS
-    return EventBook(
-        market=market,
-        yes_bids=_levels(int(tape.yes_bid[row, at]), tape.yes_lots[row, at].tolist()),
-        no_bids=_levels(int(tape.no_bid[row, at]), tape.no_lots[row, at].tolist()),
-        ts_event_utc_ns=opened + at * LOOK_NS,
-        traded_lots=float(traded[at]),
-        volume_10min_lots=float(tape.volume[row, at]),
-        ts_close_utc_ns=opened + OPEN_NS,
-        ended_cents=NAN if at else _paid_cents(seed, market, question - 1),
-    )
-
-
-def _levels(best_cents: int, lots: list[int]) -> tuple[BookLevel, ...]:
-    prices = range(best_cents, 0, -1)
-    return tuple(BookLevel(price_ticks=price, lots=n) for price, n in zip(prices, lots, strict=False) if n > 0)
-
-
-def _paid_cents(seed: int, market: str, question: int) -> float:
-    tape, row, _ = _question(seed, market, question)
-    return float(tape.payout[row])
-
-
-@lru_cache(maxsize=64)
-def _question(seed: int, market: str, question: int) -> tuple[Tape, int, tuple[int, ...]]:
-    """The tape that a question is of, its row there, and how much of it had traded by each look."""
-    tape, row = _batch(seed, market, question // BATCH), question % BATCH
-    taken = (tape.yes_taken[row] + tape.no_taken[row]).astype(np.int64)
-    return tape, row, (0, *np.cumsum(taken)[:-1].tolist())
+        series, ts_utc_ns = _series(self.seed, market), number * LOOK_NS
+        book = series.book(ts_utc_ns)
+        if number % LOOKS:
+            return look_bar(book, series.book(ts_utc_ns - LOOK_NS), ts_utc_ns, LOOK_NS // NS)
+        ended_cents = float(series.payout_cents(series.number(ts_utc_ns) - 1))
+        return look_bar(replace(book, ended_cents=ended_cents), None, ts_utc_ns, LOOK_NS // NS)
 
 
 @lru_cache(maxsize=8)
-def _batch(seed: int, market: str, number: int) -> Tape:
-    rng = np.random.default_rng([seed, zlib.crc32(market.encode()), number])
-    return simulate(BITCOIN_15M, rng, BATCH)
+def _series(seed: int, market: str) -> QuestionSeries:
+    return QuestionSeries(seed, market)

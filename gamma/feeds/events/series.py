@@ -16,6 +16,7 @@ LOOK_NS: Final = round(LOOK_S * NS)
 BATCH: Final = 16
 """Questions that are drawn at a time."""
 BATCHES_KEPT: Final = 8
+QUESTIONS_KEPT: Final = 64
 
 
 @final
@@ -31,6 +32,7 @@ class QuestionSeries:
         self._shape = shape
         self._open_ns = round(shape.open_s * NS)
         self._batch = lru_cache(maxsize=BATCHES_KEPT)(self._simulated)
+        self._question = lru_cache(maxsize=QUESTIONS_KEPT)(self._row)
 
     def number(self, ts_utc_ns: int) -> int:
         """The question that is open then."""
@@ -42,28 +44,29 @@ class QuestionSeries:
 
     def payout_cents(self, number: int) -> int:
         """What YES pays in the end."""
-        tape, row = self._tape(number)
+        tape, row, _ = self._question(number)
         return int(tape.payout[row])
 
     def book(self, ts_utc_ns: int) -> EventBook:
         """What stands in the book of the question that is open then."""
         number = self.number(ts_utc_ns)
-        (tape, row), opens = self._tape(number), self.opens_utc_ns(number)
-        look = min((ts_utc_ns - opens) // LOOK_NS, int(tape.looks[row]) - 1)
-        traded = tape.yes_taken[row, :look].sum(dtype=np.int64) + tape.no_taken[row, :look].sum(dtype=np.int64)
+        (tape, row, traded), opens = self._question(number), self.opens_utc_ns(number)
+        look = min((ts_utc_ns - opens) // LOOK_NS, len(traded) - 1)
         return EventBook(
             market=self.symbol,
             yes_bids=_levels(int(tape.yes_bid[row, look]), tape.yes_lots[row, look]),
             no_bids=_levels(int(tape.no_bid[row, look]), tape.no_lots[row, look]),
             ts_event_utc_ns=ts_utc_ns,
-            traded_lots=float(traded),
+            traded_lots=float(traded[look]),
             volume_10min_lots=float(tape.volume[row, look]),
             ts_close_utc_ns=opens + self._open_ns,
         )
 
-    def _tape(self, number: int) -> tuple[Tape, int]:
-        """The tape that a question is of, and its row there."""
-        return self._batch(number // BATCH), number % BATCH
+    def _row(self, number: int) -> tuple[Tape, int, tuple[int, ...]]:
+        """The tape that a question is of, its row there, and how much of it had traded by each look."""
+        tape, row = self._batch(number // BATCH), number % BATCH
+        taken = (tape.yes_taken[row] + tape.no_taken[row]).astype(np.int64)
+        return tape, row, (0, *np.cumsum(taken)[:-1].tolist())
 
     def _simulated(self, number: int) -> Tape:
         return simulate(self._shape, np.random.default_rng([*self._seed, number]), BATCH)
