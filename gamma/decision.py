@@ -1,5 +1,6 @@
 """`decide`: the one way from a view to an approved order, with its whole trace."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
@@ -9,8 +10,8 @@ from gamma.events import Intent
 from gamma.guards import Action, Guard, Scope, Trip, Verdict
 from gamma.ports import ApprovedLike
 from gamma.reasons import Reason, Step
-from gamma.sizing import Sizer, Sizing, chain_lots, size
-from gamma.views import OrderView, View
+from gamma.sizing import Sizer, Sizing, shrink, size, whole_lots
+from gamma.views import Num, OrderView, View
 
 _SEAL: Final = object()
 
@@ -94,32 +95,37 @@ def decide(
     return _guarded(view, order, sizing, guards)
 
 
-def leaves(
+def cut_by(
     view: View, sizers: Sizers, guards: Guards, lots: int, *, signal_id: str = "", standing: Reason = Reason.OK
-) -> bool:
-    """Whether `decide` would leave so many lots; asked often, it keeps no trace and stops at what leaves fewer."""
+) -> str:
+    """The first step by which `decide` would leave fewer lots than so many; empty where all of them are left.
+
+    It is asked often, keeps no trace, and stops at that step.
+    """
     side = _side(view.signal.side)
     if side == 0 or standing is not Reason.OK:
-        return False
-    try:
-        left = int(chain_lots([sizer for _, sizer in sizers], view))
-    except Exception:  # a sizer that raises leaves nothing, here as there
-        return False
+        return "signal" if side == 0 else "standing"
+    left: Num = math.inf
+    for name, sizer in sizers:
+        try:
+            left = shrink(left, sizer(view, left))
+        except Exception:  # a sizer that raises leaves nothing, here as there
+            return name
+        if whole_lots(left) < lots:
+            return name
     order = OrderView(
         market=view.market.symbol,
         side=side,
-        lots=left,
+        lots=int(whole_lots(left)),
         price_points=float(view.signal.price_points),
         signal_id=signal_id,
     )
     for name, guard in guards:
-        if left < lots:
-            return False
-        allowed = _judge(name, guard, view, order).lots
-        if allowed < left:
-            left = allowed
-            order = replace(order, lots=max(left, 1))
-    return left >= max(lots, 1)
+        allowed = min(order.lots, _judge(name, guard, view, order).lots)
+        if allowed < max(lots, 1):
+            return name
+        order = replace(order, lots=allowed)
+    return "" if order.lots >= max(lots, 1) else "chain"
 
 
 def decide_exit(view: View, order: OrderView, guards: Guards) -> Decision:

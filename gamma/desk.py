@@ -9,6 +9,7 @@ each strategy of the market looks, once for this slot; a signal becomes a decisi
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from gamma.bars import Bar, Session
 from gamma.clock import NS
 from gamma.effects import Tick
 from gamma.entries import Leave
-from gamma.events import BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
+from gamma.events import BARRED, BarClosed, ManageWanted, ModelFailed, SessionOpened, SignalMade
 from gamma.orders import any_unresolved
 from gamma.outlook import look
 from gamma.picking import Picking
@@ -34,6 +35,8 @@ from gamma.ports import (
 )
 from gamma.shell import Shell
 from gamma.situation import situation_of
+
+Found = SignalMade | ManageWanted | ModelFailed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class Desk:
         self._day_market = shell.rules.day_market
         self._sessions: dict[str, Session] = {}
         self._worked: dict[str, int] = {}
+        self._cuts: dict[str, Counter[str]] = {}
         self._decided = {
             s.strategy: shell.store.last_tick(s.strategy) or 0 for all_of in seats.values() for s in all_of
         }
@@ -187,13 +191,14 @@ class Desk:
         )
         self.shell.store.append([], [], [tick])
 
-    def _ask(self, seat: Seat, bar: Bar) -> SignalMade | ManageWanted | ModelFailed | None:
+    def _ask(self, seat: Seat, bar: Bar) -> Found:
         """The strategy's answer on a bar; one that raises is switched off, and the others trade on."""
         book, found = self.shell.book, None
         try:
             if seat.asking is not None:
                 leaves = Leave(book, self.shell.rules, seat.strategy)
                 found = seat.asking.choose(bar, situation_of(book, seat.strategy, bar.market), leaves)
+                found = self._noted(seat.strategy, found, leaves)
             elif seat.managing is not None:
                 found = seat.managing.decide(bar, situation_of(book, seat.strategy, bar.market))
             else:
@@ -206,6 +211,15 @@ class Desk:
                 return found
             text = f"it signals for {found.strategy} in {market}"
         return ModelFailed(strategy=seat.strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)
+
+    def _noted(self, strategy: str, found: Found, leaves: Leave) -> Found:
+        """The answer with how often each step has barred a size since the order before: no decision tells of those."""
+        cuts = self._cuts.setdefault(strategy, Counter())
+        cuts.update(leaves.cuts)
+        if not isinstance(found, SignalMade | ManageWanted):
+            return found
+        del self._cuts[strategy]
+        return replace(found, notes={**found.notes, **{f"{BARRED}{name}": times for name, times in cuts.items()}})
 
 
 def _why_none(seat: Seat) -> str:

@@ -1,11 +1,12 @@
 """From a signal to an order: the decision, recorded with all that it saw, and what goes out of it. Pure."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 from typing import Final, final
 
 from gamma.book import Book
-from gamma.decision import ApprovedOrder, Decision, decide, leaves
+from gamma.decision import ApprovedOrder, Decision, cut_by, decide
 from gamma.events import DecisionMade, Intent, OrderKind, OrderType, SignalMade
 from gamma.markets import Kind
 from gamma.orders import Order
@@ -40,13 +41,17 @@ def on_signal(turn: Turn, signal: SignalMade) -> None:
 
 @final
 class Leave:
-    """Asks what would be left of signals of one strategy now; nothing comes of it."""
+    """Asks what would be left of signals of one strategy now; nothing comes of it.
+
+    `cuts` counts, by the step that would have left fewer lots, how often it would.
+    """
 
     def __init__(self, book: Book, rules: Rules, strategy: str) -> None:
         self._turn = Turn(book, rules, book.ts_event_utc_ns)
         self._strategy = rules.strategies[strategy]
         self._outlook = Outlook(book, rules, self._strategy)
         self._standing: dict[tuple[float, ...], Reason] = {}
+        self.cuts: Counter[str] = Counter()
 
     def __call__(self, signal: SignalMade, lots: int) -> bool:
         """Whether so many lots would be left of a signal; none are of one that would not be decided on."""
@@ -57,7 +62,7 @@ class Leave:
         key = (signal.side, signal.price_ticks, signal.stop_ticks, signal.target_ticks, signal.work_s)
         if key not in self._standing:
             self._standing[key] = _standing(self._turn, strategy, signal)
-        return leaves(
+        cut = cut_by(
             self._outlook.look(signal),
             strategy.sizers,
             strategy.guards,
@@ -65,6 +70,8 @@ class Leave:
             signal_id=signal.signal_id,
             standing=self._standing[key],
         )
+        self.cuts.update([cut] if cut else ())
+        return not cut
 
 
 def _judged(turn: Turn, strategy: StrategyRules, signal: SignalMade) -> tuple[View, Reason, Decision]:

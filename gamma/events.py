@@ -7,10 +7,14 @@ them alone. Market data and signs of life are transient: they come again.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from gamma.bars import Bar, Session
 from gamma.reasons import Fact, Step
 from gamma.views import CurveView, View
+
+BARRED: Final = "barred_by_"
+"""Before a step's name in a signal's notes: how many sizes it made illegal since the strategy's order before."""
 
 
 class OrderKind(StrEnum):
@@ -278,6 +282,7 @@ class ManageWanted:
     lots: int = 0
     price_ticks: int = 0
     work_s: float = 0.0
+    notes: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ def on_manage(turn: Turn, wanted: ManageWanted) -> None:
             ts_event_utc_ns=turn.now,
             lots=wanted.lots,
             price_ticks=wanted.price_ticks,
-            notes=_notes(turn, wanted) if wanted.manage is Manage.REDUCE else {},
+            notes={**wanted.notes, **_notes(turn, wanted)} if wanted.manage is Manage.REDUCE else wanted.notes,
         )
     )
     opened = turn.book.sessions.get(wanted.market)

@@ -65,7 +65,10 @@ def told_of(told: EventTrading) -> dict[str, Any]:
         "actions": [{"base": base, "size": size, "times": times} for (base, size), times in sorted(used.items())],
         "sizes": [asdict(one) for one in by_size(told.asked)],
         "trades": [asdict(one) for one in by_size_held(told.trades)],
-        "limits": [{"step": name, "shrank": n, "to_zero": zero} for name, n, zero in limits(told.asked)],
+        "limits": [
+            {"step": name, "barred": barred, "shrank": shrank, "to_zero": zero}
+            for name, barred, shrank, zero in limits(told.asked)
+        ],
     }
 
 
@@ -81,11 +84,16 @@ def by_size_held(trades: Sequence[Trade]) -> list[Held]:
     ]
 
 
-def limits(asked: Sequence[Asked]) -> list[tuple[str, int, int]]:
-    """How often each sizer or guard made an order smaller, and how often it left none; the most frequent first."""
-    shrank = Counter(name for one in asked for name in one.shrunk_by if name != STANDING)
+def limits(asked: Sequence[Asked]) -> list[tuple[str, int, int, int]]:
+    """How often each sizer or guard made a size illegal, made an order smaller, and left none of it; the most first."""
+    barred: Counter[str] = Counter()
+    for one in asked:
+        barred.update(one.barred)
+    shrank = Counter(name for one in asked for name in one.shrunk_by)
     zero = Counter(one.shrunk_by[-1] for one in asked if one.shrunk_by and not one.lots)
-    return [(name, n, zero[name]) for name, n in sorted(shrank.items(), key=lambda item: (-item[1], item[0]))]
+    bound = (barred + shrank).items()
+    names = [name for name, _ in sorted(bound, key=lambda item: (-item[1], item[0])) if name != STANDING]
+    return [(name, barred[name], shrank[name], zero[name]) for name in names]
 
 
 def _of_size(size: str, asked: Sequence[Asked]) -> OfSize:

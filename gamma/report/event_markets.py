@@ -88,11 +88,10 @@ def _in_short(told: EventTrading) -> str:
     orders = sum(one.ordered_lots > 0 for one in told.asked)
     barred = sum(STANDING in one.shrunk_by for one in told.asked)
     markets = len({one.market for one in told.asked})
-    return (
-        f"{counted(len(told.asked), 'action')} in {counted(markets, 'event market')}: {orders:,} became orders, and "
-        f"of {barred:,} a position, a halt or the like let none out. {counted(told.held, 'look')} held through. "
-        "Prices are in cents of YES, sizes in contracts."
-    )
+    text = f"{counted(len(told.asked), 'action')} in {counted(markets, 'event market')}: {orders:,} became orders"
+    if barred:
+        text += f", and of {barred:,} a position, a halt or the like let none out"
+    return f"{text}. {counted(told.held, 'look')} held through. Prices are in cents of YES, sizes in contracts."
 
 
 def _winners(trades: Sequence[Trade]) -> list[str]:
@@ -139,7 +138,7 @@ def _prices(sizes: Sequence[OfSize]) -> Table:
             f"{one.orders:,}",
             _cents(one.spread_points),
             _cents(one.paid_points),
-            number(round(one.depth_lots, 1)),
+            f"{one.depth_lots:,.0f}" if one.depth_lots == one.depth_lots else number(one.depth_lots),
             percent(one.depth_frac),
         )
         for one in sizes
@@ -179,10 +178,12 @@ def _held(trades: Sequence[Trade]) -> Table:
 
 
 def _limits(subject: Subject, told: EventTrading) -> list[Table]:
-    found = limits(told.asked)
-    rows = [(said(name), subject.kinds.get(name, ""), f"{n:,}", f"{zero:,}") for name, n, zero in found]
-    columns = ("limit", "kind", "made smaller", "of them to 0")
-    table = Table(caption="How often each limit bound", columns=columns, rows=rows, numbers=(2, 3))
+    rows = [
+        (said(name), subject.kinds.get(name, ""), *(f"{times:,}" for times in bound))
+        for name, *bound in limits(told.asked)
+    ]
+    columns = ("limit", "kind", "sizes made illegal", "orders made smaller", "of them to 0")
+    table = Table(caption="How often each limit bound", columns=columns, rows=rows, numbers=(2, 3, 4))
     return [table] if rows else []
 
 

@@ -3,16 +3,17 @@
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 import numpy as np
 
 from gamma.actions import ACTIONS, SIZES_LOTS, Base, decode
 from gamma.books import NEAR_CENTS
-from gamma.events import DecisionMade, Manage, OrderAccepted, OrderKind, PositionManaged, Trade
+from gamma.events import BARRED, DecisionMade, Manage, OrderAccepted, OrderKind, PositionManaged, Trade
 from gamma.ledger.reader import EVERY, Reader, Record
 from gamma.markets import Kind
+from gamma.reasons import Fact
 from gamma.sizing import whole_lots
 from gamma.views import NAN, LiquidityView
 
@@ -34,7 +35,8 @@ class Asked:
     `wanted_lots` is the size that the action carries, or what the first sizer proposed; `lots` what the chain and the
     guards left of it. `shrunk_by` names the steps that made it smaller. `paid_points` is how much worse than the
     middle of the market its fills were, a lot. `decided_s` is how long after the look's close it was decided on,
-    `answered_s` how long the broker's answer took from there.
+    `answered_s` how long the broker's answer took from there. `barred` says which steps made how many sizes illegal at
+    the looks since the order before.
     """
 
     ts_utc_ns: int
@@ -52,6 +54,7 @@ class Asked:
     paid_points: float = NAN
     decided_s: float = NAN
     answered_s: float = NAN
+    barred: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def size(self) -> str:
@@ -151,7 +154,12 @@ def _asked(made: DecisionMade, sent: Mapping[str, _Sent]) -> Asked:
         paid_points=float(paid),
         decided_s=(made.ts_event_utc_ns - made.slot_utc_ns) / 1e9,
         answered_s=order.answered_s if order else NAN,
+        barred=_barred(made.notes),
     )
+
+
+def _barred(notes: Mapping[str, Fact]) -> dict[str, int]:
+    return {name.removeprefix(BARRED): int(times) for name, times in notes.items() if name.startswith(BARRED)}
 
 
 def _sold(wanted: PositionManaged, sent: Mapping[str, _Sent]) -> Asked:
@@ -177,6 +185,7 @@ def _sold(wanted: PositionManaged, sent: Mapping[str, _Sent]) -> Asked:
         paid_points=paid,
         decided_s=(wanted.ts_event_utc_ns - wanted.slot_utc_ns) / 1e9,
         answered_s=order.answered_s if order else NAN,
+        barred=_barred(wanted.notes),
     )
 
 

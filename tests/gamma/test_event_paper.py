@@ -19,9 +19,10 @@ from gamma import checkpoints
 from gamma.account import book_of
 from gamma.actions import LOTS, OPENS, permitted
 from gamma.assembly import assemble, paper_state_path, rules_of, setup_of
+from gamma.cli.reported import of_ledger
 from gamma.codec import encode
 from gamma.daemon import Daemon
-from gamma.decision import decide, leaves
+from gamma.decision import cut_by, decide
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.events import (
     DecisionMade,
@@ -39,6 +40,7 @@ from gamma.ledger import Reader
 from gamma.outlook import Outlook, look
 from gamma.reasons import Fact, Reason
 from gamma.replay import verify
+from gamma.report.event_figures import limits
 from gamma.views import Num, OrderView, View
 from tests.daemon_case import config_in, facts, trade
 from tests.engine_case import Gate
@@ -105,6 +107,27 @@ def test_the_mask_of_a_look_is_what_its_decision_left(folder: Path, guesser: Gue
     assert {(made.reason, made.lots == LOTS[int(made.view.signal.action)]) for made in decisions} == {("ok", True)}
     legal = [mask for _, mask in guesser.asked]
     assert any(not all(mask[n] for n in range(21) if OPENS[n] and LOTS[n] == 100) for mask in legal)
+
+
+def test_the_report_tells_of_every_action_and_of_what_barred_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, guesser: Guesser
+) -> None:
+    monkeypatch.setattr(checkpoints, "event_policy", opener(guesser))
+    told = of_ledger(config_in(folder).gamma.database, folder / "config.toml")[0].events
+    assert told is not None
+    decisions, managed = facts(folder, DecisionMade), facts(folder, PositionManaged)
+    assert len(told.asked) == len(decisions) + len(managed)
+    filled = {fact.fill.execution_id: fact.fill.lots for fact in facts(folder, OrderFilled) if not fact.fill.settled}
+    assert sum(one.filled_lots for one in told.asked) == sum(filled.values())
+    assert {one.base.name for one in told.asked} == {"BUY_YES", "SELL_YES", "BUY_NO", "SELL_NO"}
+    spreads = [one.spread_points for one in told.asked if one.spread_points == one.spread_points]
+    assert len(spreads) > len(told.asked) / 2  # where a side of the book is empty there is none
+    assert all(spread > 0 for spread in spreads)
+    assert all(one.depth_lots >= 0 for one in told.asked)
+    # Each size that was barred was a buy at a look at which the policy was asked.
+    barred = {name: times for name, times, *_ in limits(told.asked)}
+    assert 0 < sum(barred.values()) < 10 * len(guesser.asked)
+    assert set(barred) <= {*config_in(folder).strategies[0].sizers, *config_in(folder).strategies[0].guards}
 
 
 def test_every_decision_comes_out_again(folder: Path, monkeypatch: pytest.MonkeyPatch, guesser: Guesser) -> None:
@@ -205,7 +228,14 @@ def test_a_question_is_answered_as_a_decision_would_be(
     guards = [(f"g{n}", guard(limit)) for n, limit in enumerate(limits)]
     sizers = [("give", Give(sized))]
     decided = decide(view, sizers, guards, standing=standing)
-    assert leaves(view, sizers, guards, lots, standing=standing) == (decided.lots >= lots)
+    cut = cut_by(view, sizers, guards, lots, standing=standing)
+    assert (cut == "") == (decided.lots >= lots)
+    if cut:  # and it is one that would have left fewer
+        assert cut in {step.name for step in decided.steps if step.lots_after < lots}
+
+
+def test_without_sizers_nothing_is_left() -> None:
+    assert cut_by(example_view(), [], [], 1) == "chain"
 
 
 def test_what_is_asked_sees_what_a_decision_sees(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,9 @@ def sent(
     return facts
 
 
-def reduced(number: int, lots: int, held: int, price: int, *fills: tuple[int, int], left: int = 0) -> list[Recorded]:
+def reduced(
+    number: int, lots: int, held: int, price: int, *fills: tuple[int, int], left: int = 0, **barred: int
+) -> list[Recorded]:
     """A reduction at look `number`, of which the guards let `left` lots out."""
     slot = T0 + number * 5 * S
     at = slot + 2_000_000
@@ -144,7 +146,7 @@ def reduced(number: int, lots: int, held: int, price: int, *fills: tuple[int, in
         ts_event_utc_ns=at,
         lots=lots,
         price_ticks=price,
-        notes={"held_lots": held, "middle_points": 50.5, "spread_points": 1.0, "depth_lots": 74},
+        notes={"held_lots": held, "middle_points": 50.5, "spread_points": 1.0, "depth_lots": 74, **barred},
     )
     made = decided(number, ("none", left), side=-1 if held > 0 else 1, took_ns=2_000_000)
     return [wanted, *(sent(made, price, *fills, took_ns=30_000_000, kind=OrderKind.EXIT) if left else [])]
@@ -175,7 +177,7 @@ def facts() -> Iterator[Recorded]:
     twenty = decided(
         1, ("encoded_size", 20), ("liquidity_cap", 20), action=3, levels=[(49, 30), (51, 40), (60, 500)], took_ns=1_000
     )
-    yield twenty
+    yield replace(twenty, notes={"barred_by_liquidity_cap": 2, "barred_by_standing": 4, "novelty": 1.0})
     yield from sent(twenty, 47, (12, 47), (8, 46))
     fifty = decided(
         2, ("encoded_size", 50), ("liquidity_cap", 20), action=14, side=-1, bid=50, ask=52, levels=[(50, 25), (49, 15)]
@@ -188,7 +190,7 @@ def facts() -> Iterator[Recorded]:
     yield idle
     yield from sent(idle, 47)
     yield decided(6, ("fixed", 2), market="MNQ")
-    yield from reduced(7, 50, 37, 51, (30, 51), left=37)
+    yield from reduced(7, 50, 37, 51, (30, 51), left=37, barred_by_liquidity_cap=1, barred_by_concentration_cap=2)
     yield from reduced(8, 10, -12, 50)
 
 
@@ -302,7 +304,11 @@ def test_winners_and_losers_are_told_by_the_most_that_they_held(section: Section
 
 
 def test_each_limit_is_told_as_often_as_it_bound_and_a_position_is_none(section: Section) -> None:
-    assert rows(section, "How often each limit") == [("liquidity cap", "", "2", "0"), ("cash buffer", "", "1", "1")]
+    assert rows(section, "How often each limit") == [
+        ("liquidity cap", "", "3", "2", "0"),
+        ("concentration cap", "", "2", "0", "0"),
+        ("cash buffer", "", "0", "1", "1"),
+    ]
     assert section.words[0].startswith("7 actions in 1 event market: 4 became orders, and of 1 a position")
 
 
@@ -317,8 +323,9 @@ def test_the_same_is_told_as_json(told: EventTrading) -> None:
         "depth_frac": 0.5, "decided_ms": 0, "answered_ms": [30.0, 30.0, 30.0],
     }  # fmt: skip
     assert read["limits"] == [
-        {"step": "liquidity_cap", "shrank": 2, "to_zero": 0},
-        {"step": "cash_buffer", "shrank": 1, "to_zero": 1},
+        {"step": "liquidity_cap", "barred": 3, "shrank": 2, "to_zero": 0},
+        {"step": "concentration_cap", "barred": 2, "shrank": 0, "to_zero": 0},
+        {"step": "cash_buffer", "barred": 0, "shrank": 1, "to_zero": 1},
     ]
 
 
