@@ -11,6 +11,8 @@ NAN: Final = float("nan")
 CENTS: Final = 100
 NEAR_CENTS: Final = 5
 """How far from the middle of the market what stands in a book counts as its depth."""
+LEVELS: Final = 5
+"""How many cents of a side, from its best on, a decision looks at: as many as a market has in training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gamma.book import Track
 from gamma.book.pages import DAY_NS
-from gamma.books import BookLevel
+from gamma.books import LEVELS, BookLevel
 from gamma.markets import MICRO, Kind, Market
 from gamma.marks import Mark
 from gamma.orders import unended
@@ -136,9 +136,15 @@ def liquidity(scene: Scene) -> LiquidityView:
 
 
 def _levels(scene: Scene) -> tuple[BookLevel, ...] | None:
-    """What the signal's order would take, best first; None where there is no book, or no side."""
+    """What the signal's order would take, best first; None where there is no book, or no side.
+
+    Of a deeper book only the first cents, which are those that a policy is trained with: no order may be larger live.
+    """
     side = scene.signal.side if scene.signal is not None else 0
-    return scene.mark.book.offered(side) if scene.mark.book is not None and side else None
+    if scene.mark.book is None or not side:
+        return None
+    offered = scene.mark.book.offered(side)
+    return tuple(level for level in offered if abs(level.price_ticks - offered[0].price_ticks) < LEVELS)
 
 
 def clock(scene: Scene) -> ClockView:

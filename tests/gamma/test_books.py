@@ -111,6 +111,13 @@ def test_an_order_sees_the_levels_that_it_would_take(side: int, prices: list[flo
     assert liquidity.volume_10min_usd == pytest.approx(495.0)
 
 
+def test_of_a_deep_book_a_decision_sees_the_cents_that_a_policy_is_trained_with() -> None:
+    deep = replace(BOOK, yes_bids=levels((48, 1), (44, 2), (43, 999)), no_bids=levels((49, 3), (45, 4), (44, 999)))
+    assert list(seen(-1, bar(deep)).liquidity.book_lots) == [1.0, 2.0]
+    assert list(seen(1, bar(deep)).liquidity.book_lots) == [3.0, 4.0]
+    assert list(seen(1, bar(replace(BOOK, no_bids=()))).liquidity.book_lots) == []
+
+
 def test_without_a_book_there_are_no_levels() -> None:
     liquidity = seen(1, bar(None)).liquidity
     assert (liquidity.book_prices_points.size, liquidity.book_lots.size) == (0, 0)
@@ -139,7 +146,7 @@ def test_a_decision_comes_out_again_from_its_stored_view() -> None:
 
 
 def test_a_bar_comes_back_with_its_book() -> None:
-    event = BarClosed(bar=bar(), ts_event_utc_ns=T0)
+    event = BarClosed(bar=bar(replace(BOOK, ended_cents=100.0)), ts_event_utc_ns=T0)
     assert decode_event(*encode_event(event)) == event
 
 

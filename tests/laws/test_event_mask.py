@@ -51,13 +51,15 @@ def drawn(course: Course, states: int) -> State:
 
 
 def book_of(course: Course, state: State, at: int) -> EventBook:
-    """The books of one state, as a feed tells them: only levels at which something is bid."""
+    """The books of one state, as a feed tells them: only levels at which something is bid, and some that lie deeper."""
     where = int(state.row[at]), int(state.at[at])
     world = course.world
     sides = []
     for bid, lots in ((world.yes_bid, world.yes_lots), (world.no_bid, world.no_lots)):
         best, sizes = int(bid[where]), np.asarray(lots[where]).tolist()
-        sides.append(tuple(BookLevel(price_ticks=best - k, lots=size) for k, size in enumerate(sizes) if size))
+        deeper = [500] * (best - len(sizes))
+        levels = enumerate([*sizes, *deeper])
+        sides.append(tuple(BookLevel(price_ticks=best - k, lots=size) for k, size in levels if size))
     return EventBook(
         market=MARKET.symbol,
         yes_bids=sides[0],
@@ -122,6 +124,10 @@ def _left(book: Book, told: EventBook, action: int) -> int:
 @pytest.mark.slow
 def test_the_mask_in_training_is_what_decide_leaves_live() -> None:
     course = by_chance(200)
+    thin = jnp.where(jnp.arange(200) % 2, 40, 1)[:, None, None]  # in half of the markets the book bounds the size
+    sides = {name: getattr(course.world, name) for name in ("yes_lots", "no_lots")}
+    thinned = {name: jnp.maximum(lots // thin, jnp.minimum(lots, 1)) for name, lots in sides.items()}
+    course = course._replace(world=course.world._replace(**thinned))
     state = drawn(course, STATES)
     world = jax.device_get(course.world)
     trained: NDArray[np.bool_] = np.asarray(jax.jit(lambda s: legal(course, s))(state))

@@ -6,10 +6,13 @@ from typing import Final, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from gamma.books import LEVELS
+
 LOOK_S: Final = 5.0
-LEVELS: Final = 5
 WINDOW_LOOKS: Final = 120
 """Ten minutes, over which volume and spread are told."""
+
+__all__ = ["LEVELS", "LOOK_S", "WINDOW_LOOKS", "Floats", "Ints", "Tape"]
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
