@@ -167,7 +167,7 @@ class Questions:
             held = [name(row["ticker"]) for row in rows if number(row["position_fp"])]
         before = [ticker for ticker in held if series_of(ticker) == series and ticker != question.ticker]
         if before:
-            run.held_at = self._asked
+            run.held_at = self._asked or -1  # a start asks for all of it before it trades
             raise Transient(f"{series}: what is held of {', '.join(before)} is not settled yet")
         if self._heard <= run.held_at:
             raise Transient(f"{series}: how the question before {question.ticker} ended was not asked for yet")

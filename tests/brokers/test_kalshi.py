@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brokers.kalshi import reading
+from brokers.kalshi import KalshiBroker, reading
 from brokers.kalshi.executions import settlement_of
 from brokers.kalshi.marker import Marker, marker_of
 from brokers.kalshi.params import HOSTS, STREAMS, KalshiParams
@@ -465,6 +465,19 @@ def test_orders_beyond_what_kalshi_takes_are_refused_unsent(rig: KalshiRig) -> N
     placed = [rig.run(broker.place(approve(bought(f"g-1-{n}")), bought(f"g-1-{n}"), ())) for n in range(11)]
     assert [type(one) for one in placed] == [Accepted] * 10 + [Rejected]
     assert rig.sent() == 10
+
+
+def test_reads_stay_below_what_kalshi_takes_for_they_do_not_arrive_as_evenly_as_they_leave(rig: KalshiRig) -> None:
+    basic = rig.params.model_copy(update={"tier": "basic"})
+    broker = type(rig.adapter)(basic, {TICKER: market(TICKER)}, rig.network, lambda: rig.network.now_utc_ns)
+    with pytest.raises(Transient, match="as many requests a second as Kalshi takes"):
+        rig.run(_many(broker))
+    assert len(rig.network.requests) == 18  # of 20
+
+
+async def _many(broker: KalshiBroker) -> None:
+    for _ in range(20):
+        await broker.quotes([TICKER])
 
 
 @pytest.mark.parametrize("value", ["0.555", "1.01", "-0.10", "", "x", "NaN", 0.5, None, "1e2"])

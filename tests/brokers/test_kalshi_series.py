@@ -179,6 +179,18 @@ def test_a_restart_around_a_change_of_questions_loses_and_doubles_nothing(rig: S
     assert rig.fills() == [(SERIES, 10, 56, False), (SERIES, -10, 100, True), (SERIES, 1, 56, False)]
 
 
+def test_a_start_while_a_question_is_not_settled_goes_on_as_soon_as_it_is(rig: SeriesRig) -> None:
+    rig.place("g-1-1", 10)
+    rig.at(1, 15)
+    rig.broker = rig.opened()
+    rig.run(rig.broker.connect())
+    rig.network.wait(10)
+    with pytest.raises(Transient, match="not settled yet"):
+        rig.run(rig.broker.event_book(SERIES))
+    rig.network.wait(10)
+    assert rig.run(rig.broker.event_book(SERIES)).yes_bid_cents == 54
+
+
 def test_a_lost_answer_is_looked_for_in_the_question_that_it_went_to(rig: SeriesRig) -> None:
     rig.network.writes.append(Instead(None, carried_out=True))
     rig.place("g-1-1", 5, 40)
