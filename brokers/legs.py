@@ -64,6 +64,21 @@ def contract(symbol: str) -> Contract | None:
     return Contract(root=root, expires=expires, call=right == "C", strike_points=Decimal(strike) / 1000)
 
 
+def worth_points(ratios: Mapping[str, int], close_points: Decimal) -> Decimal:
+    """What a structure is worth where the underlying ends there; `ratios` are its options when it is bought.
+
+    Raises: ValueError when a symbol is no option's.
+    """
+    worth = Decimal(0)
+    for symbol, ratio in ratios.items():
+        option = contract(symbol)
+        if option is None:
+            raise ValueError(f"{symbol!r} is no option")
+        above = close_points - option.strike_points
+        worth += ratio * max(Decimal(0), above if option.call else -above)
+    return worth
+
+
 def unfit_price(intent: Intent) -> Rejected | None:
     """Why no structure can be ordered so, by its kind and price; None where one can."""
     if intent.order_type is OrderType.MARKET:

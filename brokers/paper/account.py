@@ -28,10 +28,13 @@ class Account:
         """Book one execution: what it closes is realised against the oldest lots, the rest opens."""
         held = self._held.setdefault(fill.market, deque())
         left = fill.side * fill.lots
+        # A settlement is to the cent, which may lie between two ticks.
+        settled = fill.settled_microusd_per_lot
+        beside = 0 if settled is None else settled - fill.price_ticks * market.tick_value_microusd
         while left and held and held[0][0] * left < 0:
             lots, price = held[0]
             closed = max(-abs(left), min(abs(left), lots))
-            self._realise(fill.market, market.value_microusd(fill.price_ticks - price, closed))
+            self._realise(fill.market, market.value_microusd(fill.price_ticks - price, closed) + beside * closed)
             left += closed
             if closed == lots:
                 held.popleft()

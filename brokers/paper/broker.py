@@ -167,7 +167,8 @@ class PaperBroker:
             bar may be given again).
         """
         tape = self._exchange.tapes.get(bar.market)
-        held = bar.book is not None and self._exchange.account.lots(bar.market) != 0
+        ends = bar.book is not None or (tape is not None and tape.by_quote_only)
+        held = ends and self._exchange.account.lots(bar.market) != 0
         works = held or (tape is not None and bool(tape.working))
         if self._store is None and not works:
             self._exchange.trade(bar)

@@ -9,6 +9,7 @@ from brokers.paper.account import Account
 from brokers.paper.matching import Costs, Reach, at_open, at_quote, inside, lots_allowed, reach, reachable, round_up
 from brokers.paper.orders import PaperOrder, Tape
 from brokers.paper.params import PaperParams
+from brokers.paper.settling import Structures, over_utc_ns
 from brokers.paper.structures import net_ticks
 from gamma.bars import Bar
 from gamma.books import CENTS, EventBook
@@ -49,6 +50,7 @@ class Exchange:
         self.changed: set[str] = set()
         self.touched: set[str] = set()
         self._children: dict[str, list[str]] = {}
+        self._structures = Structures()
 
     def tape(self, symbol: str) -> Tape | None:
         """The tape of a market that is traded here; Kalshi's tickers come and go, and need not be named before."""
@@ -100,6 +102,11 @@ class Exchange:
         if order.open:
             self.tapes[order.intent.market].working.append(order.client_order_id)
 
+    def restored(self) -> None:
+        """All orders and fills are back: what is held of structures follows from them."""
+        for fill in self.fills:
+            self._structures.book(fill, self.orders)
+
     def trade(self, bar: Bar) -> None:
         """Trade the working orders through one bar: first at its open, then inside it.
 
@@ -114,6 +121,7 @@ class Exchange:
         tape.ts_bar_utc_ns = bar.ts_close_utc_ns
         self.touched.add(bar.market)
         if tape.by_quote_only:
+            self._settle_options(tape, bar)
             return
         tape.ts_event_utc_ns = max(tape.ts_event_utc_ns, bar.ts_close_utc_ns)
         tape.price_ticks = bar.close_points * tape.market.ticks_per_point
@@ -163,8 +171,21 @@ class Exchange:
             ts_event_utc_ns=ts_utc_ns,
             settled_microusd_per_lot=round(ended_cents * market.ticks_per_point) * market.tick_value_microusd,
         )
+        self._book(fill, market)
+
+    def _settle_options(self, tape: Tape, bar: Bar) -> None:
+        """Pay out the structures that have ended, and end what was still ordered of them."""
+        for fill in list(self._structures.settled(bar, tape.market, self.orders)):
+            self._book(fill, tape.market)
+        for client_order_id in list(tape.working):
+            order = self.orders[client_order_id]
+            if 0 < over_utc_ns(order) <= bar.ts_close_utc_ns:
+                self._end(order)
+
+    def _book(self, fill: Fill, market: Market) -> None:
         self.fills.append(fill)
         self.account.book(fill, market)
+        self._structures.book(fill, self.orders)
 
     def quote(self, tape: Tape, bid_ticks: int | None, ask_ticks: int | None, ts_utc_ns: int) -> None:
         """Trade the working orders against a quote: at the touch at market, limits at their own price."""
@@ -315,8 +336,7 @@ class Exchange:
             ts_event_utc_ns=look.ts_event_utc_ns,
         )
         look.traded.add(order.client_order_id)
-        self.fills.append(fill)
-        self.account.book(fill, market)
+        self._book(fill, market)
         state = OrderState.FILLED if lots == order.left_lots else OrderState.PARTIAL
         executions = (*order.executions, (lots, price_ticks))
         self._put(replace(order, state=state, executions=executions, ts_event_utc_ns=look.ts_event_utc_ns))

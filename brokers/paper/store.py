@@ -56,7 +56,7 @@ CREATE TABLE fills (
     ts_event_utc_ns INTEGER NOT NULL
 ) STRICT;
 """
-# What ended by itself, of no order: event contracts. Files from before there were any get the table when one is ended.
+# What ended by itself, of no order. Files from before there was any get the table when something has.
 _ENDINGS: Final = """
 CREATE TABLE IF NOT EXISTS endings (
     sequence INTEGER PRIMARY KEY,
@@ -66,10 +66,11 @@ CREATE TABLE IF NOT EXISTS endings (
     lots INTEGER NOT NULL CHECK (lots > 0),
     price_ticks INTEGER NOT NULL,
     settled_microusd_per_lot INTEGER NOT NULL,
+    opened_by TEXT NOT NULL,
     ts_event_utc_ns INTEGER NOT NULL
 ) STRICT
 """
-_ENDING: Final = "execution_id, market, side, lots, price_ticks, settled_microusd_per_lot, ts_event_utc_ns"
+_ENDING: Final = "execution_id, market, side, lots, price_ticks, settled_microusd_per_lot, opened_by, ts_event_utc_ns"
 _FILL: Final = "execution_id, client_order_id, market, side, lots, price_ticks, fee_microusd, ts_event_utc_ns"
 _ORDER: Final = "sequence, client_order_id, intent, state, price_ticks, ts_event_utc_ns, triggered, code, text"
 # What is no database, or another program's.
@@ -209,6 +210,7 @@ class Store:
             if order.open and exchange.tape(order.intent.market) is None:
                 raise ConfigInvalid(f"{self._path}: an order works in {order.intent.market}; add the market")
             exchange.restore(order)
+        exchange.restored()
         for symbol, ts_bar, ts_event, price in self._connection.execute("SELECT * FROM tapes"):
             tape = exchange.tape(symbol)
             if tape is not None:

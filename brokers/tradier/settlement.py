@@ -12,7 +12,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from brokers.legs import Contract, contract, structures
+from brokers.legs import Contract, contract, structures, worth_points
 from brokers.tradier.market_data import TradierMarkets
 from brokers.tradier.reading import Executed
 from gamma.errors import Transient
@@ -175,7 +175,7 @@ async def endings(held: Mapping[int, Held], told: TradierMarkets, markets: Mappi
 
 def settled_fill(number: int, one: Held, market: Market, close_points: Decimal) -> Fill:
     """What is left of an order, settled at the index's close."""
-    worth = sum((ratio * _intrinsic(_known(symbol), close_points) for symbol, ratio in one.ratios.items()), Decimal(0))
+    worth = worth_points(one.ratios, close_points)
     ticks = (worth * market.ticks_per_point).to_integral_value(ROUND_HALF_EVEN)
     microusd = worth * market.ticks_per_point * market.tick_value_microusd
     return Fill(
@@ -190,11 +190,6 @@ def settled_fill(number: int, one: Held, market: Market, close_points: Decimal) 
         settled_microusd_per_lot=int(microusd.to_integral_value(ROUND_HALF_EVEN)),
         opened_by=one.client_order_id,
     )
-
-
-def _intrinsic(option: Contract, close_points: Decimal) -> Decimal:
-    above = close_points - option.strike_points
-    return max(Decimal(0), above if option.call else -above)
 
 
 def _known(symbol: str) -> Contract:
