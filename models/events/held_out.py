@@ -74,7 +74,7 @@ def random(_: Array, allowed: Array, salt: Array) -> Array:
 
 def played(course: Course, act: Act) -> Played:
     """Every market of the world once, with a fresh account each."""
-    told, lots = jax.jit(partial(_walked, course.terms, act))(course.world)
+    told, lots = jax.jit(partial(walked, course.terms, act))(course.world)
     found = {name: np.asarray(value, dtype=np.float64) for name, value in told.items()}
     return Played(**found, lots=np.asarray(lots, dtype=np.float64))
 
@@ -122,7 +122,7 @@ def _drawn(logits: Array, salt: Array) -> Array:
     return jnp.argmax(logits - jnp.log(-jnp.log(even(spread))), axis=1).astype(jnp.int32)
 
 
-def _walked(terms: Any, act: Act, world: Any) -> tuple[dict[str, Array], Array]:
+def walked(terms: Any, act: Act, world: Any) -> tuple[dict[str, Array], Array]:
     """Every market at once, each to its end; what comes after it does not count."""
     course = Course(terms, world)
     markets = jnp.arange(world.looks.shape[0], dtype=jnp.int32)
