@@ -53,11 +53,11 @@ class Compared:
         return [_row(name, value, [one[name] for one in told]) for name, value in measured(self.recorded).items()]
 
 
-def compared(shape: EventShape, recorded: Tape, tapes: int = TAPES) -> Compared:
+def compared(shape: EventShape, recorded: Tape, tapes: int = TAPES, priced_markets: int = PRICED_MARKETS) -> Compared:
     """A recording beside simulations of this shape, which are drawn from seeds that the fit did not see."""
     rng = np.random.default_rng(SEED)
     simulated = [like(simulate(shape, rng, len(recorded)), recorded) for _ in range(tapes)]
-    return Compared(recorded=recorded, simulated=simulated, paid=paid_by_price(simulate(shape, rng, PRICED_MARKETS)))
+    return Compared(recorded=recorded, simulated=simulated, paid=paid_by_price(simulate(shape, rng, priced_markets)))
 
 
 def _row(name: str, recorded: float, simulated: Sequence[float]) -> Row:

@@ -50,7 +50,7 @@ def test_volume_is_of_the_ten_minutes_before_or_all_since_it_opened(tape: Tape) 
 
 
 def test_yes_pays_as_often_as_it_costs_at_any_price() -> None:
-    many = tape_of(12_000, seed=3)
+    many = tape_of(6_000, seed=3)
     for at in (20, 90, 150):
         middle, paid = many.middle[:, at], many.payout / 100
         for low in range(0, 100, 20):

@@ -1,5 +1,6 @@
 """What an event policy sees: by hand, alike for one market and for many, and never out of bounds."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -64,11 +65,11 @@ def test_many_markets_are_seen_as_each_of_them_is() -> None:
     course = by_chance(20)
     state = env.reset(course, jnp.arange(16, dtype=jnp.uint32))
     state = state._replace(at=state.at + jnp.arange(16) * 11, lots=state.lots + jnp.arange(-80, 80, 10))
-    together = np.asarray(observe(course, state))
+    together = np.asarray(jax.jit(lambda one: observe(course, one))(state))
     assert together.shape == (16, len(NAMES))
     assert np.isfinite(together).all()
     assert (np.abs(together) <= 10).all()
-    world = course.world
+    world = jax.device_get(course.world)
     for number in range(16):
         row, at = int(state.row[number]), int(state.at[number])
         middle = (np.asarray(world.yes_bid[row]) + 100 - np.asarray(world.no_bid[row])) / 2

@@ -59,12 +59,12 @@ def test_what_yes_pays_is_told_by_what_it_costs_and_only_where_its_end_is_known(
 
 @pytest.mark.slow
 def test_the_fit_finds_again_the_figures_of_what_it_is_given() -> None:
-    given = tape_of(60)
+    given = tape_of(40)
     found = rounded(fitted(given, BITCOIN_15M.open_s))
     assert sum(found.spread_probs) == pytest.approx(1.0)
     assert found.depth_logs == pytest.approx(BITCOIN_15M.depth_logs, rel=0.05)
     assert (found.flow_log, found.flow_sd) == pytest.approx((BITCOIN_15M.flow_log, BITCOIN_15M.flow_sd), rel=0.05)
-    rows = compared(found, given, 40).rows
+    rows = compared(found, given, 40, 500).rows
     assert sum(row.within for row in rows) >= 0.85 * len(rows), [row for row in rows if not row.within]
 
 
@@ -77,7 +77,7 @@ def test_the_shape_that_ships_is_the_one_fitted_to_the_recordings_and_nearly_all
     assert found.keys() == shipped.keys()
     for name, value in shipped.items():
         assert found[name] == pytest.approx(value, rel=0.02), name
-    rows = compared(BITCOIN_15M, recorded, 40).rows
+    rows = compared(BITCOIN_15M, recorded, 40, 500).rows
     assert [row.name for row in rows if not row.within] == [
         "move, 90% of looks within",
         "move, 99% of looks within",
@@ -86,7 +86,7 @@ def test_the_shape_that_ships_is_the_one_fitted_to_the_recordings_and_nearly_all
 
 
 def test_the_comparison_is_told_in_lines_and_drawn(tmp_path: Path) -> None:
-    found = compared(BITCOIN_15M, tape_of(12), 5)
+    found = compared(BITCOIN_15M, tape_of(12), 5, 500)
     told = list(lines(found))
     assert told[0] == "12 markets, 2,160 looks recorded; 5 simulations as long"
     assert max(map(len, told)) <= 88
