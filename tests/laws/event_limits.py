@@ -1,6 +1,6 @@
 """The law of the limits: random actions, and an account kept by hand beside the environment's.
 
-python -m tests.laws.event_limits --steps 1000000
+python -m tests.laws.event_limits --steps 1000000 [--recordings FOLDER ...]
 
 A third of the actions are drawn from all 21, whatever is legal; the rest from what the mask allows. Half of the
 environments seldom sell, so that positions grow to their limits. After each step all
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple, final
 
 import jax
@@ -22,11 +23,13 @@ from jax import Array
 from numpy.typing import NDArray
 
 from gamma.actions import LOTS, OPENS, SIDES
+from gamma.feeds.events import BITCOIN_15M, Tape, simulate
 from gamma.markets import event_fee_cents
 from models.events import env
+from models.events.quotes import read
 from models.events.records import Course, Seen, State
 from models.events.sizes import equity_cents, legal, look
-from tests.models.events.market_case import CHAIN, by_chance
+from tests.models.events.market_case import CHAIN, course_of
 
 ENVS: Final = 500
 CHUNK: Final = 100
@@ -136,12 +139,18 @@ def _whole(record: Any) -> Mapping[str, Ints]:
     return {name: np.asarray(value).astype(np.int64) for name, value in record._asdict().items()}
 
 
-def counted_over(steps: int, balances_usd: Sequence[float] = BALANCES_USD, without: str = "") -> Counted:
-    """The laws over so many steps, as many at each balance; `without` one of the sizers, to see what it is for."""
+def counted_over(
+    steps: int, balances_usd: Sequence[float] = BALANCES_USD, without: str = "", tape: Tape | None = None
+) -> Counted:
+    """The laws over so many steps, as many at each balance; `without` one of the sizers, to see what it is for.
+
+    In simulated markets, or in those of a tape.
+    """
     counted = Counted(looked={}, broken={})
     sizers = tuple(sizer for name, sizer in CHAIN.items() if name != without)
     for seed, balance_usd in enumerate(balances_usd, start=1):
-        course = by_chance(MARKETS, seed=seed, sizers=sizers, balance_usd=balance_usd)
+        drawn = simulate(BITCOIN_15M, np.random.default_rng(seed), MARKETS) if tape is None else tape
+        course = course_of(drawn, sizers, balance_usd=balance_usd)
         for took in played(course, -(-steps // len(balances_usd)), seed):
             counted.held("steps", np.ones(took.action.shape, bool), np.ones(took.action.shape, bool))
             check(took, counted)
@@ -152,7 +161,9 @@ def main() -> int:
     """Count, and tell; 1 where a law was broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=1_000_000)
-    counted = counted_over(parser.parse_args().steps)
+    parser.add_argument("--recordings", type=Path, nargs="+", metavar="FOLDER", help="play in these instead")
+    chosen = parser.parse_args()
+    counted = counted_over(chosen.steps, tape=read(chosen.recordings)[0] if chosen.recordings else None)
     for name, looked in counted.looked.items():
         sys.stdout.write(f"{name:45}{looked:>12,}{counted.broken[name]:>8,} broken\n")
     return int(any(counted.broken.values()))
