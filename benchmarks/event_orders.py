@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/event_orders.py [ORDERS]
 
 Each look is a bar with a book, five seconds after the last; the whole desk works it off as the daemon does: what stands
-from the look before is taken back, the strategy answers, seven sizers and nine guards decide, the ledger commits, and
-the adapter is given the order. ORDERS of each size, 2,000 where nothing is said, and as many after one that is taken
+from the look before is taken back, the mask is asked for (ten purchases, each through seven sizers and nine guards), a
+network answers, its order is decided on with the whole trace, the ledger commits, and the adapter is given the order. ORDERS of each size, 2,000 where nothing is said, and as many after one that is taken
 back first; a hundredth of them at Kalshi's sandbox, which is asked for fills before each.
 """
 
@@ -21,26 +21,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 from _measure import p
 
 from brokers.kalshi.adapter import KalshiBroker
 from brokers.kalshi.params import KalshiParams
 from brokers.paper import PaperBroker
 from gamma import plugins
-from gamma.actions import SIZES_LOTS
+from gamma.actions import LOTS, NAMES, SIZES_LOTS
 from gamma.assembly import Hours
-from gamma.bars import Bar
 from gamma.book import Setup
 from gamma.books import BookLevel, EventBook
 from gamma.clock import NS
 from gamma.desk import Desk, Seat
-from gamma.events import BootStarted, HealthSeen, SignalMade
+from gamma.events import BootStarted, HealthSeen
+from gamma.feeds.looks import look_bar
 from gamma.ledger import Ledger
 from gamma.logs import set_up
 from gamma.markets import MICRO, event_market
 from gamma.recovery import recover
 from gamma.rules import Rules, StrategyRules
 from gamma.shell import Shell
+from gamma.signals.event_policy import EventPolicySource
+from models.cards import NOTICE
+from models.events import cards
+from models.events.checkpoints import EventCheckpoint
+from models.events.serving import ServedEventPolicy
+from models.events.shelf import told_of
 
 SIZERS = (
     "encoded_size",
@@ -65,46 +72,66 @@ GUARDS = (
 OFTEN = {"minute_max": 256, "day_max": 10**6, "exits_minute_max": 256, "exits_day_max": 10**6}
 LOOK_S = 5
 START_UTC_NS = 1_795_186_800 * NS  # Friday 2026-11-20, 10:00 in New York
-YES, NO = (49, 48, 47), (49, 48, 47)  # YES is offered at 51
+OPEN_S = 10**7  # one question, that it need not be begun anew
+HIDDEN = (128, 128)
 CAPITAL_USD = 5_000
 BEFORE = ("", ", after taking one back")
 PAUSE_S = 0.2  # so many requests a second as Kalshi takes of a new account
 
 
-@dataclass
-class Sizes:
-    """A strategy that buys YES at a price that nobody meets: at two looks in a row, then at none, in each size in turn.
+class InTurn:
+    """A policy of weights by chance in the shape of those that train; what it answers is asked for, and not taken.
 
-    So the first order finds nothing of before, and the second one that is taken back first.
+    It buys YES at two looks in a row, then holds at one, in each size in turn: so the first order finds nothing of
+    before, and the second one that is taken back first.
     """
 
-    market: str
-    price_ticks: int
-    looks: int = 0
-    action: int = 0
-
-    def warm_up(self, bars):
-        """It looks at nothing."""
-
-    def on_bar(self, bar):
-        turn, step = divmod(self.looks, 3)
-        self.action = 1 + turn % len(SIZES_LOTS)
-        self.looks += 1
-        if step == 2:
-            return None
-        return SignalMade(
-            strategy="events",
-            market=self.market,
-            signal_id=f"events-{bar.ts_close_utc_ns}",
-            slot_utc_ns=bar.ts_close_utc_ns,
-            side=1,
-            stop_ticks=0,
-            target_ticks=0,
-            ts_event_utc_ns=bar.ts_close_utc_ns,
-            price_ticks=self.price_ticks,
-            action=self.action,
-            work_s=float(LOOK_S),
+    def __init__(self, market):
+        card = cards.Card(
+            format=1,
+            notice=NOTICE,
+            edge=cards.NO_EDGE,
+            markets=(market,),
+            kind="event",
+            actions=NAMES,
+            hidden=HIDDEN,
+            created_utc="2026-03-02T15:00:00Z",
+            conditions=cards.Conditions(
+                look_s=LOOK_S,
+                open_s=900.0,
+                balance_usd=1_000.0,
+                sizes_lots=SIZES_LOTS,
+                chain=tuple(f"{name} {{}}" for name in SIZERS),
+                fee=cards.FEE,
+                discount=0.99,
+                paper_only=True,
+            ),
+            seen=cards.seen_of(),
+            training=cards.Training(
+                learned=(cards.Markets(name="none", sha256="0" * 64, real=False, markets=1),),
+                seed=1,
+                steps=0,
+                code_commit="unknown",
+                config_sha256="0" * 64,
+            ),
         )
+        rng = np.random.default_rng(1)
+        tensors = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in cards.shapes(card).items()}
+        checkpoint = EventCheckpoint(
+            card=card, tensors=tensors | {"scale.variance": np.ones_like(tensors["scale.variance"])}, sha256=""
+        )
+        self.policy = ServedEventPolicy(told_of(checkpoint), checkpoint)
+        self.looks = self.action = 0
+
+    def __getattr__(self, name):
+        return getattr(self.policy, name)
+
+    def act(self, situation, legal):
+        turn, step = divmod(self.looks, 3)
+        self.looks += 1
+        self.action = NAMES.index(f"BUY_YES_{SIZES_LOTS[turn % len(SIZES_LOTS)]}") if step < 2 else 0
+        assert legal[self.action], legal
+        return replace(self.policy.act(situation, legal), action=self.action)
 
 
 @dataclass
@@ -144,37 +171,26 @@ class Bytes(httpx.AsyncBaseTransport):
         await self.inner.aclose()
 
 
-def look(symbol, number):
-    """A bar of five seconds with the book at its close."""
+def look(symbol, number, middle):
+    """A bar of five seconds with the book at its close: YES is bid a cent below the middle, and offered one above it."""
     closes = START_UTC_NS + number * LOOK_S * NS
     book = EventBook(
         market=symbol,
-        yes_bids=tuple(BookLevel(price_ticks=cents, lots=2_000) for cents in YES),
-        no_bids=tuple(BookLevel(price_ticks=cents, lots=2_000) for cents in NO),
+        yes_bids=tuple(BookLevel(price_ticks=c, lots=2_000) for c in range(middle - 1, max(0, middle - 6), -1)),
+        no_bids=tuple(BookLevel(price_ticks=c, lots=2_000) for c in range(99 - middle, 94 - middle, -1)),
         ts_event_utc_ns=closes,
-        traded_lots=500_000.0,
-        volume_10min_lots=50_000.0,
-        ts_close_utc_ns=closes + 3_600 * NS,
+        traded_lots=9_000_000.0,
+        volume_10min_lots=5_000_000.0,
+        ts_close_utc_ns=START_UTC_NS + OPEN_S * NS,
     )
-    return Bar(
-        market=symbol,
-        ts_open_utc_ns=closes - LOOK_S * NS,
-        ts_close_utc_ns=closes,
-        open_points=50.0,
-        high_points=50.0,
-        low_points=50.0,
-        close_points=50.0,
-        volume_lots=400.0,
-        spread_points=2.0,
-        book=book,
-    )
+    return look_bar(book, book, closes, LOOK_S)
 
 
 class Account:
     """An account with everything that the daemon has of it, but the clock: a look's close is now."""
 
-    def __init__(self, url, market, broker, price_ticks):
-        self.market, self.now = market, START_UTC_NS
+    def __init__(self, url, market, broker, middle):
+        self.market, self.now, self.middle = market, START_UTC_NS, middle
         setup = Setup(
             account="bench",
             mode="paper",
@@ -192,10 +208,11 @@ class Account:
         )
         rules = Rules(strategies={"events": strategy}, capabilities=broker.capabilities, day_market=market.symbol)
         self.ledger = Ledger.open(url, account="bench", mode="paper")
-        self.broker, self.source = Timed(broker), Sizes(market.symbol, price_ticks)
+        self.broker, self.policy = Timed(broker), InTurn(market.symbol)
+        source = EventPolicySource(self.policy, "", strategy="events", market=market)
         book = recover(setup, rules, self.ledger)
         self.shell = Shell(book, rules, store=self.ledger, broker=self.broker, now=lambda: self.now)
-        self.desk = Desk(self.shell, {market.symbol: (Seat(strategy="events", source=self.source),)}, Hours())
+        self.desk = Desk(self.shell, {market.symbol: (Seat(strategy="events", source=source),)}, Hours())
         self.number = 0
 
     async def boot(self):
@@ -209,15 +226,17 @@ class Account:
     async def look(self):
         """One look; gives the size, 0 where none was wanted, and when it began [s]."""
         self.number += 1
-        bar, before = look(self.market.symbol, self.number), len(self.broker.placed)
+        bar, before = look(self.market.symbol, self.number, self.middle), len(self.broker.placed)
         self.now = bar.ts_close_utc_ns
         self.cpu_s = time.thread_time()
         start = time.perf_counter()
         await self.desk.bar(bar)
-        if self.source.looks % 3 == 0:
+        if not self.policy.action:
             return 0, start
-        wanted = SIZES_LOTS[self.source.action - 1]
-        assert len(self.broker.placed) == before + 1, "no order came of a look"
+        wanted = LOTS[self.policy.action]
+        assert len(self.broker.placed) == before + 1, (
+            f"no order came of a look: {list(self.shell.book.halts.values())[-1:]}"
+        )
         lots, found = self.broker.placed[-1]
         assert lots == wanted, f"{lots} of {wanted} contracts, {found}"
         assert type(found).__name__ == "Accepted", found
@@ -258,7 +277,7 @@ def on_paper(what, folder, orders):
         markets={market.symbol: market},
         state_path=Path(folder) / "paper.db",
     )
-    account = Account(f"sqlite:///{folder}/ledger.db", market, broker, price_ticks=45)
+    account = Account(f"sqlite:///{folder}/ledger.db", market, broker, middle=50)
     moments = {
         what: lambda start: account.broker.given_s - start,
         f"{what}: of it the processor's time": lambda _: account.broker.given_cpu_s - account.cpu_s,
@@ -286,7 +305,7 @@ async def _at_kalshi(url, market, settings, orders):
     way = Bytes()
     broker = KalshiBroker(KalshiParams(**settings), {market.symbol: market}, way)
     await broker.connect()
-    account = Account(url, market, broker, price_ticks=1)
+    account = Account(url, market, broker, middle=2)
     account.shell.rules = replace(account.shell.rules, capabilities=broker.capabilities)
     moments = {
         "Kalshi's adapter, to the request's bytes": lambda start: way.sent_s - start,

@@ -121,10 +121,11 @@ def cut_by(
         signal_id=signal_id,
     )
     for name, guard in guards:
-        allowed = min(order.lots, _judge(name, guard, view, order).lots)
+        allowed = _judge(name, guard, view, order).lots
         if allowed < max(lots, 1):
             return name
-        order = replace(order, lots=allowed)
+        if allowed < order.lots:
+            order = replace(order, lots=allowed)
     return "" if order.lots >= max(lots, 1) else "chain"
 
 

@@ -1,18 +1,21 @@
 """G14: a loop that has gone wild sends few orders."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Self, final
+from typing import Annotated, ClassVar, Final, Self, final
 
 from pydantic import BaseModel, Field, model_validator
 
 from gamma.book.trading import INTENTS_KEPT
 from gamma.guards import NS_PER_S, Action, Scope, Trip, Verdict, denied, missing, passed
 from gamma.reasons import Fact, Reason
-from gamma.views import OrderView, View
+from gamma.views import OrderView, PastIntent, View
 
 Count = Annotated[int, Field(gt=0)]
 # Of more orders than the book keeps in mind it cannot be told how many fell into the last minute.
 PerMinute = Annotated[int, Field(gt=0, le=INTENTS_KEPT)]
+# By the identity of the past that was counted, and with it, so that no other one is taken for it.
+_counts: Final[dict[int, tuple[tuple[PastIntent, ...], int, tuple[int, int]]]] = {}
+_COUNTS_KEPT: Final = 8
 
 
 @final
@@ -96,9 +99,7 @@ class OrderRate(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 
 def _orders_in_minute(view: View) -> int:
-    """Orders of the last 60 s; one stamped after now counts, for then a clock has jumped."""
-    since = view.clock.ts_event_utc_ns - 60 * NS_PER_S
-    return sum(past.ts_event_utc_ns > since for past in view.activity.intents)
+    return _counted(view)[0]
 
 
 def _orders_in_day(view: View) -> int:
@@ -107,4 +108,24 @@ def _orders_in_day(view: View) -> int:
 
 
 def _cancels_most(view: View) -> int:
-    return max((past.cancels for past in view.activity.intents), default=0)
+    return _counted(view)[1]
+
+
+def _counted(view: View) -> tuple[int, int]:
+    """Orders of the last 60 s, one stamped after now too, for then a clock has jumped; and most cancels of one order.
+
+    Many views of a moment share the past: it is counted once.
+    """
+    intents, now_utc_ns = view.activity.intents, view.clock.ts_event_utc_ns
+    known = _counts.get(id(intents))
+    if known is not None and known[0] is intents and known[1] == now_utc_ns:
+        return known[2]
+    since_utc_ns = now_utc_ns - 60 * NS_PER_S
+    counted = (
+        sum(past.ts_event_utc_ns > since_utc_ns for past in intents),
+        max((past.cancels for past in intents), default=0),
+    )
+    if len(_counts) >= _COUNTS_KEPT:
+        _counts.clear()
+    _counts[id(intents)] = (intents, now_utc_ns, counted)
+    return counted

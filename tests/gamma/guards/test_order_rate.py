@@ -80,3 +80,20 @@ def test_an_entry_without_a_time_is_denied() -> None:
 def test_exits_cannot_be_given_the_lower_ceiling() -> None:
     with pytest.raises(ValidationError, match="must not be below"):
         OrderRate(minute_max=10, day_max=100, exits_minute_max=9, exits_day_max=200, cancels_max=20)
+
+
+def test_the_past_is_counted_anew_when_time_goes_on_or_it_is_another_one() -> None:
+    early, late = (
+        PastIntent(ts_event_utc_ns=at, strategy="a", market="MNQ", side=1, lots=1, signal_id="") for at in (1, 2)
+    )
+    guard = OrderRate(minute_max=1, day_max=9, exits_minute_max=9, exits_day_max=9, cancels_max=9)
+
+    def now(intents: tuple[PastIntent, ...], ts_utc_ns: int) -> object:
+        view = example_view(activity={"intents": intents}, clock={"ts_event_utc_ns": ts_utc_ns})
+        return guard.reading(view)["now"]
+
+    minute_ns = 60 * 10**9
+    both = (early, late)
+    assert [now(both, ts) for ts in (3, minute_ns, minute_ns + 1, minute_ns + 2, 3)] == [2, 2, 1, 0, 2]
+    for n in range(30):
+        assert now((early,) * n, 3) == n
