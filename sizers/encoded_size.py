@@ -5,7 +5,7 @@ from typing import final
 
 from pydantic import BaseModel
 
-from gamma.actions import ACTIONS, SIZES_LOTS, Base, decode
+from gamma.actions import ACTIONS, LOTS, SIZES_LOTS, Base, decode
 from gamma.errors import InputMissing
 from gamma.numeric import Num, where
 from gamma.reasons import Fact, Reason
@@ -20,6 +20,8 @@ class EncodedSize(BaseModel, frozen=True, extra="forbid"):
     """
 
     def __call__(self, view: View, lots: Num) -> Num:  # noqa: ARG002 - it proposes
+        if type(view.signal.action) is int:  # live it always is, and ten of them are asked for at a look
+            return float(LOTS[view.signal.action]) if 0 <= view.signal.action < ACTIONS else 0.0
         proposed: Num = 0.0
         for index, size_lots in enumerate(SIZES_LOTS):
             for action in range(1 + index, ACTIONS, len(SIZES_LOTS)):

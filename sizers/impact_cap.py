@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, final
+from typing import Annotated, Final, final
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from gamma.numeric import INF, NAN, Num, beside, known, minimum, namespace, scalar, where
 from gamma.reasons import Fact, Reason
 from gamma.sizing import require, whole_lots
-from gamma.views import View
+from gamma.views import LiquidityView, View
 from gamma.worth import by_side
+
+# By the identity of what was seen, and with it, so that nothing else is taken for it.
+_caps: Final[dict[int, tuple[LiquidityView, tuple[int, float], Num]]] = {}
+_CAPS_KEPT: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,22 @@ class ImpactCap(BaseModel, frozen=True, extra="forbid"):
     impact_max_points: Annotated[float, Field(gt=0)] = 2.0
 
     def __call__(self, view: View, lots: Num) -> Num:
-        return minimum(lots, self._cap_lots(self._book(view)))
+        return minimum(lots, self._known_lots(view))
+
+    def _known_lots(self, view: View) -> Num:
+        """The cap; of one book, which each size of a look is put before, it is reckoned once for a side."""
+        seen, side = view.liquidity, view.signal.side
+        if type(side) is not int or type(seen.book_lots) is not np.ndarray:
+            return self._cap_lots(self._book(view))
+        asked = (side, self.impact_max_points)
+        known = _caps.get(id(seen))
+        if known is not None and known[0] is seen and known[1] == asked:
+            return known[2]
+        cap = self._cap_lots(self._book(view))
+        if len(_caps) >= _CAPS_KEPT:
+            _caps.clear()
+        _caps[id(seen)] = (seen, asked, cap)
+        return cap
 
     def explain(self, view: View, lots: float) -> Mapping[str, Fact]:
         require("liquidity.mid_points", view.liquidity.mid_points, "wait for a quote on both sides")

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gamma.sizing import chain_lots
 from sizers.fixed import Fixed
 from sizers.impact_cap import ImpactCap
 from tests.sizers.sized import facts, in_market, sized
@@ -120,3 +122,18 @@ def test_it_is_the_largest_size_that_a_walk_lot_by_lot_finds(
             paid, count = paid + side * (level - 50.0), count + 1
             best = count if paid <= impact_max * count else best
     assert sized(view_of(levels, side), Fixed(lots=10_000), ImpactCap(impact_max_points=impact_max)).lots == best
+
+
+def test_a_book_is_walked_anew_for_another_side_another_limit_and_another_book() -> None:
+    seen = view_of([(51, 30), (52, 20), (55, 100)])
+    assert [sized(seen, Fixed(lots=200), ImpactCap(impact_max_points=most)).lots for most in (1, 2, 1)] == [30, 60, 30]
+    other = replace(seen, signal=replace(seen.signal, side=-1))
+    assert [sized(one, Fixed(lots=200), ImpactCap()).lots for one in (other, seen, other)] == [150, 60, 150]
+    for lots in range(1, 30):
+        assert sized(view_of([(51, lots)]), Fixed(lots=200), ImpactCap()).lots == lots
+
+
+def test_a_book_that_was_walked_is_taken_as_it_was() -> None:
+    seen = view_of([(51, 30)])
+    walked = [chain_lots([Fixed(lots=lots), ImpactCap()], seen) for lots in (200, 200, 7, 30, 31)]
+    assert walked == [30, 30, 7, 30, 30]
