@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from gamma.actions import limit_cents
 from gamma.assembly import Assembly
 from gamma.bars import Bar
 from gamma.book import Book, fold, open_book
@@ -77,6 +78,8 @@ def _signal(assembly: Assembly, strategy: StrategyRules, book: Book, until: int,
             source = seat.source
             for bar in assembly.feed.history(symbol, until, HISTORY_BARS + source.bars_needed):
                 found = _answer(source, bar, flat)
+                # An order of a policy that acts at looks lives one of them: it is priced anew at the last one.
+                last = _at_look(last, bar) if isinstance(source, AskingSource) else last
                 last = found if isinstance(found, SignalMade) else last
     if last is None:
         last = SignalMade(
@@ -99,6 +102,13 @@ def _answer(source: SignalSource | ManagingSource | AskingSource, bar: Bar, flat
     if isinstance(source, AskingSource):
         return source.choose(bar, flat, lambda *_: True)
     return source.decide(bar, flat) if isinstance(source, ManagingSource) else source.on_bar(bar)
+
+
+def _at_look(signal: SignalMade | None, bar: Bar) -> SignalMade | None:
+    if signal is None or bar.book is None:
+        return signal
+    price = int(limit_cents(bar.book.yes_bid_cents, bar.book.no_bid_cents, signal.side))
+    return replace(signal, price_ticks=price, slot_utc_ns=bar.ts_close_utc_ns)
 
 
 def _standing(book: Book, strategy: StrategyRules) -> Reason:

@@ -4,6 +4,7 @@ The mask of a look is what a decision would leave then; what cannot be is said b
 """
 
 import asyncio
+import json
 import math
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,12 +14,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from brokers.paper import paper_truth
 from gamma import checkpoints
 from gamma.account import book_of
-from gamma.actions import LOTS, OPENS, permitted
+from gamma.actions import LOTS, OPENS, SIZES_LOTS, permitted
 from gamma.assembly import assemble, paper_state_path, rules_of, setup_of
+from gamma.cli import app
 from gamma.cli.reported import of_ledger
 from gamma.codec import encode
 from gamma.daemon import Daemon
@@ -44,7 +47,7 @@ from gamma.report.event_figures import limits
 from gamma.views import Num, OrderView, View
 from tests.daemon_case import config_in, facts, trade
 from tests.engine_case import Gate
-from tests.event_case import SERIES, Guesser, config_text, opener
+from tests.event_case import HASH, SERIES, Guesser, config_text, opener
 from tests.views_example import example_view
 
 LOOKS = 400
@@ -182,6 +185,26 @@ def test_looks_of_another_length_than_the_policys_are_refused(tmp_path: Path, mo
     (tmp_path / "config.toml").write_text(config_text(feed=SIM))
     with pytest.raises(ConfigInvalid, match=r"was trained on looks every 10 s: set \[feed\] look_s = 10"):
         assemble(config_in(tmp_path), state_path=None)
+
+
+def test_the_configuration_of_the_page_on_events_trades(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "event_policy", opener(Guesser()))
+    page = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    more = '[feed]\nspeed = "max"\nstart = "2026-11-20"\n'
+    (tmp_path / "config.toml").write_text(text.replace("[feed]\n", more).replace('"..."', f'"{HASH}"'))
+    daemon = trade(tmp_path, bars=40)
+    assert {made.reason for made in facts(tmp_path, DecisionMade)} == {Reason.OK}
+    assert not daemon.shell.book.halts
+
+
+def test_what_is_sized_by_hand_is_priced_at_the_last_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "event_policy", opener(Guesser()))
+    monkeypatch.chdir(folder)
+    told = json.loads(CliRunner().invoke(app, ["size", "--json"]).output)
+    steps = {step["name"]: step for step in told["steps"]}
+    assert steps["encoded_size"]["lots_after"] in SIZES_LOTS
+    assert steps["price_collar"]["reason"] == Reason.OK
 
 
 # --- whether a decision would leave so much ----------------------------------------------------------------
