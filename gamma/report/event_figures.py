@@ -9,7 +9,7 @@ import numpy as np
 
 from gamma.events import Trade
 from gamma.history.figures import pnl_usd
-from gamma.report.event_orders import BRACKETS, Asked, EventTrading, bracket
+from gamma.report.event_orders import BRACKETS, HELD_BRACKETS, Asked, EventTrading, held_bracket
 from gamma.stats import Floats
 from gamma.views import NAN
 
@@ -80,7 +80,9 @@ def by_size(asked: Sequence[Asked]) -> list[OfSize]:
 def by_size_held(trades: Sequence[Trade]) -> list[Held]:
     """Trades by the most lots that they held, the smallest first."""
     return [
-        _of_trades(size, own) for size in BRACKETS if (own := [one for one in trades if bracket(one.lots_max) == size])
+        _of_trades(size, own)
+        for size in HELD_BRACKETS
+        if (own := [one for one in trades if held_bracket(one.lots_max) == size])
     ]
 
 

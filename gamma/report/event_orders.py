@@ -19,12 +19,20 @@ from gamma.views import NAN, LiquidityView
 
 BRACKETS: Final = (*(f"to {lots}" for lots in SIZES_LOTS), f"over {SIZES_LOTS[-1]}")
 """The sizes of the 21 actions; what lies between two of them belongs to the larger."""
+_HELD_LOTS: Final = (*SIZES_LOTS, 200, 500)
+HELD_BRACKETS: Final = (*(f"to {lots}" for lots in _HELD_LOTS), f"over {_HELD_LOTS[-1]}")
+"""The same for what is held, which may be several orders' worth."""
 _HELD: Final = frozenset({"no_signal", "hold"})
 
 
 def bracket(lots: int) -> str:
     """The size that so many lots belong to."""
     return BRACKETS[bisect_left(SIZES_LOTS, lots)]
+
+
+def held_bracket(lots: int) -> str:
+    """The size that so many lots belong to, where they are held."""
+    return HELD_BRACKETS[bisect_left(_HELD_LOTS, lots)]
 
 
 @final

@@ -33,7 +33,7 @@ from gamma.markets import MICRO
 from gamma.reasons import Reason, Step
 from gamma.report import Section, document, event_markets, page, sections
 from gamma.report.event_figures import told_of
-from gamma.report.event_orders import EventTrading, bracket, event_trading
+from gamma.report.event_orders import EventTrading, bracket, event_trading, held_bracket
 from tests.gamma.report.case import subject
 from tests.sizers.sized import in_market
 
@@ -231,6 +231,11 @@ def rows(section: Section, caption: str) -> list[tuple[str, ...]]:
 )
 def test_a_size_between_two_belongs_to_the_larger(lots: int, name: str) -> None:
     assert bracket(lots) == name
+
+
+@pytest.mark.parametrize(("lots", "name"), [(100, "to 100"), (101, "to 200"), (450, "to 500"), (501, "over 500")])
+def test_what_is_held_may_be_several_orders_worth(lots: int, name: str) -> None:
+    assert held_bracket(lots) == name
 
 
 def test_an_action_is_told_with_what_came_of_it(told: EventTrading) -> None:
