@@ -9,7 +9,6 @@ from brokers.kalshi.reading import CENTS_PER_USD, cents, number
 from brokers.kalshi.requests import Requests
 from gamma.books import NAN, BookLevel, EventBook
 from gamma.clock import NS
-from gamma.errors import Transient
 from gamma.wire import understood
 
 SPAN_S: Final = 600
@@ -59,10 +58,14 @@ class Books:
             return self._told.keep(row), NAN if traded is None else float(number(traded))
 
     async def _lately(self, ticker: str, terms: Terms, traded: float, now_utc_ns: int) -> float:
-        """What was traded in the ten minutes before; candles tell what was not seen."""
-        seen = self._totals.pop(ticker, None)
+        """What was traded in the ten minutes before; candles tell what was not seen.
+
+        Raises: Transient.
+        """
+        seen = self._totals.get(ticker)
         if seen is None:
             seen = deque(await self._before(ticker, terms, traded, now_utc_ns))
+        self._totals.pop(ticker, None)
         self._totals[ticker] = seen
         while len(self._totals) > KEPT:
             del self._totals[next(iter(self._totals))]
@@ -73,14 +76,14 @@ class Books:
         return traded - (seen[0][1] if seen[0][0] <= since_utc_ns else 0.0)
 
     async def _before(self, ticker: str, terms: Terms, traded: float, now_utc_ns: int) -> list[tuple[int, float]]:
-        """How much had traded ten minutes ago, by the candles since; 0 where it had not opened."""
+        """How much had traded ten minutes ago, by the candles since; nothing where it had not opened.
+
+        Raises: Transient.
+        """
         since_utc_ns = now_utc_ns - SPAN_NS
         if terms.open_utc_ns >= since_utc_ns:
             return []
-        try:
-            bars = await self._told.bars(ticker, 60, since_utc_ns)
-        except Transient:
-            return [(since_utc_ns, NAN)]
+        bars = await self._told.bars(ticker, 60, since_utc_ns)
         return [(since_utc_ns, max(0.0, traded - sum(bar.volume_lots for bar in bars)))]
 
 

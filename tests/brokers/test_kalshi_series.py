@@ -228,6 +228,18 @@ def test_the_book_of_a_series_is_that_of_its_question(rig: SeriesRig) -> None:
     assert (book.traded_lots, book.volume_10min_lots) == (33, 30)
 
 
+def test_a_book_whose_volume_is_not_known_yet_is_none(rig: SeriesRig) -> None:
+    rig.at(0, 700)
+    rig.broker = rig.opened()
+    rig.run(rig.broker.connect())
+    rig.network.wait(7)
+    rig.network.change = lambda body: body.replace(b'"candlesticks"', b'"candles"')
+    with pytest.raises(Transient, match="candles"):
+        rig.run(rig.broker.event_book(SERIES))
+    rig.network.change = lambda body: body
+    assert rig.run(rig.broker.event_book(SERIES)).volume_10min_lots == 30
+
+
 def test_bars_of_a_series_are_those_of_its_question_and_what_closed_between_two_is_never_told(rig: SeriesRig) -> None:
     rig.at(0, 890)
     assert closes(rig, 60, START_UTC_NS)[-1] == 14 * 60
