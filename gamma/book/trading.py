@@ -40,6 +40,8 @@ ORDERS_LOOKED_THROUGH: Final = 512
 # What is over may still be told of, by a late fill or a late answer; what was proved absent may even turn up.
 ENDED_KEPT_NS: Final = HOUR_NS
 ABSENT_KEPT_NS: Final = 7 * 24 * HOUR_NS
+# Orders are let go of as trades close and days begin; where many end unfilled, before that.
+ORDERS_MANY: Final = 1_000
 
 
 def owner(book: Book, fill: Fill) -> str:
@@ -119,6 +121,8 @@ def _intended(book: Book, event: OrderIntended) -> Book:
         cancels = subject.cancels + (intent.kind is OrderKind.CANCEL)
         ts_cancel = event.ts_event_utc_ns if intent.kind is OrderKind.CANCEL else subject.ts_cancel_utc_ns
         orders[intent.subject] = replace(subject, asked=subject.asked + 1, cancels=cancels, ts_cancel_utc_ns=ts_cancel)
+    if len(orders) > ORDERS_MANY:
+        orders = kept_orders(replace(book, orders=orders), book.positions, event.ts_event_utc_ns)
     # A stop that an exit rule moves along is replaced once a bar at most: that is no churning.
     counts = intent.kind is not OrderKind.REPLACE
     if counts:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gamma.book import trading
 from gamma.effects import Effect
 from gamma.events import (
     DecisionMade,
@@ -265,6 +266,20 @@ def test_a_signal_whose_time_is_over_is_denied() -> None:
     case.bar()
     case.signal(work_s=1.0, slot_utc_ns=case.now - 2 * S)
     assert denied(case) == Reason.STALE_DATA
+
+
+def test_orders_that_ended_long_ago_are_let_go_of_though_no_trade_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trading, "ORDERS_MANY", 5)
+    case = Case(strategy_rules(adds=True))
+    for _ in range(20):
+        case.bar()
+        case.signal(price=PRICE - 8, stop=0, target=0, work_s=5.0)
+        case.accept(case.sent(OrderKind.ENTRY))
+        case.wait(600)
+        taken_back(case)
+    # One every 15 minutes; those of the last hour stay.
+    assert len(case.book.orders) == 4
+    case.refold()
 
 
 # --- a position is of one side -------------------------------------------------------------------------------
