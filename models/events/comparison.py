@@ -4,7 +4,8 @@
     python -m models.events.comparison VARIABLE FIXED --recordings FOLDER ... --seal OUT_VARIABLE OUT_FIXED
 
 Both trade each market from its opening, each with an account of its own, by the legal action that they prefer: as they
-are served. Of a run that checkpoint is taken which makes most in other simulated markets, those of the seed --choose.
+are served. Of a run that checkpoint is taken which trades best in other simulated markets, those of the seed --choose:
+by what its fills were worth at the next look, less fees. What becomes of them until the close is nearly all chance.
 --seal writes both anew with what was found on their cards.
 """
 
@@ -30,6 +31,7 @@ from models.cards import Figure
 from models.events import cards
 from models.events.checkpoints import EventCheckpoint, load, save
 from models.events.held_out import Played, greedy, played, walked
+from models.events.lessons import REAL_FROM_FRAC
 from models.events.markets import markets_of
 from models.events.quotes import read
 from models.events.records import Course, Terms, world_of
@@ -38,12 +40,18 @@ from models.events.records import Course, Terms, world_of
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """How one of both did, a market: P&L with its 95 % interval, deviation and worst, orders, and what filled."""
+    """How one of both did, a market: P&L with its 95 % interval, deviation and worst, orders, and what filled.
+
+    `traded_usd` is what its fills were worth at the next look, less fees.
+    """
 
     name: str
     pnl_usd: float
     low_usd: float
     high_usd: float
+    traded_usd: float
+    traded_low_usd: float
+    traded_high_usd: float
     deviation_usd: float
     worst_usd: float
     orders: float
@@ -63,6 +71,9 @@ class Compared:
     more_usd: float
     low_usd: float
     high_usd: float
+    more_traded_usd: float
+    traded_low_usd: float
+    traded_high_usd: float
 
     @property
     def better_frac(self) -> float:
@@ -83,6 +94,8 @@ def compared(both: Sequence[EventCheckpoint], names: Sequence[str], tape: Tape) 
     found = [played(Course(terms_of(one), world), greedy(one.tensors)) for one in both]
     more = found[0].pnl_usd - found[1].pnl_usd
     low, high = stats.bootstrap(more, stats.mean)
+    traded = found[0].traded_usd - found[1].traded_usd
+    traded_low, traded_high = stats.bootstrap(traded, stats.mean)
     rows = [_row(name, one) for name, one in zip(names, found, strict=True)]
     return Compared(
         markets=len(tape),
@@ -90,6 +103,9 @@ def compared(both: Sequence[EventCheckpoint], names: Sequence[str], tape: Tape) 
         more_usd=float(more.mean()),
         low_usd=low,
         high_usd=high,
+        more_traded_usd=float(traded.mean()),
+        traded_low_usd=traded_low,
+        traded_high_usd=traded_high,
     )
 
 
@@ -107,13 +123,15 @@ def terms_of(checkpoint: EventCheckpoint) -> Terms:
 
 
 def chosen(where: Path, tape: Tape) -> Path:
-    """The checkpoint itself, or that of a run's which makes most in these markets."""
-    found = sorted((where / runs.CHECKPOINTS).glob("[0-9]*"))
-    if not found:
+    """The checkpoint itself, or that of a run's which trades best in these markets, of those that knew real costs."""
+    last = runs.last_checkpoint(where)
+    if last is None:
         return where
+    real_from = REAL_FROM_FRAC * int(last.name)
+    found = sorted(one for one in last.parent.iterdir() if one.name.isdigit() and int(one.name) >= real_from)
     loaded = [load(one, pinned_sha256=None) for one in found]
     world, terms = world_of(tape), terms_of(loaded[0])
-    act = jax.jit(lambda tensors: walked(terms, greedy(tensors), world)[0]["pnl_usd"].mean())
+    act = jax.jit(lambda tensors: walked(terms, greedy(tensors), world)[0]["traded_usd"].mean())
     made = [float(act(dict(one.tensors))) for one in loaded]
     return found[int(np.argmax(made))]
 
@@ -128,6 +146,7 @@ def evaluation(found: Compared, of: int, tape: Tape, source: str) -> cards.Evalu
     figures = [
         _figure("pnl_usd_per_market", row.pnl_usd, row.low_usd, row.high_usd),
         _figure(f"more_than_{('fixed', 'variable')[of]}_size_usd_per_market", sign * found.more_usd, low, high),
+        _figure("traded_usd_per_market", row.traded_usd, row.traded_low_usd, row.traded_high_usd),
         *(_figure(name, getattr(row, name)) for name in _PLAIN),
         *(_figure(f"filled_by_{size}_lots", lots) for size, lots in row.filled_by_size.items()),
     ]
@@ -151,12 +170,16 @@ def _figure(name: str, value: float, low: float = math.nan, high: float = math.n
 
 def _row(name: str, one: Played) -> Row:
     low, high = stats.bootstrap(one.pnl_usd, stats.mean)
+    traded_low, traded_high = stats.bootstrap(one.traded_usd, stats.mean)
     by_size = {size: int(one.lots[[lots == size for lots in LOTS]].sum()) for size in SIZES_LOTS}
     return Row(
         name=name,
         pnl_usd=float(one.pnl_usd.mean()),
         low_usd=low,
         high_usd=high,
+        traded_usd=float(one.traded_usd.mean()),
+        traded_low_usd=traded_low,
+        traded_high_usd=traded_high,
         deviation_usd=float(one.pnl_usd.std()),
         worst_usd=float(one.pnl_usd.min()),
         orders=float(one.orders.mean()),

@@ -22,6 +22,7 @@ from gamma.actions import ACTIONS, Base, encode
 from gamma.ports import TrainingRival
 from models import ppo
 from models.events import env
+from models.events.orders import held_reward
 from models.events.records import Course, State
 from models.events.sight import observe
 from models.events.sizes import CENTS, legal
@@ -37,12 +38,14 @@ Act = Callable[[Array, Array, Array], Array]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Played:
-    """Markets as they were played. Shapes: `pnl_usd`, `fee_usd`, `filled_lots`, `ordered_lots`, `orders`: [S].
+    """Markets as they were played. Shapes: [S]; by action [21].
 
-    By action are `taken`, how often it was; `lots`, what of it filled; `spread_usd`, half of the spread on that. [21].
+    `traded_usd` is what the fills were worth at the next look, less fees: the P&L without what became of them later, of
+    which chance made nearly all. By action are `taken`, how often it was, and `lots`, what of it filled.
     """
 
     pnl_usd: NDArray[np.float64]
+    traded_usd: NDArray[np.float64]
     fee_usd: NDArray[np.float64]
     orders: NDArray[np.float64]
     ordered_lots: NDArray[np.float64]
@@ -137,6 +140,7 @@ def walked(terms: Any, act: Act, world: Any) -> tuple[dict[str, Array], Array]:
         after, seen = env.step(course, state, action)
         new = {
             "equity": jnp.where(live, seen.equity_cents, sums["equity"]),
+            "traded": sums["traded"] + jnp.where(live, seen.reward - held_reward(course, state, seen), 0.0),
             "fee": sums["fee"] + jnp.where(live, seen.fee_cents, 0),
             "orders": sums["orders"] + (live & (seen.ordered_lots > 0)),
             "ordered": sums["ordered"] + jnp.where(live, seen.ordered_lots, 0),
@@ -147,12 +151,13 @@ def walked(terms: Any, act: Act, world: Any) -> tuple[dict[str, Array], Array]:
         return (after, live & (after.over == 0), new, salt), None
 
     zero, by_action = jnp.zeros(markets.shape, jnp.int32), jnp.zeros(ACTIONS, jnp.int32)
-    sums = {"equity": begun, **dict.fromkeys(("fee", "orders", "ordered", "filled"), zero)}
+    sums = {"equity": begun, "traded": begun * 0.0, **dict.fromkeys(("fee", "orders", "ordered", "filled"), zero)}
     sums |= {"taken": by_action, "lots": by_action}
     live = jnp.ones(markets.shape, bool)
     (_, _, sums, _), _ = jax.lax.scan(walk, (first, live, sums, salts), None, length=world.yes_bid.shape[1])
     told = {
         "pnl_usd": (sums["equity"] - begun) / CENTS,
+        "traded_usd": sums["traded"] * course.terms.reward_usd,
         "fee_usd": sums["fee"] / CENTS,
         "orders": sums["orders"],
         "ordered_lots": sums["ordered"],

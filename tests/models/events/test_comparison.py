@@ -53,9 +53,9 @@ def test_of_a_run_that_checkpoint_is_taken_which_makes_most(tmp_path: Path) -> N
     holds = one(10, seed=2)
     tensors = {name: np.zeros_like(tensor) for name, tensor in holds.tensors.items()}
     tensors["policy.b"][0] = 1.0  # to hold is always preferred, and random orders lose
-    for name, weights in (("0010", one(10).tensors), ("0020", tensors), ("0030", one(10, seed=3).tensors)):
+    for name, weights in (("0010", tensors), ("0025", tensors), ("0030", one(10, seed=3).tensors)):
         save(tmp_path / "run/checkpoints" / name, weights, holds.card)
-    assert chosen(tmp_path / "run", TAPE) == tmp_path / "run/checkpoints/0020"
+    assert chosen(tmp_path / "run", TAPE) == tmp_path / "run/checkpoints/0025"
     alone = tmp_path / "run/checkpoints/0010"
     assert chosen(alone, TAPE) == alone
     assert load(alone, pinned_sha256=None).card.conditions.sizes_lots == (10,)
