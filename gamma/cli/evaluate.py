@@ -102,7 +102,7 @@ def match(
         trades = trades_of(reader, strategy)
     sha256 = trades_sha256(trades)
     evaluations = shelf.told(folder).card["evaluations"]
-    same = [one["name"] for one in evaluations if one["trades_sha256"] == sha256]
+    same = [one["name"] for one in evaluations if one.get("trades_sha256") == sha256]
     if as_json:
         print_json({"checkpoint": str(folder), "trades": len(trades), "trades_sha256": sha256, "same_as": same})
     elif same:
@@ -127,7 +127,12 @@ def configured(path: Path) -> "Config":
 
 
 def whose_chain(config: "Config", told: "Trained", named: str) -> "tuple[Strategy, str]":
-    """Whose chain it trades through, and in which market: the strategy's, if the policy knows it, or else its first."""
+    """Whose chain it trades through, and in which market: the strategy's, if the policy knows it, or else its first.
+
+    Raises: InputInvalid when it trades no bars.
+    """
+    if "phase" not in told.card:
+        raise InputInvalid(f"it is of kind {told.kind!r}, and bars are rehearsed with policies for futures; name one")
     own = [one for one in config.strategies if one.market in told.markets]
     chosen = config.strategy(named) if named else (own or list(config.strategies))[0]
     return chosen, chosen.market if chosen.market in told.markets else told.markets[0]

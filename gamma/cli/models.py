@@ -175,11 +175,17 @@ def _flat(card: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 def _print_evaluation(told: Mapping[str, Any]) -> None:
     from rich.text import Text
 
-    of = told["trades"] if "trades" in told else told["bars"]  # a size picker is judged by trades
-    counted = f"{of['trades']:,} trades" if "trades" in told else f"{told['sessions']:,} sessions"
+    # A size picker is judged by trades, an event policy by markets, any other by sessions of bars.
+    of = next(told[key] for key in ("trades", "markets", "bars") if key in told)
+    counted = f"{told['sessions']:,} sessions" if "sessions" in told else f"{of[_counted(told)]:,} {_counted(told)}"
     sample = "out of sample" if told["out_of_sample"] else "in sample"
     head = f"{told['name']}: {sample}, {counted} of {of['name']}"
-    console().print(Text(f"{head}, {of['first_utc'][:10]} to {of['last_utc'][:10]}", style="bold"))
+    days = f", {of['first_utc'][:10]} to {of['last_utc'][:10]}" if "first_utc" in of else ""
+    console().print(Text(head + days, style="bold"))
     if told["not_qualified"]:
         console().print(Text(f"did not qualify: {told['not_qualified']}", style="yellow"))
     show_figures(told["figures"])
+
+
+def _counted(told: Mapping[str, Any]) -> str:
+    return "trades" if "trades" in told else "markets"

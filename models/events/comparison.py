@@ -75,12 +75,6 @@ class Compared:
     traded_low_usd: float
     traded_high_usd: float
 
-    @property
-    def better_frac(self) -> float:
-        """By what share of its P&L the first is better; NaN where the second made nothing, or lost."""
-        fixed = self.rows[1].pnl_usd
-        return self.more_usd / fixed if fixed > 0 else math.nan
-
 
 def compared(both: Sequence[EventCheckpoint], names: Sequence[str], tape: Tape) -> Compared:
     """Both policies in every market of the tape.
@@ -208,7 +202,7 @@ def main() -> None:
     written: tuple[list[cards.Evaluation], list[cards.Evaluation]] = ([], [])
     for source, tape in tapes(asked.markets, asked.seed, asked.recordings):
         found = compared(both, ("variable", "fixed"), tape)
-        told.append({"source": source, **asdict(found), "better_frac": found.better_frac})
+        told.append({"source": source, **asdict(found)})
         for of in (0, 1):
             written[of].append(evaluation(found, of, tape, source))
     sys.stdout.write(

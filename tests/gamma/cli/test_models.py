@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from gamma.cli import app
 from models.checkpoints import CARD, save
+from models.events.shelf import EventShelf
 from models.shelf import Shelf
 from models.size_picker.shelf import PickerShelf
 from tests.models.checkpoint_case import REPORT, card, tensors
@@ -100,7 +101,7 @@ def test_a_folder_that_is_not_there_is_named(folder: Path, monkeypatch: pytest.M
 
 
 def test_without_a_configuration_those_that_ship_are_listed(folder: Path) -> None:
-    shipped = [one for shelf in (Shelf(), PickerShelf()) for one in shelf.found(shelf.shipped)]
+    shipped = [one for shelf in (EventShelf(), Shelf(), PickerShelf()) for one in shelf.found(shelf.shipped)]
     assert [Path(row["folder"]) for row in printed("models", "list")] == shipped
     assert printed("models", "list", str(folder / "notes")) == []
     assert "no checkpoints yet" in told("models", "list", str(folder / "notes"))
@@ -119,3 +120,11 @@ def test_checkpoints_are_joined_and_shown_as_one(folder: Path) -> None:
         "models", "join", str(folder / "both"), *members, code=1
     )
     assert "is written; pin it by" in told("models", "join", str(folder / "twice"), *members)
+
+
+def test_the_card_of_an_event_policy_is_shown_with_what_it_made_in_how_many_markets() -> None:
+    shown = told("models", "show", "kalshi-btc15m")
+    assert "held-out simulated markets: out of sample, 40,000 markets of simulator KXBTC15M seed 3003" in shown
+    assert "replayed recordings: in sample, 37 markets of" in shown
+    assert "more_than_fixed_size_usd_per_market" in shown
+    assert shown.count("no edge on real quotes is claimed") == 3
