@@ -22,6 +22,7 @@ from gamma.markets import MICRO, TABLE, Kind, Market
 from gamma.picking import Picking
 from gamma.ports import (
     AskingSource,
+    BarDriven,
     Broker,
     Capabilities,
     Dedupe,
@@ -126,6 +127,7 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
     )
     chains = prices.chains_of(config, feed, hours, tellers[config.chains.broker or name], clock)
     sources = _sources(config, setup.markets, hours, chains)
+    _check_ends(config, broker)
     _check_asking(config, sources, feed)
     rules = rules_of(config, broker.capabilities, _models(sources))
     return Assembly(
@@ -337,6 +339,18 @@ def _sources(
             supplied["surroundings"] = surroundings
         opened[strategy.name] = opener(params, **supplied)
     return opened
+
+
+def _check_ends(config: Config, broker: Broker) -> None:
+    """What lives on the bars that we see must see how a question ended, and no exchange's books tell that.
+
+    Raises: ConfigInvalid.
+    """
+    if config.feed.use == "books" and isinstance(broker, BarDriven):
+        raise ConfigInvalid(
+            f'[feed] use = "books": {broker.capabilities.name} would never hear how a question ended; trade at the'
+            ' broker whose books they are, on its demo, or set use = "sim"'
+        )
 
 
 def _check_asking(config: Config, sources: Mapping[str, Source], feed: Feed) -> None:

@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from brokers.kalshi.sandbox_keys import Gate as KalshiGate
+from brokers.kalshi.sandbox_keys import pem_of
 from brokers.paper import paper_truth
 from gamma import checkpoints
 from gamma.account import book_of
@@ -45,6 +47,7 @@ from gamma.reasons import Fact, Reason
 from gamma.replay import verify
 from gamma.report.event_figures import limits
 from gamma.views import Num, OrderView, View
+from tests.contract.kalshi import key
 from tests.daemon_case import config_in, facts, trade
 from tests.engine_case import Gate
 from tests.event_case import HASH, SERIES, Guesser, config_text, opener
@@ -177,6 +180,22 @@ def test_a_configuration_that_cannot_trade_says_what_to_do(
     monkeypatch.setattr(checkpoints, "event_policy", opener(Guesser()))
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(ConfigInvalid, match=told):
+        assemble(config_in(tmp_path), state_path=None)
+
+
+def test_an_exchanges_books_are_not_traded_on_paper_for_they_tell_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "event_policy", opener(Guesser()))
+    (tmp_path / "key.pem").write_bytes(pem_of(key()))
+    name = KalshiGate(key().public_key()).key_id
+    kalshi = (
+        f'[brokers.paper]\n[brokers.kalshi]\nenvironment = "paper"\nkey_id = "{name}"\nkey_path = "{tmp_path}/key.pem"'
+    )
+    text = config_text(feed='use = "books"\nbroker = "kalshi"', head=kalshi)
+    (tmp_path / "config.toml").touch(mode=0o600)
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(ConfigInvalid, match="paper would never hear how a question ended"):
         assemble(config_in(tmp_path), state_path=None)
 
 
