@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from gamma.errors import InputInvalid, InputMissing
-from gamma.numeric import INF, above_zero, floor, known, maximum, minimum, ratio, scalar, tolerance, where
+from gamma.numeric import INF, TOLERANCE_64, above_zero, floor, known, maximum, minimum, ratio, scalar, tolerance, where
 from gamma.reasons import Fact, Reason, Step
 from gamma.views import Num, View
 
@@ -46,12 +46,16 @@ class Sizing:
 
 def whole_lots(lots: Num) -> Num:
     """Floor to whole lots with the stated tolerance; NaN, infinity and less than one lot give 0."""
+    if type(lots) is float:  # live, a hundred times a look
+        return float(math.floor(lots + TOLERANCE_64 * max(lots, 1.0))) if 0 < lots < INF else 0.0
     kept = where((lots > 0) & (lots < INF), lots, 0.0)
     return floor(kept + tolerance(kept) * maximum(kept, 1.0))
 
 
 def shrink(before: Num, proposed: Num) -> Num:
     """min(before, proposed), and 0 where the proposal is NaN, infinite or negative."""
+    if type(proposed) is float and type(before) is float:
+        return min(before, proposed) if 0 < proposed < INF else 0.0
     return where((proposed > 0) & (proposed < INF), minimum(proposed, before), 0.0)
 
 

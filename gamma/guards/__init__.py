@@ -149,8 +149,7 @@ def missing(view: View, names: Sequence[str]) -> str:
 
     Unknown is NaN or infinite for a number, empty for a text, 0 for a time.
     """
-    for name in names:
-        read, is_time = _reader(name)
+    for name, read, is_time in _readers(tuple(names)):
         value = read(view)
         if isinstance(value, str):
             known = value != ""
@@ -175,6 +174,6 @@ def floor_lots(lots: float) -> int:
 
 
 @cache
-def _reader(name: str) -> tuple[Callable[[View], Any], bool]:
-    """How an input is read, and whether it is a time."""
-    return attrgetter(name), name.endswith("_utc_ns")
+def _readers(names: tuple[str, ...]) -> tuple[tuple[str, Callable[[View], Any], bool], ...]:
+    """How each input is read, and whether it is a time."""
+    return tuple((name, attrgetter(name), name.endswith("_utc_ns")) for name in names)

@@ -268,3 +268,10 @@ def test_a_namespace_is_that_of_the_first_array() -> None:
     assert namespace(1.0, np.zeros(2)) is namespace(np.zeros(2))
     assert scalar(np.float32(0.5)) == 0.5
     assert type(scalar(np.int64(2))) is int
+
+
+@given(st.floats(), st.floats(allow_nan=False))
+def test_a_plain_number_is_floored_and_shrunk_as_one_in_an_array(lots: float, before: float) -> None:
+    alone = np.array([lots])
+    assert repr(float(whole_lots(alone)[0])) == repr(whole_lots(lots))
+    assert repr(float(shrink(np.array([before]), alone)[0])) == repr(shrink(before, lots))
