@@ -47,7 +47,7 @@ class Sizing:
 def whole_lots(lots: Num) -> Num:
     """Floor to whole lots with the stated tolerance; NaN, infinity and less than one lot give 0."""
     if type(lots) is float:  # live, a hundred times a look
-        return float(math.floor(lots + TOLERANCE_64 * max(lots, 1.0))) if 0 < lots < INF else 0.0
+        return floor(lots + TOLERANCE_64 * max(lots, 1.0)) if 0 < lots < INF else 0.0
     kept = where((lots > 0) & (lots < INF), lots, 0.0)
     return floor(kept + tolerance(kept) * maximum(kept, 1.0))
 

@@ -270,8 +270,9 @@ def test_a_namespace_is_that_of_the_first_array() -> None:
     assert type(scalar(np.int64(2))) is int
 
 
-@given(st.floats(), st.floats(allow_nan=False))
+@given(st.floats(max_value=1e300) | st.sampled_from([math.nan, math.inf]), st.floats(allow_nan=False))
 def test_a_plain_number_is_floored_and_shrunk_as_one_in_an_array(lots: float, before: float) -> None:
     alone = np.array([lots])
     assert repr(float(whole_lots(alone)[0])) == repr(whole_lots(lots))
+    assert whole_lots(1.7976931348623157e308) == math.inf
     assert repr(float(shrink(np.array([before]), alone)[0])) == repr(shrink(before, lots))
