@@ -54,7 +54,7 @@ class Kind:
 
 POLICY: Final = Kind(noun="policy", weights="policy.safetensors", weights_bytes_max=1 << 26)
 PICKER: Final = Kind(noun="size picker", weights="picker.safetensors", weights_bytes_max=1 << 22)
-EVENTS: Final = Kind(noun="event policy", weights="events.safetensors", weights_bytes_max=1 << 24)
+EVENTS: Final = Kind(noun="policy for event contracts", weights="events.safetensors", weights_bytes_max=1 << 24)
 KINDS: Final = (POLICY, PICKER, EVENTS)
 
 

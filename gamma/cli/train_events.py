@@ -114,5 +114,6 @@ def wording_of(order: "EventTrainingOrder") -> training_run.Wording:
         colours=COLOURS,
         held_out=[*simulated, *(f"recording {one.name}" for one in order.recordings)] if order.held_out_frac else [],
         print_rivals=print_rivals,
+        standing="paper only",
         shape={"sizes": list(order.sizes_lots)},
     )

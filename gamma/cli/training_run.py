@@ -27,7 +27,8 @@ class Wording:
     """How a run of one kind is told of.
 
     `rows` are the live table's: title, figure, and how it is written. `colours` are those of its actions. `held_out`
-    names what is not learned from, as the registry of looks has it. `shape` is what `--json` has beside.
+    names what is not learned from, as the registry of looks has it. `standing` is what a checkpoint is for. `shape` is
+    what `--json` has beside.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Wording:
     colours: Mapping[str, str]
     held_out: Sequence[str]
     print_rivals: "Callable[[Sequence[TrainingRival], str], None]"
+    standing: str = "paper only until it is promoted"
     shape: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -102,7 +104,7 @@ def run(order: "TrainingRun", config: "Config", wording: Wording, *, as_json: bo
     for seed, found in rivals.items():
         wording.print_rivals(found, f"seed {seed}" if len(rivals) > 1 else "")
     for one, shown in zip(last.values(), drawn, strict=True):
-        say.print(f"[green]✓[/] {one.checkpoint} is written, and {shown.name}: paper only until it is promoted")
+        say.print(f"[green]✓[/] {one.checkpoint} is written, and {shown.name}: {wording.standing}")
     say.print(f"\nLook at it: [bold]gamma models show {next(iter(last.values())).checkpoint}[/]")
 
 
