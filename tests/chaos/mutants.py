@@ -32,6 +32,7 @@ from gamma.chaos.simulation.trials import run
 from gamma.chaos.simulation.world import BRISK
 from gamma.clock import NS, Steady
 from gamma.daemon import Daemon
+from gamma.decision import Decision
 from gamma.desk import Desk
 from gamma.effects import Record, Tell, Tick
 from gamma.events import (
@@ -255,6 +256,15 @@ def exit_beside_the_stop(patch: MonkeyPatch) -> None:
     patch.setattr(upkeep, "_leave", at_once)
 
 
+def parts_not_counted(patch: MonkeyPatch) -> None:
+    judge = upkeep.judge_exit
+
+    def of_all(turn: Turn, position: Position, lots: int, _: int, price_points: float) -> Decision:
+        return judge(turn, position, lots, 0, price_points)
+
+    patch.setattr("gamma.managing.judge_exit", of_all)
+
+
 def slots_forgotten(patch: MonkeyPatch) -> None:
     worked, decide = Daemon._worked, engine._STEPS[SignalMade]
 
@@ -340,15 +350,16 @@ def nan_passes(patch: MonkeyPatch) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A bug: what it does wrong, and the change that does it."""
+    """A bug: what it does wrong, and the change that does it; `broker` where fake ones do not show it."""
 
     name: str
     breaks: str
     change: Callable[[MonkeyPatch], None]
+    broker: str = ""
 
 
-def _mutant(change: Callable[[MonkeyPatch], None], breaks: str) -> Mutant:
-    return Mutant(name=change.__name__, breaks=breaks, change=change)
+def _mutant(change: Callable[[MonkeyPatch], None], breaks: str, broker: str = "") -> Mutant:
+    return Mutant(name=change.__name__, breaks=breaks, change=change, broker=broker)
 
 
 MUTANTS: Final = {
@@ -365,6 +376,7 @@ MUTANTS: Final = {
         _mutant(unlisted_means_cancelled, "an order that is not on the list of open ones is taken for cancelled"),
         _mutant(cancel_taken_for_done, "a cancel that was taken is taken for done"),
         _mutant(exit_beside_the_stop, "an exit goes out while the stop of the position still works"),
+        _mutant(parts_not_counted, "a part leaves that another order works to close already", "kalshi"),
         _mutant(fills_without_unique_id, "an execution that is told twice is booked twice"),
         _mutant(fills_after_a_cancel_dropped, "fills of an order that was to be cancelled are dropped"),
         _mutant(first_fill_fills_the_order, "the first of several fills ends the order"),
@@ -406,6 +418,7 @@ class Catch:
 
 def hunt(mutant: Mutant, seeds: Iterable[int], broker: str = "") -> Iterator[Catch]:
     """Run schedules of the mutant, at fake brokers or at a broker's sandbox, and give those that break something."""
+    broker = broker or mutant.broker
     for seed in seeds:
         with MonkeyPatch.context() as patch:
             mutant.change(patch)

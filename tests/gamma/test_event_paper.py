@@ -6,6 +6,8 @@ The mask of a look is what a decision would leave then; what cannot be is said b
 import asyncio
 import json
 import math
+import re
+import tomllib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -50,7 +52,7 @@ from gamma.views import Num, OrderView, View
 from tests.contract.kalshi import key
 from tests.daemon_case import config_in, facts, trade
 from tests.engine_case import Gate
-from tests.event_case import HASH, SERIES, Guesser, config_text, opener
+from tests.event_case import SERIES, Guesser, config_text, opener
 from tests.views_example import example_view
 
 LOOKS = 400
@@ -206,14 +208,14 @@ def test_looks_of_another_length_than_the_policys_are_refused(tmp_path: Path, mo
         assemble(config_in(tmp_path), state_path=None)
 
 
-def test_the_configuration_of_the_page_on_events_trades(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "event_policy", opener(Guesser()))
+def test_the_configuration_of_the_page_on_events_trades_the_policy_that_ships(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
     text = page.partition("```toml\n")[2].partition("```")[0]
-    more = '[feed]\nspeed = "max"\nstart = "2026-11-20"\n'
-    (tmp_path / "config.toml").write_text(text.replace("[feed]\n", more).replace('"..."', f'"{HASH}"'))
-    daemon = trade(tmp_path, bars=40)
-    assert {made.reason for made in facts(tmp_path, DecisionMade)} == {Reason.OK}
+    shelf, shipped = checkpoints.named(str(tomllib.loads(text)["strategies"][0]["signal"]["checkpoint"]), ())
+    pinned = re.sub(r'sha256 = "[0-9a-f]+\.\.\."', f'sha256 = "{shelf.told(shipped).sha256}"', text)
+    (tmp_path / "config.toml").write_text(pinned.replace("[feed]\n", f"[feed]\n{SIM.partition(chr(10))[2]}\n"))
+    daemon = trade(tmp_path, bars=180)
+    assert {made.reason for made in facts(tmp_path, DecisionMade)} <= {Reason.OK}
     assert not daemon.shell.book.halts
 
 
