@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import final
+from typing import Protocol, final
 
 from gamma.bars import Bar, Session
 from gamma.clock import NS
@@ -59,6 +59,23 @@ class Seat:
         object.__setattr__(self, "explaining", explaining)
 
 
+class Timer(Protocol):
+    """Hears how long things took: the `model` of a strategy, and a `decision`, from its bar to the order that went."""
+
+    def began_s(self) -> float: ...
+    def ended(self, what: str, strategy: str, began_s: float) -> None: ...
+
+
+@final
+class _Untimed:
+    """Nobody asks how long things take."""
+
+    def began_s(self) -> float:
+        return 0.0
+
+    def ended(self, what: str, strategy: str, began_s: float) -> None: ...
+
+
 @final
 class Desk:
     """Takes closed bars and works them off, one after the other.
@@ -82,6 +99,7 @@ class Desk:
         self.hours = hours
         self.pickings = pickings
         self.bars = 0
+        self.timer: Timer = _Untimed()
         self._late_max_ns = math.inf if late_max_s is None else late_max_s * NS
         self._driven = shell.broker if isinstance(shell.broker, BarDriven) else None
         self._chains = chains
@@ -163,7 +181,9 @@ class Desk:
 
     async def _look(self, seat: Seat, bar: Bar) -> None:
         """A slot that the ledger has a decision on is seen, and not decided on again."""
+        began_s = self.timer.began_s()
         found, managing = self._ask(seat, bar), seat.managing
+        self.timer.ended("model", seat.strategy, began_s)
         if bar.ts_close_utc_ns <= self._decided[seat.strategy]:
             return
         self._decided[seat.strategy] = bar.ts_close_utc_ns
@@ -180,6 +200,7 @@ class Desk:
                     await self.hear(replace(found, ts_event_utc_ns=ts_utc_ns))
                 else:
                     await self.shell.feed(replace(found, ts_event_utc_ns=ts_utc_ns))
+                self.timer.ended("decision", seat.strategy, began_s)
                 return
             outcome = "late"
         session = self._sessions.get(bar.market)

@@ -226,8 +226,8 @@ class Housekeeping:
             self.turnstile.failure is None
             and not self.turnstile.stopping.is_set()
             and (free is None or free >= DISK_MIN_BYTES)
-            and self._broker_silence_s() <= SILENCE_MAX_S
-            and self._overdue_s() <= SILENCE_MAX_S
+            and self.broker_age_s() <= SILENCE_MAX_S
+            and self.feed_overdue_s() <= SILENCE_MAX_S
         )
 
     # Parts of them, which the start of the daemon needs too; the caller has the turn.
@@ -243,7 +243,7 @@ class Housekeeping:
             self._broker_silent = True
             return False
         if self._broker_silent:
-            away_s = self._broker_silence_s()
+            away_s = self.broker_age_s()
             self._tell(notices.connection_back(self.shell.now(), source="the broker", away_s=away_s))
         self._broker_heard_s, self._broker_silent = self.time.elapsed_s(), False
         return True
@@ -254,12 +254,12 @@ class Housekeeping:
         The strategies look at a bar in the turn in which it comes, so that one age serves both loops: how
         long the next bar is overdue.
         """
-        overdue_s, offset_s = self._overdue_s(), self.time.offset_s()
+        overdue_s, offset_s = self.feed_overdue_s(), self.time.offset_s()
         switched = self.kill_switch.exists()
         self._tell_clock(offset_s)
         await self.shell.feed(
             HealthSeen(
-                broker_age_s=self._broker_silence_s(),
+                broker_age_s=self.broker_age_s(),
                 data_age_s=overdue_s,
                 strategy_age_s=overdue_s,
                 clock_offset_s=offset_s,
@@ -288,10 +288,11 @@ class Housekeeping:
         if off:
             self._clock_off_s = now_s
 
-    def _broker_silence_s(self) -> float:
+    def broker_age_s(self) -> float:
+        """How long the broker has been silent [s]; 0 while it answers."""
         return self.time.elapsed_s() - self._broker_heard_s if self._broker_silent else 0.0
 
-    def _overdue_s(self) -> float:
+    def feed_overdue_s(self) -> float:
         """How long the next bar is overdue: none while all are shut; the first is due a bar after one opens."""
         silent_s = self.time.elapsed_s() - self._bar_heard_s
         if self._open_since is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,6 +64,8 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
     from gamma.ledger import Ledger
     from gamma.logs import Chronicle, set_up
     from gamma.messengers import Messengers
+    from gamma.metrics import Metrics
+    from gamma.monitor import monitored
     from gamma.screen import Screen
 
     level, stream = ("error", sys.stderr) if live or quiet else (config.gamma.log_level, sys.stdout)
@@ -74,12 +76,15 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
         assembly = assemble(config, state_path=paper_state_path(config))
         async with open_client() as client:
             messengers = Messengers(config, ledger, client)
-            daemon = Daemon(assembly, ledger, observers=(screen, Chronicle()), messengers=messengers)
+            metrics = Metrics() if config.metrics.port is not None else None
+            looking = (screen, Chronicle(), *(() if metrics is None else (metrics,)))
+            daemon = Daemon(assembly, ledger, observers=looking, messengers=messengers)
             daemon.watch_signals()
-            trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
-            if live:
-                await _draw(daemon, screen, trading)
-            await trading
+            async with nullcontext() if metrics is None else monitored(daemon, metrics, config.metrics.port or 0):
+                trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
+                if live:
+                    await _draw(daemon, screen, trading)
+                await trading
     drain()
 
 

@@ -253,6 +253,15 @@ class Schedule(Section):
 
 
 @final
+class Metrics(Section):
+    """What Prometheus may read, on this machine alone."""
+
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(
+        None, description="where /metrics and /healthz are answered on 127.0.0.1; nowhere without"
+    )
+
+
+@final
 class Paths(Section):
     """Files beside the ledger; relative ones are under the folder that the daemon runs in."""
 
@@ -278,6 +287,7 @@ class Config(Section):
     validated: dict[str, Validated] = Field(default_factory=dict)
     alerts: Alerts = Field(default_factory=Alerts)
     schedule: Schedule = Field(default_factory=Schedule)
+    metrics: Metrics = Field(default_factory=Metrics)
     paths: Paths = Field(default_factory=Paths)
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)

@@ -62,6 +62,10 @@ class Outbox:
         self._empty = not found and not self._read(_ANY, ())
         return found
 
+    def waiting(self) -> int:
+        """How many notices are not delivered yet, and not given up."""
+        return int(self._read(f"SELECT COUNT(*) FROM alerts WHERE {_WAITING}", ())[0][0])  # noqa: S608  (our own)
+
     def repeats(self, now_utc_ns: int, limit: int = 100) -> tuple[Alert, ...]:
         """CRITICAL notices that were delivered ten minutes ago or more, and that nobody has acknowledged."""
         return self._alerts(f"{_STANDING} AND delivered_utc_ns <= ?", (now_utc_ns - REPEAT_NS,), limit)

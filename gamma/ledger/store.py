@@ -57,6 +57,8 @@ class Ledger:
         self._update_head = f"UPDATE head SET seq = {mark}, sha256 = {mark} WHERE id = 1"  # noqa: S608  (our own)
         self._seq, self._sha256 = _head(db)
         self.outbox = Outbox(self._rows, self._change)
+        # Hears how long each commit took [s].
+        self.committed: Callable[[float], None] | None = None
 
     @classmethod
     def open(
@@ -128,6 +130,7 @@ class Ledger:
         self._check_whole()
         if not self._open:
             return
+        began_s = time.perf_counter()
         try:
             self._lease.check()
             if self._bulk is not None:
@@ -141,6 +144,8 @@ class Ledger:
             self._lose(error)
             raise
         self._open = False
+        if self.committed is not None:
+            self.committed(time.perf_counter() - began_s)
 
     def check_lease(self) -> None:
         """See that this process alone holds the ledger, the moment before something is sent.

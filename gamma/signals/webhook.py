@@ -19,9 +19,9 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from gamma.errors import InputInvalid
 from gamma.events import SignalMade
+from gamma.loopback import Refused, Reply, Request, serve
 from gamma.markets import Market
 from gamma.params import parse
-from gamma.signals.http import Refused, Reply, Request, serve
 from gamma.signals.signature import MemoryNonces, NonceStore, Signed, verify
 
 WINDOW_S: Final = 30

@@ -14,8 +14,8 @@ from typing import Final
 
 from gamma.chaos import Trial
 from gamma.chaos.fuzz.forging import FORGERIES, SECRET, Message, genuine
+from gamma.loopback import Refused, read
 from gamma.markets import market
-from gamma.signals.http import Refused, read
 from gamma.signals.webhook import WINDOW_S, Webhook, WebhookParams
 
 _WIRE_EVERY: Final = 20

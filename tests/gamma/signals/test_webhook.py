@@ -13,9 +13,9 @@ import pytest
 
 from gamma.errors import ConfigInvalid
 from gamma.events import SignalMade
+from gamma.loopback import Refused
 from gamma.markets import market
 from gamma.ports import SignalStream
-from gamma.signals.http import Refused
 from gamma.signals.signature import MemoryNonces, Signed, sign, verify
 from gamma.signals.webhook import Webhook, WebhookParams, parse_message
 

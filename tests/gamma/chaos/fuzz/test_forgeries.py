@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from gamma import loopback
 from gamma.chaos import Trial
 from gamma.chaos.fuzz import forgeries
-from gamma.signals import http, webhook
+from gamma.signals import webhook
 from gamma.signals.signature import MemoryNonces, Signed, sign
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -53,13 +54,13 @@ def _methods_alike(patch: pytest.MonkeyPatch) -> None:
 
 def _doors_alike(patch: pytest.MonkeyPatch) -> None:
     """/signal/ and /signal? are /signal too."""
-    parse = http._parse_head
+    parse = loopback._parse_head
 
     def lax(head: bytes) -> tuple[str, str, dict[str, str]]:
         method, path, headers = parse(head)
         return method, path.rstrip("/?#"), headers
 
-    patch.setattr(http, "_parse_head", lax)
+    patch.setattr(loopback, "_parse_head", lax)
 
 
 def _same(secret: bytes, message: Signed, body: bytes) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 BODY_MAX_BYTES: Final = 65_536
 _HEAD_MAX_BYTES: Final = 8_192
@@ -31,10 +31,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A status and a JSON object."""
+    """A status, and a JSON object or, where there is one, a `text` of some other kind."""
 
     status: HTTPStatus
-    body: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    text: bytes = b""
+    kind: str = "application/json"
 
 
 class Refused(Exception):
@@ -104,9 +106,9 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 
 
 async def _reply(writer: asyncio.StreamWriter, reply: Reply) -> None:
-    body = json.dumps(dict(reply.body)).encode()
+    body = reply.text or json.dumps(dict(reply.body)).encode()
     head = (
-        f"HTTP/1.1 {reply.status} {reply.status.phrase}\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {reply.status} {reply.status.phrase}\r\nContent-Type: {reply.kind}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     writer.write(head.encode() + body)
