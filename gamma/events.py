@@ -14,7 +14,7 @@ from gamma.reasons import Fact, Step
 from gamma.views import CurveView, View
 
 BARRED: Final = "barred_by_"
-"""Before a step's name in a signal's notes: how many sizes it made illegal since the strategy's order before."""
+"""Before a step's name in a signal's notes: how many actions it barred that the policy preferred to those it took."""
 
 
 class OrderKind(StrEnum):

@@ -430,7 +430,7 @@ class Act:
 
     action: int
     logits: tuple[float, ...]
-    legal: tuple[bool, ...]
+    legal: Sequence[bool]
     novelty: float
 
 
@@ -467,7 +467,8 @@ class EventPolicy(Protocol):
 
     It acts at looks, `look_s` apart. `see` takes the book of each look, oldest first; `act` answers on the one that was
     seen last, once as many as `looks_needed` of the question were. `actions` are the 21 of `gamma.actions` by name, and
-    `sizes_lots` those sizes that it uses. What is `legal` is decided for it, action by action.
+    `sizes_lots` those sizes that it uses. What is `legal` is decided for it when it looks at an action there: it should
+    look at the one that it likes best first, and no further than it must.
 
     Raises: nothing on a bad output: NaN logits or an illegal action come back as they are.
     """

@@ -87,7 +87,7 @@ def by_size_held(trades: Sequence[Trade]) -> list[Held]:
 
 
 def limits(asked: Sequence[Asked]) -> list[tuple[str, int, int, int]]:
-    """How often each sizer or guard made a size illegal, made an order smaller, and left none of it; the most first."""
+    """How often each sizer or guard barred an action, made an order smaller, and left none of it; the most first."""
     barred: Counter[str] = Counter()
     for one in asked:
         barred.update(one.barred)

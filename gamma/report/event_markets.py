@@ -182,7 +182,7 @@ def _limits(subject: Subject, told: EventTrading) -> list[Table]:
         (said(name), subject.kinds.get(name, ""), *(f"{times:,}" for times in bound))
         for name, *bound in limits(told.asked)
     ]
-    columns = ("limit", "kind", "sizes made illegal", "orders made smaller", "of them to 0")
+    columns = ("limit", "kind", "actions barred", "orders made smaller", "of them to 0")
     table = Table(caption="How often each limit bound", columns=columns, rows=rows, numbers=(2, 3, 4))
     return [table] if rows else []
 

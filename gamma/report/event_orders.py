@@ -43,8 +43,8 @@ class Asked:
     `wanted_lots` is the size that the action carries, or what the first sizer proposed; `lots` what the chain and the
     guards left of it. `shrunk_by` names the steps that made it smaller. `paid_points` is how much worse than the
     middle of the market its fills were, a lot. `decided_s` is how long after the look's close it was decided on,
-    `answered_s` how long the broker's answer took from there. `barred` says which steps made how many sizes illegal at
-    the looks since the order before.
+    `answered_s` how long the broker's answer took from there. `barred` says which steps barred how many actions
+    that the policy would rather have taken, at the looks since the order before.
     """
 
     ts_utc_ns: int

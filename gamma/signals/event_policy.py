@@ -5,7 +5,7 @@ its whole size; one that sells where so much is held. What is ordered works unti
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Self, final
+from typing import Any, ClassVar, Final, Self, final, overload
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class EventPolicySource:
         self.why_none = self._why_none(bar, book, situation)
         if self.why_none or book is None:
             return None
-        legal = self._legal(bar, book, situation, leaves)
+        legal = _Legal(len(self.policy.actions), self._asked(bar, book, situation, leaves))
         act = self.policy.act(situation, legal)
         if text := wrong(act, len(self.policy.actions)) or _unasked(act, legal):
             return ModelFailed(strategy=self._strategy, text=text, ts_event_utc_ns=bar.ts_close_utc_ns)
@@ -117,18 +117,21 @@ class EventPolicySource:
             return "warming_up"
         return "leaving" if situation.leaving else ""
 
-    def _legal(
+    def _asked(
         self, bar: Bar, book: EventBook, situation: Situation, leaves: Callable[[SignalMade, int], bool]
-    ) -> tuple[bool, ...]:
-        """What may be done: what the rules of the actions allow, and of buys those whose size would be left whole."""
+    ) -> Callable[[int], bool]:
+        """Whether an action may be done: its rules allow it, and of a buy its whole size would be left."""
         held = situation.side * situation.lots
         permitted = actions.permitted(
             np.asarray(book.yes_bid_cents), np.asarray(book.no_bid_cents), np.asarray(held), self.policy.sizes_lots
         )
-        return tuple(
-            bool(may) and (not actions.OPENS[action] or leaves(self._buy(bar, book, action), actions.LOTS[action]))
-            for action, may in enumerate(permitted)
-        )
+
+        def may(action: int) -> bool:
+            if not permitted[action]:
+                return False
+            return not actions.OPENS[action] or leaves(self._buy(bar, book, action), actions.LOTS[action])
+
+        return may
 
     def _buy(self, bar: Bar, book: EventBook, action: int, act: Act | None = None) -> SignalMade:
         side, lots = actions.SIDES[action], actions.LOTS[action]
@@ -172,6 +175,34 @@ class EventPolicySource:
             price_ticks=int(actions.limit_cents(book.yes_bid_cents, book.no_bid_cents, side)),
             work_s=self.policy.look_s,
         )
+
+
+@final
+class _Legal(Sequence[bool]):
+    """What may be done, action by action, each asked for once and not before somebody wants to know.
+
+    To ask all sizers and guards for every size takes longer than all else between a book and its order, and a policy
+    needs to know no more than of those actions that it likes better than the one that it takes.
+    """
+
+    def __init__(self, count: int, may: Callable[[int], bool]) -> None:
+        self._may = may
+        self._known: list[bool | None] = [None] * count
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @overload
+    def __getitem__(self, action: int) -> bool: ...
+    @overload
+    def __getitem__(self, action: slice) -> Sequence[bool]: ...
+    def __getitem__(self, action: int | slice) -> bool | Sequence[bool]:
+        if isinstance(action, slice):
+            return [self[one] for one in range(len(self))[action]]
+        known = self._known[action]
+        if known is None:
+            known = self._known[action] = self._may(range(len(self))[action])
+        return known
 
 
 def _unasked(act: Act, legal: Sequence[bool]) -> str:

@@ -84,8 +84,9 @@ class ServedEventPolicy:
     def act(self, situation: Situation, legal: Sequence[bool]) -> Act:
         scaled = self._network.scaled(self.observation(situation))
         logits = self._network.logits(scaled)
-        action = int(np.argmax(np.where(legal, logits, -np.inf)))
-        return Act(action=action, logits=tuple(logits.tolist()), legal=tuple(legal), novelty=network.novelty(scaled))
+        liked = np.argsort(-logits, kind="stable").tolist()  # of two alike, the first
+        action = next((one for one in liked if legal[one]), 0)  # to hold is never illegal
+        return Act(action=action, logits=tuple(logits.tolist()), legal=legal, novelty=network.novelty(scaled))
 
     def observation(self, situation: Situation) -> Floats:
         """What the policy is shown at the look that was seen last. Shapes: [O]; NaN before the first."""

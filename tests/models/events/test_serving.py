@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -140,7 +141,34 @@ def test_the_served_network_is_the_trained_one() -> None:
     scale = ppo.Scale(weights["scale.mean"], weights["scale.variance"], jnp.float32(1))
     trained, _ = ppo.forward(weights, ppo.scaled(scale, jnp.asarray(policy.observation(flat)[None], jnp.float32)))
     np.testing.assert_allclose(served.logits, np.asarray(trained)[0], rtol=1e-4, atol=1e-4)
-    assert (served.action, served.legal) == (int(np.argmax(trained)), (True,) * len(NAMES))
+    assert served.action == int(np.argmax(trained))
+
+
+def test_of_actions_that_it_likes_less_than_the_one_that_it_takes_it_asks_nothing() -> None:
+    checkpoint = drawn(card_of(hidden=(16, 8)))
+    policy = ServedEventPolicy(told_of(checkpoint), checkpoint)
+    tape = simulate(BITCOIN_15M, np.random.default_rng(4), 1)
+    policy.see(book_at(tape, 0))
+    flat = situation_of(env.reset(course_of(tape), jnp.zeros(1, jnp.uint32)))
+    liked = sorted(range(len(NAMES)), key=lambda one: -policy.act(flat, [True] * len(NAMES)).logits[one])
+    for barred in (0, 1, 7, 20):
+        may = Asked(set(liked[barred:]))
+        assert policy.act(flat, may).action == liked[barred]
+        assert may.asked == liked[: barred + 1]
+
+
+class Asked(Sequence[bool]):
+    """Keeps of which actions it was asked."""
+
+    def __init__(self, legal: set[int]) -> None:
+        self.legal, self.asked = legal, list[int]()
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+    def __getitem__(self, action: Any) -> Any:
+        self.asked.append(action)
+        return action in self.legal
 
 
 def test_another_question_begins_anew_and_one_that_was_open_already_needs_looks_first() -> None:
