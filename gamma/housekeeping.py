@@ -75,6 +75,7 @@ class Housekeeping:
         self.clock = clock
         # One time for both: a notice is due by the time that it was written at.
         self.time = Steady(clock) if messengers is None else messengers.time
+        self.beaten_s = 0.0  # when the last beat was done
         self._broker_heard_s = 0.0
         self._broker_silent = False
         self._clock_off, self._clock_off_s = 0, 0.0
@@ -167,6 +168,7 @@ class Housekeeping:
             await self.see_health()
             await self._see_disk()
             self.ledger.commit()
+        self.beaten_s = self.time.elapsed_s()
 
     async def listen(self) -> None:
         """Take up what a person asked, and look for the kill switch."""

@@ -1,6 +1,7 @@
 """`gamma run`: the daemon, with a live table in a terminal and JSON lines elsewhere."""
 
 import asyncio
+import os
 import sys
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
@@ -67,6 +68,8 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
     from gamma.metrics import Metrics
     from gamma.monitor import monitored
     from gamma.screen import Screen
+    from gamma.service.manager import ServiceManager
+    from gamma.service.pulse import attended
 
     level, stream = ("error", sys.stderr) if live or quiet else (config.gamma.log_level, sys.stdout)
     drain = set_up(level, stream, secrets(config))
@@ -80,7 +83,9 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
             looking = (screen, Chronicle(), *(() if metrics is None else (metrics,)))
             daemon = Daemon(assembly, ledger, observers=looking, messengers=messengers)
             daemon.watch_signals()
-            async with nullcontext() if metrics is None else monitored(daemon, metrics, config.metrics.port or 0):
+            manager = ServiceManager.listening(os.environ)
+            told = nullcontext() if metrics is None else monitored(daemon, metrics, config.metrics.port or 0)
+            async with told, attended(daemon, manager):
                 trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
                 if live:
                     await _draw(daemon, screen, trading)
