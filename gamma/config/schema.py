@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PrivateAttr, SecretStr, model_validator
 
 from gamma.complaints import is_secret
 from gamma.errors import InputInvalid
@@ -267,6 +267,9 @@ class Paths(Section):
 
     kill_switch: str = Field("gamma.kill", description="trading stops while this file exists")
     backups: str = "backups"
+    backups_kept: NonNegativeInt = Field(
+        30, description="so many of `gamma db backup`'s are kept in that folder, the newest; 0 keeps all"
+    )
     models: str = Field("", description="folder of checkpoints; empty: those that ship with gamma")
     reports: str = "reports"
 

@@ -5,6 +5,7 @@ from gamma.ledger.connections import free_bytes, sqlite_notes
 from gamma.ledger.outbox import Alert, Outbox
 from gamma.ledger.reader import EVERY, Reader, Record, Wanted
 from gamma.ledger.records import Look, Run
+from gamma.ledger.restore import Restored, restore
 from gamma.ledger.store import Ledger
 from gamma.ledger.upgrade import Upgraded, upgrade
 from gamma.ledger.verify import Report, verify
@@ -18,11 +19,13 @@ __all__ = [
     "Reader",
     "Record",
     "Report",
+    "Restored",
     "Run",
     "Upgraded",
     "Wanted",
     "backup",
     "free_bytes",
+    "restore",
     "sqlite_notes",
     "upgrade",
     "verify",

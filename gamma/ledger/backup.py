@@ -1,6 +1,7 @@
 """`backup`: a copy of the ledger while the daemon writes, believed only after it was checked."""
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -33,32 +34,53 @@ def backup(url: str, target: Path, *, rows: bool = True) -> Report:
     part = target.with_name(f".{target.name}{_PART}")
     part.unlink(missing_ok=True)
     try:
-        _copy(source, part)
-        report = _checked(part, rows=rows)
+        copied(source, part)
+        report = checked(part, rows=rows)
         part.rename(target)
-        _sync(target.absolute().parent)
-    except (OSError, sqlite3.OperationalError) as error:
+        synced(target.absolute().parent)
+    except OSError as error:
         raise InputInvalid(f"{target} cannot be written: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise Corrupt(f"{source} cannot be copied: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     return report
 
 
-def _copy(source: Path, part: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reader,
-        closing(sqlite3.connect(part)) as copy,
-    ):
-        reader.backup(copy)
-        # The copy is one file that stands alone, and can be read from a disk that cannot be written to.
-        copy.execute("PRAGMA journal_mode = DELETE")
+def kept(folder: Path, account: str, count: int) -> list[Path]:
+    """Remove this account's oldest backups in the folder but the newest `count`, 0 for all; gives those removed."""
+    named = re.compile(rf"{re.escape(account)}-\d{{8}}T\d{{6}}Z\.db")
+    own = sorted(one for one in folder.iterdir() if named.fullmatch(one.name))
+    gone = own[:-count] if count else []
+    for one in gone:
+        one.unlink()
+    return gone
+
+
+def copied(source: Path, part: Path) -> None:
+    """Copy a ledger's file, in use or not, and have it on disk.
+
+    Raises: InputInvalid when one cannot be opened or written; Corrupt when the ledger is damaged.
+    """
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reader,
+            closing(sqlite3.connect(part)) as copy,
+        ):
+            reader.backup(copy)
+            # The copy is one file that stands alone, and can be read from a disk that cannot be written to.
+            copy.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        raise InputInvalid(f"a copy of {source} cannot be written to {part.parent}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise Corrupt(f"{source} cannot be copied: {error}") from error
     part.chmod(0o600)
-    _sync(part)
+    synced(part)
 
 
-def _checked(part: Path, *, rows: bool) -> Report:
+def checked(part: Path, *, rows: bool = True) -> Report:
+    """Check a copy whole; without `rows` the file alone.
+
+    Raises: Corrupt when it is not sound.
+    """
     if rows:
         report = verify(f"sqlite:///{part}")
     else:
@@ -70,7 +92,8 @@ def _checked(part: Path, *, rows: bool) -> Report:
     return report
 
 
-def _sync(path: Path) -> None:
+def synced(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -118,6 +118,11 @@ class Reader:
         row = self._run(select(tables.head.c.seq, tables.head.c.sha256)).one()
         return row.seq, bytes(row.sha256).hex()
 
+    def hash_at(self, seq: int) -> str:
+        """The hash of one event; "" where there is none of this number."""
+        found = self._run(select(tables.events.c.sha256).where(tables.events.c.seq == seq)).scalar()
+        return "" if found is None else bytes(found).hex()
+
     def decisions(self, wanted: Wanted = ANY) -> list[Record]:
         """Decisions, without their views and traces."""
         return self._newest(tables.decisions, wanted)
