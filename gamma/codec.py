@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -25,9 +27,9 @@ T = TypeVar("T")
 Code = Callable[[Any], Any]
 
 _WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-# One view after another holds the same hundreds of these; nobody changes what `plain` gives.
-_LASTING: Final = frozenset({PastIntent, PastTrade})
-_LASTING_KEPT: Final = 4_096
+# One view after another holds hundreds of these: as a table they take a third of the room, and of the time.
+_TABLES: Final = frozenset({PastIntent, PastTrade})
+_ROWS: Final = "rows"
 _dumps: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 _loads: Final = json.JSONDecoder().decode
 
@@ -130,28 +132,6 @@ def _encoder(hint: Any) -> Code:
 
 
 def _record_encoder(cls: type[Any]) -> Code:
-    code = _fresh_encoder(cls)
-    return _lasting(code) if cls in _LASTING else code
-
-
-def _lasting(code: Code) -> Code:
-    """Make the dict of a record once: by its own identity, and with it, so that none is taken for another."""
-    made: dict[int, tuple[object, Any]] = {}
-
-    def encode(record: Any) -> Any:
-        known = made.get(id(record))
-        if known is not None and known[0] is record:
-            return known[1]
-        if len(made) >= _LASTING_KEPT:
-            made.clear()
-        tree = code(record)
-        made[id(record)] = (record, tree)
-        return tree
-
-    return encode
-
-
-def _fresh_encoder(cls: type[Any]) -> Code:
     hints = get_type_hints(cls)
     parts = [(f.name, _encoder(hints[f.name])) for f in sorted(fields(cls), key=lambda f: f.name)]
     same = [name for name, code in parts if code is _same]
@@ -162,10 +142,32 @@ def _fresh_encoder(cls: type[Any]) -> Code:
 
 def _tuple_encoder(args: tuple[Any, ...]) -> Code:
     if args[1:] == (...,):
+        if args[0] in _TABLES:
+            return _table_encoder(args[0])
         one = _encoder(args[0])
         return list if one is _same else lambda values: [one(v) for v in values]
     codes = [_encoder(a) for a in args]
     return lambda values: [code(v) for code, v in zip(codes, values, strict=True)]
+
+
+def _table_encoder(cls: type[Any]) -> Code:
+    """Records of one kind as columns; one value in place of a column of words, whole numbers or truths all alike."""
+    hints = get_type_hints(cls)
+    columns = [
+        (name, attrgetter(name), None if code is _same else code, hints[name] in (str, int, bool))
+        for name, code in ((f.name, _encoder(hints[f.name])) for f in sorted(fields(cls), key=lambda f: f.name))
+    ]
+
+    def encode(records: Any) -> Any:
+        if not records:
+            return []
+        table: dict[str, Any] = {_ROWS: len(records)}
+        for name, get, code, exact in columns:
+            column = list(map(get, records) if code is None else map(code, map(get, records)))
+            table[name] = column[0] if exact and column.count(column[0]) == len(column) else column
+        return dict(sorted(table.items()))
+
+    return encode
 
 
 def _union_encoder(args: tuple[Any, ...]) -> Code:
@@ -263,9 +265,24 @@ def _record_decoder(cls: type[Any]) -> Code:
 def _tuple_decoder(args: tuple[Any, ...]) -> Code:
     if args[1:] == (...,):
         one = _decoder(args[0])
+        if args[0] in _TABLES:
+            return lambda tree: tuple([one(row) for row in _rows_of(tree)])
         return tuple if one is _same else lambda tree: tuple([one(v) for v in tree])
     codes = [_decoder(a) for a in args]
     return lambda tree: tuple([code(v) for code, v in zip(codes, tree, strict=True)])
+
+
+def _rows_of(tree: Any) -> Any:
+    """The rows of a table; ledgers of before have them one by one."""
+    if type(tree) is list:
+        return tree
+    columns = {name: column for name, column in tree.items() if name != _ROWS}
+    count = tree[_ROWS]
+    spread = [column if type(column) is list else repeat(column, count) for column in columns.values()]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*spread, strict=True)]
+    if len(rows) != count:
+        raise ValueError(f"a table of {count} rows has {len(rows)}")
+    return rows
 
 
 def _union_decoder(args: tuple[Any, ...]) -> Code:

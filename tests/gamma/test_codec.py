@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamma.bars import Bar, Session
-from gamma.codec import KINDS, decode, decode_event, decode_facts, encode, encode_event, plain
+from gamma.codec import KINDS, decode, decode_event, decode_facts, encode, encode_event
 from gamma.effects import Tick
 from gamma.errors import Corrupt
 from gamma.events import EquityMarked, Fill, Intent, Level, OrderCanceled, OrderFilled, OrderKind, OrderType
 from gamma.notices import Notice, Severity
 from gamma.reasons import Fact, Reason, Step
-from gamma.views import AccountView, MarketView, PastIntent, SignalView, TrackView, View
+from gamma.views import AccountView, ActivityView, MarketView, PastIntent, PastTrade, SignalView, TrackView, View
 
 WORDS = st.text() | st.sampled_from(["NaN", "Infinity", "-Infinity", "'NaN", "''Infinity", "null"])
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -85,16 +85,48 @@ def test_an_event_is_told_by_its_kind(event: Any) -> None:
     assert same(decode_event(kind, payload), event)
 
 
-def test_what_view_after_view_holds_is_written_once_and_of_an_equal_record_anew() -> None:
-    def past(lots: int) -> PastIntent:
-        return PastIntent(ts_event_utc_ns=1, strategy="a", market="MNQ", side=1, lots=lots, signal_id="s")
+def past(number: int, side: int = 1) -> PastIntent:
+    return PastIntent(ts_event_utc_ns=number, strategy="a", market="MNQ", side=side, lots=3, signal_id=f"s{number}")
 
-    one = past(1)
-    assert plain(one) is plain(one)
-    assert plain(past(1)) == plain(one) != plain(past(2))
-    for lots in range(10_000):
-        assert plain(past(lots))["lots"] == lots
-    assert plain(one) == plain(past(1))
+
+def test_what_view_after_view_holds_is_a_table_with_one_value_for_what_is_all_alike() -> None:
+    lately = ActivityView(intents=(past(1), past(2, side=-1)))
+    assert json.loads(encode(lately))["intents"] == {
+        "cancels": 0,
+        "lots": 3,
+        "market": "MNQ",
+        "reduces": False,
+        "rows": 2,
+        "side": [1, -1],
+        "signal_id": ["s1", "s2"],
+        "strategy": "a",
+        "ts_event_utc_ns": [1, 2],
+    }
+    assert decode(ActivityView, encode(lately)) == lately
+    alike = ActivityView(intents=(past(1),) * 3)
+    assert decode(ActivityView, encode(alike)) == alike
+
+
+def test_floats_that_are_equal_and_yet_not_the_same_stay_apart() -> None:
+    trades = tuple(
+        PastTrade(ts_event_utc_ns=1, strategy="a", market="MNQ", pnl_usd=pnl, stopped=False) for pnl in (0.0, -0.0)
+    )
+    back = decode(ActivityView, encode(ActivityView(trades=trades))).trades
+    assert [math.copysign(1, trade.pnl_usd) for trade in back] == [1, -1]
+
+
+def test_ledgers_of_before_have_the_past_row_by_row() -> None:
+    rows = [dataclasses.asdict(past(number)) for number in (1, 2)]
+    tree = json.loads(encode(ActivityView())) | {"intents": rows}
+    assert decode(ActivityView, json.dumps(tree)).intents == (past(1), past(2))
+
+
+@pytest.mark.parametrize("wrong", [{"rows": 3}, {"rows": 1}, {"side": [1]}, {"rows": "x"}, {"lots": []}])
+def test_a_table_of_another_length_than_it_says_is_corrupt(wrong: dict[str, Any]) -> None:
+    tree = json.loads(encode(ActivityView(intents=(past(1), past(2, side=-1)))))
+    tree["intents"] |= wrong
+    with pytest.raises(Corrupt):
+        decode(ActivityView, json.dumps(tree))
 
 
 def test_the_json_is_canonical() -> None:
