@@ -65,21 +65,32 @@ def toml(value: Any) -> str:
 
 
 def complain(
-    error: ValidationError, model: type[BaseModel], *, section: str = "", origin: Origin = lambda _: ""
+    error: ValidationError,
+    model: type[BaseModel],
+    *,
+    section: str = "",
+    origin: Origin = lambda _: "",
+    told: Callable[[str], str] = str,
 ) -> str:
-    """Each of pydantic's complaints in one line of gamma's words, secrets left out."""
+    """Each of pydantic's complaints in one line of gamma's words, secrets left out.
+
+    `told` gives the path at which a value stands in the file, where that is another than in the model.
+    """
     rows = error.errors(include_url=False)
     locs = [row["loc"] for row in rows]
     # A list is also called too short where one of its entries is wrong; the entry says it all.
     deepest = [r for r in rows if not any(len(o) > len(r["loc"]) and o[: len(r["loc"])] == r["loc"] for o in locs)]
-    return "\n".join(_line(row, model, section, origin) for row in deepest)
+    return "\n".join(_line(row, model, section, (origin, told)) for row in deepest)
 
 
-def _line(row: Mapping[str, Any], model: type[BaseModel], section: str, origin: Origin) -> str:
+def _line(
+    row: Mapping[str, Any], model: type[BaseModel], section: str, whence: tuple[Origin, Callable[[str], str]]
+) -> str:
+    origin, told = whence
     loc = [str(part) for part in row["loc"]]
     path = ".".join([section, *loc] if section else loc)
     where = origin(path)
-    head = (f"{where}: " if where else "") + (place(path) if path else "config")
+    head = (f"{where}: " if where else "") + (place(told(path)) if path else "config")
     if row["type"] == "extra_forbidden":
         known = _known(model, loc[:-1])
         return f"{head}: unknown key; {did_you_mean(loc[-1], known)}known: {', '.join(known) or 'none'}"

@@ -6,6 +6,7 @@
 A fill is stronger than any state: one that comes for an order that was thought dead is booked.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -38,6 +39,11 @@ GRAPH: Final[dict[OrderState, frozenset[OrderState]]] = {
     OrderState.FILLED: frozenset({OrderState.FILLED}),
     OrderState.REJECTED: frozenset({OrderState.REJECTED, OrderState.PARTIAL, OrderState.FILLED}),
 }
+
+
+def id_prefix(account: str) -> str:
+    """How the client order ids of an account begin: they go on with epoch and sequence."""
+    return f"g{hashlib.sha256(account.encode()).hexdigest()[:2]}-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from gamma.complaints import Origin, did_you_mean, shown
 from gamma.config import Config, Strategy
+from gamma.config.schema import NAME
 from gamma.errors import ConfigInvalid
 from gamma.guards import Guard
 from gamma.params import parse, revealed
@@ -196,7 +197,29 @@ def config_schema() -> dict[str, Any]:
     config = schema["$defs"]["Config"]["properties"]
     for (kind, name), model in models.items():
         config[kind].setdefault("properties", {})[name] = made[model, "validation"]
+    _with_accounts(schema)
     return schema
+
+
+def _with_accounts(schema: dict[str, Any]) -> None:
+    """Each of several accounts may tell any section anew, and of it as much as it likes: nothing there is required."""
+    told, definitions = schema["$defs"]["Config"], schema["$defs"]
+    sections: dict[str, Any] = {}
+    for section, wanted in told["properties"].items():
+        name = wanted.get("$ref", "").rpartition("/")[2]
+        if "required" in definitions.get(name, {}):
+            definitions[f"{name}Overlay"] = {k: v for k, v in definitions[name].items() if k != "required"}
+            sections[section] = {"$ref": f"#/$defs/{name}Overlay"}
+        else:
+            sections[section] = {"type": "object"} if wanted.get("type") == "object" else wanted
+    told["properties"]["accounts"] = {
+        "type": "object",
+        "description": "several accounts in one file: what stands under accounts.NAME lies over the rest of it",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+        "additionalProperties": {"type": "object", "additionalProperties": False, "properties": sections},
+    }
+    told["anyOf"] = [{"required": told.pop("required")}, {"required": ["accounts"]}]
 
 
 def _schema_of(plugin: Plugin) -> type[BaseModel] | None:

@@ -1,6 +1,5 @@
 """What stands in the book: the records that the engine remembers. Frozen values; `fold` makes the next ones."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -9,7 +8,7 @@ from gamma.events import FillsRead, Halt, HealthSeen, Level, SessionOpened
 from gamma.floor import FloorRule, FloorState
 from gamma.markets import Market, market
 from gamma.marks import Mark
-from gamma.orders import Order, Position, unended
+from gamma.orders import Order, Position, id_prefix, unended
 from gamma.views import PastIntent, PastTrade
 
 HOUR_NS: Final = 3_600_000_000_000
@@ -131,7 +130,7 @@ class Book:
     @property
     def client_id_prefix(self) -> str:
         """How the client order ids of this account begin: they go on with epoch and sequence."""
-        return f"g{hashlib.sha256(self.setup.account.encode()).hexdigest()[:2]}-"
+        return id_prefix(self.setup.account)
 
     def at(self, ts_event_utc_ns: int) -> "Book":
         """The same book at this time."""

@@ -6,6 +6,7 @@ import typer
 
 from gamma.cli import (
     account,
+    accounts,
     backtest,
     bars,
     bench,
@@ -61,6 +62,7 @@ backtest.add_to(app)
 tune.add_to(app)
 size.add_to(app)
 status.add_to(app)
+accounts.add_to(app)
 account.add_to(app)
 operate.add_to(app)
 replay.add_to(app)

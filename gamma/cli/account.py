@@ -1,12 +1,12 @@
 """Commands that list what is held and was done: positions, orders, trades, decisions. They read, and cannot write."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.cli.wording import clock, column, price, price_of, side, usd, words
 from gamma.errors import InputInvalid
@@ -260,9 +260,8 @@ def _without_nan(tree: Any) -> Any:
 
 
 def _config(path: Path) -> "Config":
-    from gamma.config import load
 
-    return load(path, os.environ)
+    return configuration(path)
 
 
 def _opened(config: "Config") -> "Reader":

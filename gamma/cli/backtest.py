@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.evaluation_view import HOLE_TOLD_MIN
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, console, print_json
 from gamma.errors import InputInvalid
@@ -93,14 +94,13 @@ def _tasks(
     how: tuple[Any, ...],
 ) -> "list[Task]":
     """Each configuration over each span, of all markets together or apart; each name says what is its own."""
-    from gamma.config import load
     from gamma.rehearsal.backtest import Task, on_paper, place
 
     apart, bar_s, skip_bad = how
     tasks: list[Task] = []
     read: dict[str, list[BarFile]] = {}
     for path in paths:
-        config = load(path, os.environ)
+        config = configuration(path)
         markets = _markets(config, files)
         for market, own in markets.items():
             if market not in read:

@@ -1,7 +1,6 @@
 """`gamma brokers test`: is the broker there, is the key good, is the clock right, does it take an order."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from gamma.cli.chosen import configuration
 from gamma.cli.findings import Finding
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import ConfigInvalid, GammaError
@@ -53,9 +53,7 @@ def check_broker(
 
     Example: gamma brokers test tradier --market SPX
     """
-    from gamma.config import load
-
-    config = load(path, os.environ)
+    config = configuration(path)
     with working(f"asking {name}"):
         findings = asyncio.run(_all(config, name, Trial(market=market, price_points=price, live=live)))
     ok = all(finding.ok for finding in findings)

@@ -1,12 +1,12 @@
 """`gamma compare`: a paper ledger against a live one of the same strategies."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.cli.wording import clock, usd
 from gamma.errors import InputInvalid
@@ -61,10 +61,9 @@ def _read(place: str) -> "Ledgered":
 
 def _markets(path: Path, symbols: frozenset[str]) -> Mapping[str, "Market"]:
     """Their terms: of the configuration where there is one."""
-    from gamma.config import load
     from gamma.markets import market
 
-    config = load(path, os.environ) if path != DEFAULT_CONFIG or path.exists() else None
+    config = configuration(path) if path != DEFAULT_CONFIG or path.exists() else None
     return {symbol: config.market(symbol) if config is not None else market(symbol) for symbol in symbols}
 
 

@@ -1,6 +1,5 @@
 """`gamma compliance`: the rules of a dated profile over a ledger, a file of trades, or an evaluation on a card."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json
 from gamma.cli.wording import clock, words
 from gamma.errors import ConfigInvalid, InputInvalid
@@ -81,9 +81,7 @@ def compliance(
 
 def _config(path: Path, *, needed: bool) -> "Config | None":
     """The configuration; a file of trades and a card can do without one."""
-    from gamma.config import load
-
-    return load(path, os.environ) if needed or path != DEFAULT_CONFIG or path.exists() else None
+    return configuration(path) if needed or path != DEFAULT_CONFIG or path.exists() else None
 
 
 def _needed(config: "Config | None") -> "Config":

@@ -1,12 +1,14 @@
 """`gamma config`: what is in effect, where it came from, and whether it can be traded with."""
 
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gamma.cli.chosen import configuration, wanted_accounts
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json, working
+from gamma.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 app = group("Show and check the configuration.")
 
@@ -18,20 +20,28 @@ def _config() -> None:
 
 @app.command()
 def show(path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Print every value in effect with where it came from; secrets are masked.
+    """Print every value in effect with where it came from; secrets are masked. Of several accounts, each.
 
     Example: GAMMA__FEED__SEED=7 gamma config show
     """
-    from gamma.config import config_hash, load, settings
+    from gamma.config import config_hash, settings
 
-    config = load(path, os.environ)
-    values = settings(config)
+    configs = {name: configuration(path, account=name) for name in wanted_accounts(path)}
     if as_json:
-        rows = [{"name": name, "value": value, "origin": origin} for name, (value, origin) in values.items()]
-        print_json({"config_hash": config_hash(config), "settings": rows})
+        told = {
+            name: {"config_hash": config_hash(one), "settings": _rows(settings(one))} for name, one in configs.items()
+        }
+        print_json(told if len(told) > 1 else next(iter(told.values())))
         return
-    _print_settings(values)
-    console().print(f"\n[dim]config hash[/] {config_hash(config)}")
+    for name, config in configs.items():
+        if len(configs) > 1:
+            console().print(f"\n[bold]account {name}[/]\n")
+        _print_settings(settings(config))
+        console().print(f"\n[dim]config hash[/] {config_hash(config)}")
+
+
+def _rows(values: "Mapping[str, tuple[object, str]]") -> list[dict[str, object]]:
+    return [{"name": name, "value": value, "origin": origin} for name, (value, origin) in values.items()]
 
 
 def _print_settings(values: "Mapping[str, tuple[object, str]]") -> None:
@@ -91,24 +101,43 @@ def schema() -> None:
 def check(path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Check the configuration, and every sizer, guard, signal, broker and feed in it, as a start would.
 
-    The exit code is 78 where it cannot be traded with.
+    Of several accounts each is checked. The exit code is 78 where one cannot be traded with.
 
     Example: gamma config check --config config.toml
     """
+    checked = [_checked(path, name) for name in wanted_accounts(path)]
+    if as_json:
+        print_json({"ok": True, "accounts": checked} if len(checked) > 1 else {"ok": True, **checked[0]})
+        return
+    for told in checked:
+        count = len(told["strategies"])
+        console().print(
+            f"[green]✓[/] {path} is fine: {told['mode']} account [bold]{told['account']}[/], "
+            f"{count} {'strategy' if count == 1 else 'strategies'}, {told['feed']} feed of {told['bar_s']} s bars"
+        )
+
+
+def _checked(path: "Path", account: str) -> dict[str, Any]:
+    """What a start would find in an account's configuration.
+
+    Raises: ConfigInvalid, which names the account where there are several.
+    """
     from gamma.assembly import assemble
-    from gamma.config import config_hash, load
+    from gamma.config import config_hash
     from gamma.plugins import check as check_plugins
 
-    config = load(path, os.environ)
-    check_plugins(config)
-    with working("reading the feed"):
-        bar_s = assemble(config, state_path=None).feed.bar_s
-    if as_json:
-        names = [strategy.name for strategy in config.strategies]
-        print_json({"ok": True, "mode": config.gamma.mode, "strategies": names, "config_hash": config_hash(config)})
-        return
-    count = len(config.strategies)
-    console().print(
-        f"[green]✓[/] {path} is fine: {config.gamma.mode} account [bold]{config.account.name}[/], "
-        f"{count} {'strategy' if count == 1 else 'strategies'}, {config.feed.use} feed of {bar_s} s bars"
-    )
+    try:
+        config = configuration(path, account=account)
+        check_plugins(config)
+        with working("reading the feed"):
+            bar_s = assemble(config, state_path=None).feed.bar_s
+    except ConfigInvalid as error:
+        raise ConfigInvalid(f"account {account}: {error}" if account else str(error)) from None
+    return {
+        "account": config.account.name,
+        "mode": config.gamma.mode,
+        "strategies": [strategy.name for strategy in config.strategies],
+        "config_hash": config_hash(config),
+        "feed": config.feed.use,
+        "bar_s": bar_s,
+    }

@@ -1,11 +1,11 @@
 """`gamma db`: the ledger's file itself."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, INVARIANT, AsJson, ConfigPath, console, group, print_json, working
 
 if TYPE_CHECKING:
@@ -44,11 +44,10 @@ def backup(
     """
     import time
 
-    from gamma.config import load
     from gamma.ledger.backup import backup as copy
     from gamma.ledger.backup import kept
 
-    config = load(path, os.environ)
+    config = configuration(path)
     folder, removed = Path(config.paths.backups), list[Path]()
     chosen = target
     if chosen is None:
@@ -80,10 +79,9 @@ def restore(
 
     Example: gamma db restore backups/paper-20261120T210000Z.db
     """
-    from gamma.config import load
     from gamma.ledger.restore import restore as put_back
 
-    config = load(path, os.environ)
+    config = configuration(path)
     with working("checking the backup"):
         done = put_back(config.gamma.database, source, account=config.account.name, mode=config.gamma.mode)
     since = done.since
@@ -151,6 +149,5 @@ def _show(report: "Report") -> None:
 
 
 def _url(path: Path) -> str:
-    from gamma.config import load
 
-    return load(path, os.environ).gamma.database
+    return configuration(path).gamma.database

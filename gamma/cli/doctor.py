@@ -1,6 +1,5 @@
 """`gamma doctor`: everything that would keep the daemon from trading well, all at once, and no order."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
+from gamma.cli.chosen import configuration
 from gamma.cli.findings import Finding, agreement, ledger_findings
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json
 from gamma.errors import GammaError, LedgerInUse
@@ -52,11 +52,10 @@ def doctor(*, path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
 def examine(path: Path) -> Iterator[Finding]:
     """Every check, in the order in which the daemon would come to them."""
     from gamma.assembly import assemble, paper_state_path
-    from gamma.config import load
 
     started = _process_started()
     try:
-        config = load(path, os.environ)
+        config = configuration(path)
     except GammaError as error:
         yield Finding(check="config", ok=False, text=str(error))
         return

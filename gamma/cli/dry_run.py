@@ -1,7 +1,6 @@
 """What `gamma size` works out: the view of a case by hand or of a configured strategy, and the decision on it."""
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from gamma.assembly import SQLITE, assemble
 from gamma.book import Book
 from gamma.cli import examples
 from gamma.cli.cases import Hand, hand_view
+from gamma.cli.chosen import configuration
 from gamma.cli.configured_case import found
 from gamma.config import Config, Strategy, load
 from gamma.decision import Decision, Guards, Sizers, decide
@@ -72,7 +72,7 @@ def run(asked: Asked) -> DryRun:
 
 
 def _by_hand(asked: Asked) -> DryRun:
-    config = load(asked.path, os.environ) if asked.path_named else None
+    config = configuration(asked.path) if asked.path_named else None
     hand = asked.hand
     if hand.balance_usd is None:
         raise InputInvalid("a case by hand needs --balance, as in --balance 20000")
@@ -113,7 +113,7 @@ def _config(asked: Asked) -> tuple[Config, str]:
     """
     example = None if asked.path_named or asked.strategy else examples.of_market(asked.market)
     if example is None or asked.path.exists():
-        config = load(asked.path, os.environ)
+        config = configuration(asked.path)
         if example is None or any(strategy.market == asked.market for strategy in config.strategies):
             return config, ""
     return load(example, {}), example.name

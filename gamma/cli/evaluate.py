@@ -1,6 +1,5 @@
 """`gamma models evaluate` (or `evaluate policy`) and `match`: one policy on bars; the ledger's trades by its card."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gamma.cli import evaluated, looks
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.errors import InputInvalid
 
@@ -121,9 +121,7 @@ def _named(name: str, config: "Config") -> "tuple[Checkpoints, Path]":
 
 def configured(path: Path) -> "Config":
     """The configuration, which a rehearsal needs as the daemon does."""
-    from gamma.config import load
-
-    return load(path, os.environ)
+    return configuration(path)
 
 
 def whose_chain(config: "Config", told: "Trained", named: str) -> "tuple[Strategy, str]":

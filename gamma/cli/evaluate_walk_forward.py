@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gamma.cli import evaluated, looks
+from gamma.cli.chosen import configuration
 from gamma.cli.evaluate import BarFiles, BarLength, configured, span_of
 from gamma.cli.evaluate_strategy import Days, subject
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
@@ -79,12 +80,11 @@ def _candidates(path: Path, names: Sequence[str], vary: Sequence[str]) -> "dict[
 
     Raises: InputInvalid when they trade different markets; ConfigInvalid when a setting leads nowhere.
     """
-    from gamma.config import load
     from gamma.rehearsal.space import grid, parse
 
     found: dict[str, Subject] = {}
     for settings in grid([parse(text) for text in vary]):
-        config = load(path, os.environ, dict(settings))
+        config = configuration(path, dict(settings))
         for name in names:
             one = subject(config, name)
             if any(one.config == other.config for other in found.values()):

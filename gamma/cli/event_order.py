@@ -41,6 +41,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     held_out_frac: float
     checkpoint_updates: int
     config: str
+    account: str = ""
 
 
 def order_of(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import ConfigInvalid, InputInvalid
 
@@ -96,14 +97,12 @@ def _asked(path: Path, name: str, underlying: str, days: float) -> "Chain":
     Raises: ConfigInvalid when the broker tells none; Transient.
     """
     import asyncio
-    import os
 
     from gamma.cli.brokers_check import opened
-    from gamma.config import load
     from gamma.feeds.live_chains import ChainSource, fetched
 
     async def ask() -> "Chain":
-        broker = opened(load(path, os.environ), name)
+        broker = opened(configuration(path), name)
         try:
             if not isinstance(broker, ChainSource):
                 raise ConfigInvalid(f"{name} tells no option chains")

@@ -1,6 +1,5 @@
 """`gamma models`: trained policies on disk, and what their cards say of them."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gamma.cli import promote
+from gamma.cli.chosen import configuration
 from gamma.cli.evaluated import show_figures
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
 from gamma.errors import ConfigInvalid, InputInvalid
@@ -102,14 +102,13 @@ promote.add_to(app)
 def _folders(given: Sequence[Path] | None, path: Path) -> list[Path]:
     """The folders that were given, or the configured one; empty: those that ship."""
     from gamma import checkpoints
-    from gamma.config import load
 
     if given:
         for folder in given:
             if not folder.is_dir():
                 raise InputInvalid(f"{folder} is no folder; give a checkpoint, or a folder with checkpoints in it")
         return list(given)
-    configured = load(path, os.environ).paths.models if path != DEFAULT_CONFIG or path.exists() else ""
+    configured = configuration(path).paths.models if path != DEFAULT_CONFIG or path.exists() else ""
     return list(checkpoints.folders(configured))
 
 

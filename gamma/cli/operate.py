@@ -5,7 +5,6 @@ the ledger itself and does the same through the same engine.
 """
 
 import getpass
-import os
 import secrets
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import InputInvalid, LedgerInUse
 
@@ -130,11 +130,11 @@ def arm(
     Example: gamma arm --account U1234 --max-loss 500
     """
     from gamma import calendar
-    from gamma.config import config_hash
+    from gamma.config import accounts_of, config_hash
     from gamma.events import ArmRequested
     from gamma.markets import MICRO
 
-    config = _config(path)
+    config = configuration(path, account=account if accounts_of(path) else "")
     if not config.account.name.endswith(account.lstrip(".")):
         raise InputInvalid(f"--account {account!r} is not this configuration's account; type its name, or its end")
     if not 0 < max_loss < float("inf"):
@@ -211,9 +211,8 @@ def _standing(config: "Config") -> str:
 
 
 def _config(path: Path) -> "Config":
-    from gamma.config import load
 
-    return load(path, os.environ)
+    return configuration(path)
 
 
 def _actor() -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from gamma.cli.chosen import let_choose
 from gamma.errors import ConfigInvalid, Corrupt, GammaError, InvariantBroken
 from gamma.mends import mend, of_machine
 
@@ -30,7 +31,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in
 
 
 class Commands(TyperGroup):
-    """A group of commands in which every error of gamma's becomes a sentence and an exit code."""
+    """A group of commands in which every error of gamma's becomes a sentence and an exit code.
+
+    Each of them that reads a configuration takes --account.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for command in self.commands.values():
+            let_choose(command)
 
     def invoke(self, ctx: Any) -> Any:
         try:

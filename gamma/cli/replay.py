@@ -1,12 +1,12 @@
 """`gamma replay`: what was decided, made again; the book as it was."""
 
-import os
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, INVARIANT, AsJson, ConfigPath, console, print_json
 from gamma.errors import InputInvalid
 
@@ -34,9 +34,8 @@ def replay(
     Example: gamma replay --verify
     """
     from gamma.account import opened
-    from gamma.config import load
 
-    config = load(path, os.environ)
+    config = configuration(path)
     with opened(config) as reader, reader.at_once():
         told: dict[str, Any] = {}
         if at:

@@ -1,10 +1,10 @@
 """What a report is about, gathered: a history from a ledger or a file of trades, and what bars say of it."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG
 from gamma.errors import InputInvalid
 
@@ -24,13 +24,12 @@ def of_trades(file: Path, start_usd: float, path: Path) -> "tuple[Subject, Confi
     """
     import hashlib
 
-    from gamma.config import load
     from gamma.history import of_trade_file
     from gamma.report import Subject
     from gamma.report.wording import counted
 
     told = of_trade_file(file, start_usd)
-    config = load(path, os.environ) if path != DEFAULT_CONFIG else None
+    config = configuration(path) if path != DEFAULT_CONFIG else None
     subject = Subject(
         title=f"{file.name}, {_span(told)}",
         source=f"{counted(len(told.trades), 'round trip')} of {file.name}, from {start_usd:,.2f} usd",
@@ -47,14 +46,13 @@ def of_ledger(url: str, path: Path) -> "tuple[Subject, Config]":
     Raises: InputMissing when no day has begun in it; ConfigInvalid, InputInvalid.
     """
     from gamma import history
-    from gamma.config import load
     from gamma.ledger.reader import Reader
     from gamma.report import Subject
     from gamma.report.event_orders import event_trading
     from gamma.report.ledgers import fees_estimated_usd, hashes_of, sized_of, stops_of
     from gamma.report.wording import counted
 
-    config = load(path, os.environ)
+    config = configuration(path)
     with Reader.open(url or config.gamma.database) as reader:
         told = history.of_ledger(reader, config.strategies[0].market)
         with reader.at_once():

@@ -1,11 +1,11 @@
 """The config as `gamma run` wants it: the file, with what the command line says on top."""
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gamma.config import Config, load
+from gamma.cli.chosen import configuration
+from gamma.config import Config
 from gamma.errors import InputInvalid
 from gamma.params import revealed
 
@@ -28,8 +28,8 @@ def configured(
     if skip_bad:
         given["feed.skip_bad"] = True
     if not feed:
-        return load(path, os.environ, given)
-    config = load(path, os.environ)
+        return configuration(path, given)
+    config = configuration(path)
     files = dict(_file(config, one) for one in feed)
     strategies = [s for s in config.strategies if s.market in files]
     if unknown := sorted(set(files) - {s.market for s in strategies}):
@@ -38,7 +38,7 @@ def configured(
     given["feed.use"] = "file"
     given["feed.files"] = [{"market": market, "path": file} for market, file in files.items()]
     given["strategies"] = [revealed(s.model_dump(exclude_unset=True)) for s in strategies]
-    return load(path, os.environ, given)
+    return configuration(path, given)
 
 
 def _file(config: Config, text: str) -> tuple[str, str]:

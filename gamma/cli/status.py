@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gamma.cli.account import positions_table
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.cli.wording import clock, usd, words
 
@@ -36,13 +37,10 @@ def status(
 
     Example: gamma status --guards
     """
-    import os
-
     from gamma.account import opened, summary
     from gamma.cli.output import working
-    from gamma.config import load
 
-    config = load(path, os.environ)
+    config = configuration(path)
     with opened(config) as reader, working("reading the ledger"):
         told = summary(config, reader)
     if as_json:

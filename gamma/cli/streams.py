@@ -1,6 +1,5 @@
 """The trades that a simulation draws from, the chain that sizes them and the account, as the options name them."""
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -9,7 +8,8 @@ from typing import Final, final
 
 from gamma import plugins
 from gamma.cli.cases import HAND_CAPITAL_USD
-from gamma.config import Config, Strategy, load
+from gamma.cli.chosen import configuration
+from gamma.config import Config, Strategy
 from gamma.errors import InputInvalid
 from gamma.history import History, of_ledger, of_trade_file
 from gamma.ledger import Reader
@@ -64,7 +64,7 @@ def case_of(wanted: Wanted) -> Case:
     if wanted.trades and wanted.ledger:
         raise InputInvalid("--trades and --ledger were both given; trades come from one of them")
     alone = bool(wanted.trades and (wanted.sizers or not wanted.chain_wanted)) and not wanted.path_named
-    config = None if alone else load(wanted.path, os.environ)
+    config = None if alone else configuration(wanted.path)
     made = _of_file(wanted, wanted.trades, config) if wanted.trades else _of_ledger(wanted, config)
     if wanted.slippage_ticks:
         traded = made.stream.market

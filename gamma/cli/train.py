@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gamma.cli import train_events, training_run
+from gamma.cli.chosen import chosen_account
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, group, print_json
 from gamma.cli.training_run import RUNS
 from gamma.errors import InputInvalid
@@ -90,6 +91,7 @@ def futures(  # noqa: PLR0913 - each option is a parameter
             manage_bonus_usd=manage_bonus,
             checkpoint_updates=checkpoint_every,
             config=str(path.absolute()) if path != DEFAULT_CONFIG or path.exists() else "",
+            account=chosen_account(),
         )
         config = configured(path)
         order = order_of(asked, config, out or RUNS / run_id, run_id)
@@ -163,5 +165,5 @@ def _resumed(folder: Path) -> "tuple[TrainingOrder, Config]":
         asked = Asked.model_validate(told)
     except ValueError as error:  # what does not validate
         raise InputInvalid(f"--resume {folder}: no run is in it ({error}); name the folder that --out made") from None
-    config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG)
+    config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG, asked.account)
     return order_of(asked, config, folder, run_id, resume=True), config

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gamma.cli import training_run
+from gamma.cli.chosen import chosen_account
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath
 from gamma.errors import InputInvalid
 
@@ -82,6 +83,7 @@ def events(  # noqa: PLR0913 - each option is a parameter
             held_out_frac=held_out,
             checkpoint_updates=checkpoint_every,
             config=str(path.absolute()) if path != DEFAULT_CONFIG or path.exists() else "",
+            account=chosen_account(),
         )
         config = configured(path)
         order = order_of(asked, config, out or training_run.RUNS / run_id, run_id)
@@ -97,7 +99,7 @@ def _resumed(folder: Path) -> "tuple[EventTrainingOrder, Config]":
         asked: Asked = Asked.model_validate(told)
     except ValueError as error:  # what does not validate
         raise InputInvalid(f"--resume {folder}: no run is in it ({error}); name the folder that --out made") from None
-    config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG)
+    config = configured(Path(asked.config) if asked.config else DEFAULT_CONFIG, asked.account)
     return order_of(asked, config, folder, run_id, resume=True), config
 
 

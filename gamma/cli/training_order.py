@@ -1,7 +1,6 @@
 """What `gamma train futures` is asked, and the order of a run that is made of it."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 from pydantic import BaseModel
 
+from gamma.cli.chosen import chosen_account, configuration
 from gamma.cli.output import DEFAULT_CONFIG
 from gamma.errors import InputInvalid
 
@@ -43,17 +43,18 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     manage_bonus_usd: float
     checkpoint_updates: int
     config: str
+    account: str = ""
 
 
-def configured(path: Path) -> "Config":
-    """The configuration; where there is none in this folder, the one that `gamma init --defaults` would write.
+def configured(path: Path, account: str = "") -> "Config":
+    """The configuration of an account, or of the one that --account names.
+
+    Where there is none in this folder, the one that `gamma init --defaults` would write.
 
     Raises: ConfigInvalid.
     """
-    from gamma.config import load
-
     if path != DEFAULT_CONFIG or path.exists():
-        return load(path, os.environ)
+        return configuration(path, account=account or chosen_account())
     import tempfile
 
     from gamma.cli.init import example
@@ -61,7 +62,7 @@ def configured(path: Path) -> "Config":
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "config.toml"
         draft.write_text(example(), encoding="utf-8")
-        return load(draft, os.environ)
+        return configuration(draft, account="")
 
 
 def order_of(asked: Asked, config: "Config", out: Path, run_id: str = "", *, resume: bool = False) -> "TrainingOrder":

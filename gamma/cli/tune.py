@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gamma.cli import evaluated
+from gamma.cli.chosen import chosen_account, configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.errors import InputInvalid
 
@@ -78,17 +79,16 @@ def tune(  # noqa: PLR0913 - each option is a parameter
     Example: gamma tune -b NQ_5m.parquet --span 2022-01-03..2022-12-30 --vary strategies.mnq.signal.entry_bars=20:200:20
     """
     from gamma.cli import looks
-    from gamma.config import load
     from gamma.rehearsal import tuning
     from gamma.rehearsal.choice import choose
     from gamma.rehearsal.evaluation import subject_of
     from gamma.rehearsal.sweep import write
 
-    config = load(path, os.environ)
+    config, account = configuration(path), chosen_account()
     chosen = config.strategy(strategy or config.strategies[0].name)
     family = subject_of(config, chosen.name).family
     plan = tuning.Search(
-        configured=lambda settings: load(path, os.environ, dict(settings)),
+        configured=lambda settings: configuration(path, dict(settings), account),
         strategy=chosen.name,
         varies=_varies(vary or [], space),
         folds=_folds(bars, chosen.market, span, (bar_s, folds)),

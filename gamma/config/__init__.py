@@ -6,33 +6,74 @@ A later source wins over an earlier one: defaults, the file, credential files, t
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from gamma.complaints import MASK, complain, password_in, without_password
+from gamma.config import accounts
+from gamma.config.raw import ACCOUNTS, Raw, leaves
 from gamma.config.schema import Config, Strategy, known_sections
-from gamma.config.sources import Raw, leaves, read_credentials, read_environment, read_file, refuse_unsound
+from gamma.config.sources import read_credentials, read_environment, read_file, refuse_unsound
 from gamma.errors import ConfigInvalid
 
-__all__ = ["Config", "Strategy", "config_hash", "load", "parse", "settings", "strategy_hash"]
+__all__ = ["Config", "Strategy", "accounts_of", "config_hash", "load", "parse", "settings", "strategy_hash"]
 
 
-def load(path: Path, env: Mapping[str, str], given: Mapping[str, object] | None = None) -> Config:
+def load(path: Path, env: Mapping[str, str], given: Mapping[str, object] | None = None, account: str = "") -> Config:
     """Read and check a configuration file, with what the environment and the credentials override.
 
-    `given` are values by their dotted path that the command line puts above all of these.
+    `given` are values by their dotted path that the command line puts above all of these. `account` says which is
+    meant where the file has several.
 
     Raises: ConfigInvalid, which names every wrong section and key, its value, and what is known.
     """
+    known = accounts_of(path)
+    if known:
+        name = accounts.chosen(known, account, str(path))
+        config = parse(_read(path, env, given, name))
+        accounts.refuse_shared(_each(path, env, known))
+        return config
+    config = parse(_read(path, env, given))
+    if account not in ("", config.account.name):
+        raise ConfigInvalid(f"{path} has no account {account!r}; it has one alone: {config.account.name}")
+    return config
+
+
+def accounts_of(path: Path) -> tuple[str, ...]:
+    """The names of a file's accounts, in its order; none where it is of one account alone.
+
+    Raises: ConfigInvalid.
+    """
     raw = Raw()
     read_file(raw, path)
-    read_credentials(raw, env, known_sections())
+    return accounts.names(raw)
+
+
+def _read(path: Path, env: Mapping[str, str], given: Mapping[str, object] | None = None, account: str = "") -> Raw:
+    """All sources, one over the other; of a file of several accounts, those of one."""
+    raw = Raw()
+    read_file(raw, path)
+    if account:
+        accounts.lay_over(raw, account)
+    read_credentials(raw, env, (*known_sections(), *([ACCOUNTS] if account else [])))
     read_environment(raw, env)
     for dotted, value in (given or {}).items():
         raw.put(dotted.split("."), value, "command line")
-    return parse(raw)
+    if account:
+        accounts.set_apart(raw)
+    return raw
+
+
+def _each(path: Path, env: Mapping[str, str], known: tuple[str, ...]) -> dict[str, Raw]:
+    """What was given of each account; a fault in what is told of one does not keep another from starting."""
+    found: dict[str, Raw] = {}
+    for name in known:
+        with suppress(ConfigInvalid):
+            found[name] = _read(path, env, account=name)
+    return found
 
 
 def parse(raw: Raw) -> Config:
@@ -44,7 +85,7 @@ def parse(raw: Raw) -> Config:
     try:
         config = _validate(raw)
     except ValidationError as error:
-        raise ConfigInvalid(complain(error, Config, origin=raw.origin)) from None
+        raise ConfigInvalid(complain(error, Config, origin=raw.origin, told=raw.told)) from None
     return config.traced({path: raw.origin(path) for path, _ in leaves(raw.values)})
 
 

@@ -25,14 +25,14 @@ _LEDGER_URL: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 Positive = Annotated[float, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 def _plain_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ValueError("use small letters, digits, - and _; at most 32, the first a letter or a digit")
     return name
 

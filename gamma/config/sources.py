@@ -8,11 +8,11 @@ import re
 import stat
 import tomllib
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from gamma.complaints import is_secret, place, without_password
+from gamma.config.raw import ACCOUNTS, Raw, leaves
 from gamma.errors import ConfigInvalid
 
 ENV_PREFIX: Final = "GAMMA__"
@@ -25,76 +25,6 @@ _KEY: Final = re.compile(r"^\s*([A-Za-z0-9_.\-\"']+)\s*=")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DECLARED: Final = re.compile(r"\(((?:'(?:[^'\\]|\\.)*',? ?)+)\)")
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'")
-
-
-@dataclass(slots=True)
-class Raw:
-    """Values as they were given, by section and key, and the origin of each by its dotted path.
-
-    `texts` keeps what the environment said before it was read as TOML, for keys that want text.
-    """
-
-    values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-
-    def origin(self, path: str) -> str:
-        """Where the value at `path` came from, or what is nearest: something in it, or what it is in."""
-        if path in self.origins:
-            return self.origins[path]
-        below = next((where for known, where in self.origins.items() if known.startswith(f"{path}.")), "")
-        if below:
-            return below
-        while path:
-            if path in self.origins:
-                return self.origins[path]
-            path = path.rpartition(".")[0]
-        return ""
-
-    def put(self, parts: list[str], value: object, origin: str) -> str:
-        """Set the value at a path, and note its origin; gives the path as the file would have it."""
-        walked: list[str] = []
-        here: Any = self.values
-        for part in parts[:-1]:
-            key = _match(here, part)
-            walked.append(str(key))
-            here = _descend(here, key, walked, origin)
-        key = _match(here, parts[-1])
-        if isinstance(here, list):
-            raise ConfigInvalid(f"{origin}: {place('.'.join(walked))} has no {parts[-1]}; give one key of an entry")
-        here[key] = value
-        path = ".".join([*walked, str(key)])
-        for below in [known for known in self.origins if known.startswith(f"{path}.")]:
-            del self.origins[below]
-        self.origins[path] = origin
-        return path
-
-
-def _match(here: Any, part: str) -> str | int:
-    """The key that `part` means: written in any case, and in a list by index or by name."""
-    if isinstance(here, list):
-        for index, entry in enumerate(here):
-            if part == str(index) or _entry_name(index, entry).lower() == part.lower():
-                return index
-        return part
-    return next((key for key in here if key.lower() == part.lower()), part)
-
-
-def _descend(here: Any, key: str | int, walked: list[str], origin: str) -> Any:
-    if isinstance(here, list):
-        if isinstance(key, str):
-            names = ", ".join(_entry_name(index, entry) for index, entry in enumerate(here))
-            raise ConfigInvalid(f"{origin}: no entry {key!r} in [{'.'.join(walked[:-1])}]; known: {names or 'none'}")
-        return here[key]
-    found = here.setdefault(key, {})
-    if not isinstance(found, dict | list):
-        raise ConfigInvalid(f"{origin}: {place('.'.join(walked))} is one value, and has no keys under it")
-    return found
-
-
-def _entry_name(index: int, entry: object) -> str:
-    name = entry.get("name") if isinstance(entry, dict) else None
-    return name if isinstance(name, str) else str(index)
 
 
 def read_file(raw: Raw, path: Path) -> None:
@@ -187,18 +117,6 @@ def _holds_secret(dotted: str, value: str) -> bool:
     return is_secret(dotted.rpartition(".")[2]) or without_password(value) != value
 
 
-def leaves(values: object, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every single value with its dotted path; a list of plain values is one value."""
-    if isinstance(values, Mapping) and values:
-        for key, value in values.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(values, list | tuple) and any(isinstance(v, Mapping) for v in values):
-        for index, value in enumerate(values):
-            yield from leaves(value, f"{path}.{index}")
-    else:
-        yield path, values
-
-
 def _lines(text: str) -> Iterator[tuple[str, int]]:
     """The line of each key; good enough to point at, it is never read from."""
     counts: dict[str, int] = {}
@@ -234,10 +152,15 @@ def read_credentials(raw: Raw, env: Mapping[str, str], sections: Container[str])
         folder = env.get(variable, "")
         if not folder:
             continue
-        for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else ()):
+        for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else (), key=_shared_first):
             parts = path.name.split(".")
             if len(parts) > 1 and parts[0] in sections and path.is_file():
                 raw.put(parts, _secret_text(path), f"credential {path.name}")
+
+
+def _shared_first(path: Path) -> tuple[bool, str]:
+    """What is told of one account alone comes after what is told of all, and wins."""
+    return path.name.startswith(f"{ACCOUNTS}."), path.name
 
 
 def _secret_text(path: Path) -> str:
@@ -250,22 +173,28 @@ def _secret_text(path: Path) -> str:
 
 
 def read_environment(raw: Raw, env: Mapping[str, str]) -> None:
-    """Read `GAMMA__SECTION__KEY=value`; the value is TOML where it parses as such, else text."""
-    for name in sorted(env):
+    """Read `GAMMA__SECTION__KEY=value`; the value is TOML where it parses as such, else text.
+
+    `GAMMA__ACCOUNTS__NAME__SECTION__KEY` is told of one account alone, and wins over what is told of all.
+    """
+    own = f"{ENV_PREFIX}{ACCOUNTS.upper()}__"
+    for name in sorted(env, key=lambda name: (name.startswith(own), name)):
         if not name.startswith(ENV_PREFIX):
             continue
         path = raw.put(_env_parts(name), _toml_value(env[name]), f"env {name}")
-        raw.texts[path] = env[name]
+        if path:
+            raw.texts[path] = env[name]
 
 
 def _env_parts(name: str) -> list[str]:
     parts = name.removeprefix(ENV_PREFIX).split("__")
     if len(parts) < 2 or not all(parts):
         raise ConfigInvalid(f"env {name}: write it as GAMMA__SECTION__KEY, as in GAMMA__GAMMA__LOG_LEVEL=debug")
-    section, *keys = parts
+    account = parts[:2] if parts[0] == ACCOUNTS.upper() else []
+    section, *keys = parts[len(account) :] or [""]
     # Symbols are written in capitals, all else in small letters.
     symbol = [keys.pop(0)] if section == "MARKETS" and len(keys) > 1 else []
-    return [section.lower(), *symbol, *(key.lower() for key in keys)]
+    return [*(part.lower() for part in account), section.lower(), *symbol, *(key.lower() for key in keys)]
 
 
 def _toml_value(text: str) -> object:
