@@ -79,7 +79,7 @@ def test_the_other_shapes_of_a_command_are_those_on_the_page(account: Path, monk
     monkeypatch.setenv("GAMMA__FEED__START", "2026-03-02")
     assert alike(keys(shown("replay", 1)), keys(printed("replay", "--at", "2026-03-03T12:00")))
     assert alike(keys(shown("db", 1)), keys(printed("db", "backup")))
-    assert alike(keys(shown("db", 2)), keys(printed("db", "upgrade")))
+    assert alike(keys(shown("db", 3)), keys(printed("db", "upgrade")))
     whole = printed("decisions", printed("decisions")[0]["id"])
     assert {*shown("decisions")[0], "steps", "view"} - {"seq"} <= set(whole)
 
