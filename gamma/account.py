@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import groupby, takewhile
@@ -81,8 +81,7 @@ def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf) -> Boo
     Half of all facts are marks of equity: they are read as columns, and those in a row are folded as one.
     """
     book, ts_last = open_book(setup), 0
-    numbered = merge(reader.every(*_BOOK_FACTS), reader.every_mark(), key=itemgetter(0))
-    facts = takewhile(lambda fact: fact.ts_event_utc_ns <= until_utc_ns, (fact for _, fact in numbered))
+    facts = takewhile(lambda fact: fact.ts_event_utc_ns <= until_utc_ns, (fact for _, fact in facts_after(reader, 0)))
     for kind, run in groupby(facts, type):
         several = list(run)
         ts_last = max(ts_last, *(fact.ts_event_utc_ns for fact in several))
@@ -99,12 +98,17 @@ def standing(config: Config, reader: Reader) -> Standing:
     return Standing(book=book_of(reader, setup_of(config)), rules=rules_of(config))
 
 
+def facts_after(reader: Reader, seq: int) -> Iterator[tuple[int, Any]]:
+    """Every fact that the book is made of and that was recorded after this event, with its number."""
+    return merge(reader.every(*_BOOK_FACTS, after_seq=seq), reader.every_mark(after_seq=seq), key=itemgetter(0))
+
+
 def summary(config: Config, reader: Reader) -> dict[str, Any]:
     """Everything that `gamma status` shows, as plain values of one moment."""
     with reader.at_once():
         now = standing(config, reader)
         return {
-            **_money(now.book, reader),
+            **money(now.book, reader),
             "daemon_pid": holder(config.gamma.database),
             "positions": positions(now.book),
             "open_orders": sum(o.live or o.unresolved for o in now.book.orders.values()),
@@ -117,9 +121,10 @@ def summary(config: Config, reader: Reader) -> dict[str, Any]:
         }
 
 
-def _money(book: Book, reader: Reader) -> dict[str, Any]:
-    money, equity, totals = book.money, book.money.equity_microusd, reader.trade_totals()
-    floor = money.floor.floor_microusd if money.floor else None
+def money(book: Book, reader: Reader) -> dict[str, Any]:
+    """What the account holds, and how it came to it."""
+    held, equity, totals = book.money, book.money.equity_microusd, reader.trade_totals()
+    floor = held.floor.floor_microusd if held.floor else None
     return {
         "account": book.setup.account,
         "mode": book.setup.mode,
@@ -127,15 +132,15 @@ def _money(book: Book, reader: Reader) -> dict[str, Any]:
         "ts_event_utc_ns": book.ts_event_utc_ns,
         "balance_usd": book.balance_microusd / MICRO,
         "equity_usd": equity / MICRO,
-        "peak_usd": money.peak_microusd / MICRO,
+        "peak_usd": held.peak_microusd / MICRO,
         "floor_usd": None if floor is None else floor / MICRO,
         "room_usd": None if floor is None else (equity - floor) / MICRO,
-        "day": money.day,
-        "day_pnl_usd": (equity - money.day_equity_microusd) / MICRO,
+        "day": held.day,
+        "day_pnl_usd": (equity - held.day_equity_microusd) / MICRO,
         "trades": totals["trades"],
         "wins": totals["wins"],
         "pnl_usd": totals["pnl_microusd"] / MICRO,
-        "fees_usd": money.fees_microusd / MICRO,
+        "fees_usd": held.fees_microusd / MICRO,
     }
 
 

@@ -15,6 +15,7 @@ from gamma.cli import (
     compare,
     compliance,
     config,
+    dashboard,
     database,
     doctor,
     evaluating,
@@ -65,6 +66,7 @@ status.add_to(app)
 accounts.add_to(app)
 account.add_to(app)
 operate.add_to(app)
+dashboard.add_to(app)
 replay.add_to(app)
 report.add_to(app)
 compliance.add_to(app)

@@ -262,6 +262,16 @@ class Metrics(Section):
 
 
 @final
+class Dashboard(Section):
+    """`gamma dashboard`, which answers on this machine alone."""
+
+    port: Annotated[int, Field(ge=1, le=65_535)] = Field(8050, description="where it answers on 127.0.0.1")
+    token_file: str = Field(
+        "gamma.token", min_length=1, description="what opens it, for its owner alone; made at the first start"
+    )
+
+
+@final
 class Paths(Section):
     """Files beside the ledger; relative ones are under the folder that the daemon runs in."""
 
@@ -291,6 +301,7 @@ class Config(Section):
     alerts: Alerts = Field(default_factory=Alerts)
     schedule: Schedule = Field(default_factory=Schedule)
     metrics: Metrics = Field(default_factory=Metrics)
+    dashboard: Dashboard = Field(default_factory=Dashboard)
     paths: Paths = Field(default_factory=Paths)
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)

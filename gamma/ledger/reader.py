@@ -49,13 +49,25 @@ _ENDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which rows: the newest `limit` of those from `since_utc_ns` on, oldest first; an empty word is any."""
+    """Which rows: the newest `limit` of those from `since_utc_ns` on, oldest first; an empty word is any.
+
+    Rows lie by the number of their event: `after_seq` leaves out what it need not look at.
+    """
 
     since_utc_ns: int = 0
+    after_seq: int = 0
     strategy: str = ""
     market: str = ""
     limit: int = 100
 
+
+# What may become of a signal, each as what is true of the decision's row.
+OUTCOMES: Final[Mapping[str, Any]] = {
+    "ordered": (tables.decisions.c.lots > 0) & (tables.decisions.c.lots == tables.decisions.c.sized_lots),
+    "cut": (tables.decisions.c.lots > 0) & (tables.decisions.c.lots < tables.decisions.c.sized_lots),
+    "refused": (tables.decisions.c.lots == 0) & (tables.decisions.c.fault == ""),
+    "fault": tables.decisions.c.fault != "",
+}
 
 ANY: Final = Wanted()
 EVERY: Final = Wanted(limit=2**63 - 1)
@@ -123,9 +135,25 @@ class Reader:
         found = self._run(select(tables.events.c.sha256).where(tables.events.c.seq == seq)).scalar()
         return "" if found is None else bytes(found).hex()
 
-    def decisions(self, wanted: Wanted = ANY) -> list[Record]:
-        """Decisions, without their views and traces."""
-        return self._newest(tables.decisions, wanted)
+    def recorded_utc_ns(self) -> int:
+        """When the newest event was written [ns of the machine's clock]; 0 where there is none."""
+        events = tables.events.c
+        return self._run(select(events.ts_recorded_utc_ns).order_by(events.seq.desc()).limit(1)).scalar() or 0
+
+    def seq_at(self, ts_utc_ns: int) -> int:
+        """The number of the last event before this time; event time does not run back, so a few looks find it."""
+        events, (last, _) = tables.events.c, self.head
+        low, high = 0, last
+        while low < high:
+            middle = (low + high + 1) // 2
+            ts = self._run(select(events.ts_event_utc_ns).where(events.seq == middle)).scalar_one()
+            low, high = (middle, high) if ts < ts_utc_ns else (low, middle - 1)
+        return low
+
+    def decisions(self, wanted: Wanted = ANY, *, bound_by: str = "", outcome: str = "") -> list[Record]:
+        """Decisions, without their views and traces; `outcome` is one of `OUTCOMES`, or any."""
+        where = _matching(tables.decisions, "bound_by", bound_by)
+        return self._newest(tables.decisions, wanted, *where, *([OUTCOMES[outcome]] if outcome else []))
 
     def decision(self, decision_id: str) -> DecisionMade:
         """One decision with the whole view and the trace.
@@ -243,35 +271,41 @@ class Reader:
         found = self._run(query.order_by(equity.seq).limit(limit))
         return [(row[0], EquityMarked(**dict(zip(_MARK, row[1:], strict=True)))) for row in found]
 
-    def every(self, *kinds: str) -> Iterator[tuple[int, Any]]:
+    def every(self, *kinds: str, after_seq: int = 0) -> Iterator[tuple[int, Any]]:
         """All events of these kinds, or of any, as `events` gives them: read as they are asked for."""
-        seq = 0
+        seq = after_seq
         while page := self.events(seq, kinds=kinds, limit=_PAGE):
             yield from page
             seq = page[-1][0]
 
-    def every_mark(self) -> Iterator[tuple[int, EquityMarked]]:
+    def every_mark(self, after_seq: int = 0) -> Iterator[tuple[int, EquityMarked]]:
         """All marks of equity, as `marks` gives them: read as they are asked for."""
-        seq = 0
+        seq = after_seq
         while page := self.marks(seq, limit=_PAGE):
             yield from page
             seq = page[-1][0]
 
-    def tally(self, name: str, *columns: str) -> dict[tuple[Any, ...], int]:
+    def tally(self, name: str, *columns: str, after_seq: int = 0) -> dict[tuple[Any, ...], int]:
         """How many rows of a table share the same values in these columns, the most first."""
         source = tables.metadata.tables[name]
         shared = [source.c[column] for column in columns]
         number = func.count().label("number")
-        found = self._run(select(*shared, number).group_by(*shared).order_by(number.desc(), *shared))
+        query = select(*shared, number).where(source.c.seq > after_seq) if after_seq else select(*shared, number)
+        found = self._run(query.group_by(*shared).order_by(number.desc(), *shared))
         return {tuple(row[:-1]): row[-1] for row in found}
 
-    def trade_totals(self) -> Record:
+    def trade_totals(self, after_seq: int = 0) -> Record:
         """All round trips together: how many, how many won, and what they brought, net of fees."""
         trades = tables.trades.c
         won = func.sum(case((trades.pnl_microusd > 0, 1), else_=0))
         sums: list[Any] = [func.count(), won, func.sum(trades.pnl_microusd)]
-        row = self._run(select(*sums)).one()
+        row = self._run(select(*sums).where(trades.seq > after_seq)).one()
         return dict(zip(("trades", "wins", "pnl_microusd"), (int(value or 0) for value in row), strict=True))
+
+    def fees_microusd(self, after_seq: int = 0) -> int:
+        """What all executions cost."""
+        fills = tables.fills.c
+        return int(self._run(select(func.sum(fills.fee_microusd)).where(fills.seq > after_seq)).scalar() or 0)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -297,6 +331,8 @@ class Reader:
 
     def _newest(self, source: Table, wanted: Wanted, *where: Any) -> list[Record]:
         conditions = [source.c[_TIMES.get(source.name, "ts_event_utc_ns")] >= wanted.since_utc_ns, *where]
+        if wanted.after_seq:
+            conditions.append(source.c.seq > wanted.after_seq)
         conditions += _matching(source, "strategy", wanted.strategy) + _matching(source, "market", wanted.market)
         keys = [column.desc() for column in source.primary_key.columns]
         return self._records(source, select(source).where(*conditions).order_by(*keys).limit(wanted.limit))[::-1]

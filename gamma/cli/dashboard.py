@@ -1,0 +1,57 @@
+"""`gamma dashboard`: what the ledger tells, in a browser on this machine."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("dashboard")(dashboard)
+
+
+def dashboard(
+    *,
+    port: Annotated[
+        int | None, typer.Option(help="Where it answers on 127.0.0.1; 0: any free port.", min=0, max=65_535)
+    ] = None,
+    path: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show the account in a browser until Ctrl-C: it reads the ledger, and its one act is to halt.
+
+    Example: gamma dashboard --port 8050
+    """
+    from gamma.config import load
+    from gamma.dashboard.gate import token_at
+    from gamma.dashboard.serving import HOST, serve
+    from gamma.dashboard.watching import Watcher
+    from gamma.errors import GammaError
+
+    config = load(path, os.environ)
+    watcher = Watcher(config)
+    file = Path(config.dashboard.token_file).absolute()
+    token = token_at(file)
+    with working("reading the ledger"):
+        try:
+            with watcher.look():
+                pass
+        except GammaError:  # the page says so, and goes on when there is something to see
+            pass
+
+    def ready(taken: int) -> None:
+        url = f"http://{HOST}:{taken}/?token={token}"
+        if as_json:
+            print_json({"url": url, "token_file": str(file)})
+        else:
+            out = console()
+            out.print(f"dashboard of {config.account.name} ({config.gamma.mode}): [bold]{url}[/]", soft_wrap=True)
+            out.print(f"[dim]the token is kept in {file}; Ctrl-C stops[/]", soft_wrap=True)
+        sys.stdout.flush()  # whoever started it through a pipe waits for the link
+
+    serve({config.account.name: watcher}, token, config.dashboard.port if port is None else port, ready)

@@ -1,0 +1,169 @@
+"""The page around the pages: what stands above each, its filters, and how it is all shown anew as the ledger grows."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from gamma.dashboard import parts
+from gamma.dashboard.pages import PAGES, Choice, Page, page_at
+from gamma.dashboard.sight import Pulse, Query, Sight, link
+from gamma.dashboard.watching import Watcher
+from gamma.errors import GammaError
+
+REFRESH_S: Final = 3.0
+# The daemon writes at least once in so long while it works; see `schedule.heartbeat_s`.
+SILENT_S: Final = 120.0
+FILTER: Final = "filter"
+
+
+def frame(watchers: Mapping[str, Watcher]) -> Dash:
+    """The whole application over these accounts, by name; the first is shown where the address names none."""
+    app = Dash(
+        __name__,
+        title="gamma",
+        update_title="",
+        serve_locally=True,
+        use_pages=False,
+        suppress_callback_exceptions=True,
+        enable_mcp=False,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.layout = _layout()
+    _show_on(app, watchers)
+    _filter_on(app)
+    return app
+
+
+def _layout() -> Component:
+    spoken: dict[str, Any] = {"aria-label": "Pages"}
+    return html.Div(
+        [
+            dcc.Location(id="where", refresh="callback-nav"),
+            dcc.Interval(id="tick", interval=round(1000 * REFRESH_S)),
+            dcc.Store(id="stamp"),
+            html.Header(
+                [
+                    html.Div(id="top"),
+                    html.Button("Light or dark", id="theme", title="Switch between light and dark", n_clicks=0),
+                ]
+            ),
+            html.Nav(id="nav", **spoken),
+            html.P("The dashboard no longer answers: what stands here is old.", id="stale", role="alert"),
+            html.Div(id="filters"),
+            html.Main(id="page"),
+        ],
+        id="frame",
+    )
+
+
+def _show_on(app: Dash, watchers: Mapping[str, Watcher]) -> None:
+    @app.callback(
+        Output("top", "children"),
+        Output("nav", "children"),
+        Output("filters", "children"),
+        Output("page", "children"),
+        Output("stamp", "data"),
+        Input("where", "pathname"),
+        Input("where", "search"),
+        Input("tick", "n_intervals"),
+        State("stamp", "data"),
+    )
+    def _(path: str | None, search: str | None, _: int | None, stamp: str | None) -> tuple[Any, ...]:
+        page, query = page_at(path), dict(parse_qsl((search or "").removeprefix("?")))
+        watcher = watchers.get(query.get("account", ""), next(iter(watchers.values())))
+        arrived = ctx.triggered_id != "tick"
+        nav = _nav(watcher, page) if arrived else no_update
+        if page is None:
+            return _alone(watcher), nav, [], parts.notice(f"There is no page {path}."), ""
+        try:
+            with watcher.look() as sight:
+                seen = f"{path}{search}#{sight.head_seq}"
+                filters = _filters(page, sight, query) if arrived else no_update
+                again = arrived or (page.live and seen != stamp)
+                return _top(sight), nav, filters, page.show(sight, query) if again else no_update, seen
+        except GammaError as error:
+            return _alone(watcher), nav, [] if arrived else no_update, parts.notice(str(error), "bad"), ""
+
+
+def _top(sight: Sight) -> list[Component]:
+    book = sight.now.book
+    kind = {"ACTIVE": "good", "HALTED": "bad"}.get(book.state, "warn")
+    return [
+        _who(sight.account, sight.accounts),
+        parts.badge(book.setup.mode, "live" if book.setup.mode == "live" else "plain"),
+        parts.badge(book.state, kind),
+        _pulse(sight.pulse),
+        parts.link("Halt ...", sight.link("/halt")) if page_at("/halt") else html.Span(),
+        _fresh(),
+    ]
+
+
+def _alone(watcher: Watcher) -> list[Component]:
+    return [_who(watcher.config.account.name, watcher.accounts), _fresh()]
+
+
+def _who(account: str, accounts: Sequence[str]) -> Component:
+    """The account; where there are several, a way to each of the others."""
+    if len(accounts) == 1:
+        return html.Strong(account, id="account")
+    ways = [parts.link(name, link("/", name)) for name in accounts]
+    return html.Details([html.Summary(html.Strong(account)), html.Div(ways)], id="account")
+
+
+def _fresh() -> Component:
+    """When the server last answered, for the script that tells when it no longer does."""
+    told: dict[str, Any] = {"data-at": str(round(time.time()))}
+    return html.Span(id="fresh", **told)
+
+
+def _pulse(pulse: Pulse) -> Component:
+    told = f"last wrote {parts.age(pulse.age_s)} ago" if pulse.recorded_utc_ns else "it has written nothing yet"
+    if pulse.pid is None:
+        return html.Span(f"no daemon runs here · {told}", id="pulse", className="quiet")
+    if pulse.age_s > SILENT_S:
+        return html.Span(f"daemon {pulse.pid} is silent · {told}", id="pulse", className="warn")
+    return html.Span(f"daemon {pulse.pid} runs · {told}", id="pulse", className="quiet")
+
+
+def _nav(watcher: Watcher, here: Page | None) -> list[Component]:
+    account = watcher.config.account.name if len(watcher.accounts) > 1 else ""
+    return [
+        dcc.Link(page.title, href=link(page.path, account), className="here" if page is here else "")
+        for page in PAGES
+        if page.listed
+    ]
+
+
+def _filters(page: Page, sight: Sight, query: Query) -> list[Component]:
+    return [_filter(choice, query.get(choice.name)) for choice in (page.choices(sight, query) if page.choices else ())]
+
+
+def _filter(choice: Choice, value: str | None) -> Component:
+    named = {"type": FILTER, "name": choice.name}
+    field: Component
+    if choice.options:
+        options: list[Any] = [{"value": value, "label": label} for value, label in choice.options]
+        field = dcc.Dropdown(id=named, options=options, value=value, placeholder="any", searchable=False)
+    else:
+        field = dcc.Input(id=named, value=value or "", debounce=True, type="text", placeholder="any")
+    return html.Label([html.Span(choice.title), field], className="choice")
+
+
+def _filter_on(app: Dash) -> None:
+    """What is chosen goes into the address, so that it can be kept and gone back from."""
+
+    @app.callback(
+        Output("where", "search"),
+        Input({"type": FILTER, "name": ALL}, "value"),
+        State("where", "search"),
+        prevent_initial_call=True,
+    )
+    def _(_: Sequence[Any], search: str | None) -> Any:
+        before = dict(parse_qsl((search or "").removeprefix("?")))
+        chosen = {each["id"]["name"]: each["value"] or "" for each in ctx.inputs_list[0] if "value" in each}
+        after = link("", **{**before, **chosen})
+        return after if after != link("", **before) else no_update
