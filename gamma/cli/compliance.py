@@ -147,6 +147,7 @@ def _rule(one: "Finding", report: "Report") -> dict[str, Any]:
         "outcome": str(one.outcome),
         "asked": one.asked,
         "found": one.found,
+        "margin": one.margin,
         "ts_utc_ns": one.where.ts_utc_ns or None,
         "row": one.where.row,
         "optimistic": None if one.optimistic is None else str(one.optimistic),

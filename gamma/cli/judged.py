@@ -7,8 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gamma.errors import InputInvalid
-
 if TYPE_CHECKING:
     from gamma.compliance import Conduct, Report
     from gamma.compliance.certificate import Subject
@@ -35,14 +33,11 @@ def ledger(config: "Config", profile: "Profile", on_date: date) -> Judged:
     Raises: ConfigInvalid when there is none; InputInvalid when the profile starts with another balance.
     """
     from gamma.account import opened
-    from gamma.assembly import setup_of
-    from gamma.compliance import ledgers
     from gamma.compliance.certificate import Subject
-    from gamma.history import of_ledger
+    from gamma.compliance.ledgers import conduct_of
 
     with opened(config) as reader:
-        history = of_ledger(reader, config.strategies[0].market)
-        conduct = ledgers.of_ledger(reader, setup_of(config).markets, history)
+        conduct = conduct_of(config, reader)
         seq, head = reader.head
         told = [("record", f"ledger of the {reader.mode} account {reader.account}, {seq:,} events")]
         hashes = [("ledger, last event", head), *_made_by(config, reader)]
@@ -105,17 +100,9 @@ def card(name: str, profile: "Profile", on_date: date, config: "Config | None") 
 def _judge(
     conduct: "Conduct", profile: "Profile", on_date: date, config: "Config | None", subject: "Subject"
 ) -> Judged:
-    from gamma.compliance import Case, check
+    from gamma.compliance.ledgers import judged
 
-    start_usd, begun_usd = profile.start_balance_usd.value, conduct.history.start_usd
-    if start_usd != begun_usd:
-        raise InputInvalid(
-            f"the account began with {begun_usd:,.2f} usd, and {profile.name} with {start_usd:,.2f}: "
-            "choose another --profile, or override start_balance_usd under [account.overrides]"
-        )
-    attested = config is not None and config.account.automation_attested
-    report = check(Case(profile=profile, conduct=conduct, on_date=on_date, attested=attested))
-    return Judged(report=report, subject=subject)
+    return Judged(report=judged(conduct, profile, on_date, config), subject=subject)
 
 
 def _span(conduct: "Conduct") -> Pairs:

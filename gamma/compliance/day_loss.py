@@ -1,5 +1,6 @@
 """The rule of the day's loss: a soft one ends the day, a hard one the account. Pure."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from gamma.compliance.findings import Case, Finding, Outcome
 from gamma.compliance.trailing import OPEN_UNKNOWN
 from gamma.history import History
 from gamma.markets import MICRO
+from gamma.stats import Floats, Ints
 
 FIELDS: Final = ("daily_loss_usd", "daily_loss_effect")
 
@@ -32,19 +34,39 @@ def daily_loss(case: Case) -> Finding:
     days = f"reached on {len(touches)} days, which ended there" if touches else "never reached"
     if not history.open_pnl_known:
         return _finding(Outcome.NOT_EVALUABLE, asked, f"{OPEN_UNKNOWN}; by their ends alone {days}")
-    return _finding(Outcome.PASS, asked, days)
+    return replace(_finding(Outcome.PASS, asked, days), margin=_left(history, limit))
+
+
+def _left(history: History, limit_usd: float) -> str:
+    """What was left of the limit at the worst mark of all days."""
+    lost = _lost_microusd(history)
+    worst = int(np.argmax(lost)) if len(lost) else -1
+    if worst < 0 or lost[worst] <= 0:
+        return f"{limit_usd:,.2f} usd"
+    which = int(_sessions_of(history)[worst])
+    day = history.sessions[which] if which < len(history.sessions) else "the last day"
+    return f"{max(0.0, limit_usd - lost[worst] / MICRO):,.2f} usd on {day}"
 
 
 def day_touches(history: History, limit_usd: float) -> list[tuple[int, str]]:
     """For each session whose loss reached the limit, the first mark that did, and the day."""
-    starts = np.concatenate(([history.start_usd], history.session_close_usd))
-    which = np.searchsorted(history.ts_session_close_utc_ns, history.ts_mark_utc_ns)
-    lost_microusd = np.rint((starts[which] - history.low_usd) * MICRO)
+    which = _sessions_of(history)
     first: dict[int, int] = {}
-    for at in np.flatnonzero(lost_microusd >= round(limit_usd * MICRO)).tolist():
+    for at in np.flatnonzero(_lost_microusd(history) >= round(limit_usd * MICRO)).tolist():
         first.setdefault(int(which[at]), at)
     days = (*history.sessions, "the last day")
     return [(at, days[day]) for day, at in first.items()]
+
+
+def _sessions_of(history: History) -> Ints:
+    """The session that each mark lies in. Shapes: [E]."""
+    return np.searchsorted(history.ts_session_close_utc_ns, history.ts_mark_utc_ns)
+
+
+def _lost_microusd(history: History) -> Floats:
+    """The loss of each mark's lowest equity from its session's start. Shapes: [E]."""
+    starts = np.concatenate(([history.start_usd], history.session_close_usd))
+    return np.rint((starts[_sessions_of(history)] - history.low_usd) * MICRO)
 
 
 def _went_on(conduct: Conduct, at: int) -> tuple[Stand, str] | None:

@@ -33,6 +33,7 @@ class Case:
 class Finding:
     """One rule: what the profile asks, what was found, and where it was first broken.
 
+    `margin` is what was left to the limit where it was nearest, or what is left to do; empty where nothing is measured.
     `fields` are the profile's that it rests on. `optimistic` is what the kinder order of high and low within each
     bar gives, where the two could differ; `outcome` is always the worse.
     """
@@ -45,6 +46,7 @@ class Finding:
     fields: tuple[str, ...] = ()
     optimistic: Outcome | None = None
     optimistic_found: str = ""
+    margin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

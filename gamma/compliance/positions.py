@@ -20,11 +20,12 @@ def size(case: Case) -> Finding:
     """Lots held, and the entries at work beside them, in e-minis: ten micros are one."""
     tiers = case.profile.minis_tiers
     policy = ProfilePolicy(minis_tiers=tiers)
-    most, broken = 0.0, None
+    most, least, broken = 0.0, tiers[0][1], None
     for stand in case.conduct.stands:
         minis = minis_of(case.conduct, stand)
-        most = max(most, minis)
-        if minis > policy.minis_max(stand.balance_usd) + EXACT:
+        allowed = policy.minis_max(stand.balance_usd)
+        most, least = max(most, minis), min(least, round(allowed - minis, 6))
+        if minis > allowed + EXACT:
             broken = (stand, minis)
             break
     scaled = "".join(f", {minis:g} from {from_usd:,.0f} usd" for from_usd, minis in tiers[1:])
@@ -39,6 +40,7 @@ def size(case: Case) -> Finding:
             found=found,
             where=_where(broken[0]) if broken else NOWHERE,
             fields=("minis_funded" if case.profile.phase == "funded" else "minis_evaluation",),
+            margin="" if broken else f"{least:g} e-minis",
         ),
     )
 

@@ -26,6 +26,7 @@ def target(case: Case) -> Finding:
         found=found,
         where=NOWHERE if reached else case.conduct.end,
         fields=("target_usd",),
+        margin=f"{abs(goal - made):,.2f} usd {'over' if reached else 'to go'}",
     )
 
 
@@ -41,6 +42,7 @@ def trading_days(case: Case) -> Finding:
         found=f"traded on {len(days)} days" if days else "no trade at all: there is nothing to judge",
         where=case.conduct.end if days and enough is Outcome.FAIL else NOWHERE,
         fields=("trading_days_min",),
+        margin=f"{least - len(days)} days to go" if len(days) < least else "",
     )
 
 
@@ -59,6 +61,7 @@ def consistency(case: Case) -> Finding:
         last[day] = trade
     best, total = max(by_day, key=by_day.__getitem__, default=""), sum(by_day.values())
     kept = passes_consistency(by_day.get(best, 0), total, limit)
+    share = by_day.get(best, 0) / total if total > 0 else 0.0
     told = f"the best day, {best}, brought {by_day.get(best, 0) / MICRO:,.2f} of {total / MICRO:,.2f} usd"
     return Finding(
         rule="consistency",
@@ -67,6 +70,7 @@ def consistency(case: Case) -> Finding:
         found=told if best else "no day brought anything",
         where=NOWHERE if kept else _closing(last[best]) if best else case.conduct.end,
         fields=fields,
+        margin=f"{100 * abs(limit - share):,.1f} % of the profit{'' if kept else ' too much'}" if share else "",
     )
 
 

@@ -44,6 +44,7 @@ def floor(case: Case) -> Finding:
         ),
         optimistic=_outcome(kinder, conduct.history),
         optimistic_found=_told(kinder),
+        margin="" if worse.touched >= 0 else f"{worse.room_min_usd:,.2f} usd",
     )
 
 
