@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test lint check coverage bench lock
+.PHONY: help install paper test lint check coverage bench docs lock
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; do \
@@ -55,6 +55,10 @@ coverage: install ## run every test; fail where a branch of the core is untested
 bench: install ## make every figure that the README quotes
 	@for script in benchmarks/[!_]*.py; do \
 		test -e "$$script" || continue; echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+docs: install ## build the documentation as a site, into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 # One version of each package for every Python, so that all users run the same arithmetic.
 lock: ## make requirements.lock again from pyproject.toml, with the newest versions

@@ -72,8 +72,9 @@ def test_the_example_configuration_can_be_traded_with() -> None:
     plugins.check(load(ROOT / "config.example.toml", {}))
 
 
-def test_the_sizer_in_the_readme_is_the_one_that_is_installed() -> None:
-    shown = next(block["body"] for block in blocks(README) if block["info"] == "python")
+@pytest.mark.parametrize("page", [README, ROOT / "docs/own-sizer.md"], ids=name_of)
+def test_the_sizer_on_a_page_is_the_one_that_is_installed(page: Path) -> None:
+    shown = next(block["body"] for block in blocks(page) if block["info"] == "python")
     example = (ROOT / "docs/examples/my_sizers/my_sizers.py").read_text(encoding="utf-8")
     assert ast.unparse(ast.parse(shown)) == ast.unparse(ast.Module(ast.parse(example).body[1:], []))
     assert len(shown.strip().splitlines()) <= 25
