@@ -84,6 +84,13 @@ def unrecorded(ts_event_utc_ns: int, *, cause: str) -> Notice:
     return _critical(ts_event_utc_ns, "unrecorded", "Ledger failed", f"Stopped, for nothing can be recorded: {cause}.")
 
 
+def service_failed(ts_event_utc_ns: int, *, unit: str, result: str, exit_status: str) -> Notice:
+    """A unit of the service manager ended in failure; `result` and `exit_status` as it tells them."""
+    facts: dict[str, Fact] = {"unit": unit, "result": result, "exit_status": exit_status}
+    text = f"Look at it with: systemctl status {unit}, and: journalctl -u {unit} -n 50"
+    return _critical(ts_event_utc_ns, f"service_failed:{unit}", "Service failed", text, facts)
+
+
 def armed(ts_event_utc_ns: int, *, loss_max_usd: float, until_utc_ns: int) -> Notice:
     """A person armed live trading for this session."""
     facts: dict[str, Fact] = {"loss_max_usd": loss_max_usd, "until_utc_ns": until_utc_ns}

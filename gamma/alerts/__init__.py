@@ -4,7 +4,7 @@ Notices lie in the ledger's outbox, written with the step that they tell of. A `
 due, groups and words it, and hands it to the `Discord` sender; what did not arrive stays for later.
 """
 
-from gamma.alerts.courier import Courier, Outbox, Queued
+from gamma.alerts.courier import Courier, Outbox, Queued, cried
 from gamma.alerts.embeds import Message, Sign
 from gamma.alerts.webhooks import Answer, Discord, Outcome, Pace, address, open_client, ping
 
@@ -19,6 +19,7 @@ __all__ = [
     "Queued",
     "Sign",
     "address",
+    "cried",
     "open_client",
     "ping",
 ]

@@ -95,7 +95,7 @@ class Courier:
 
     async def cry(self, notice: Notice) -> None:
         """Send a notice past the outbox, once: where the ledger takes nothing more, nothing can wait in it."""
-        answer = await self._sender.send(compose([Group(ids=(), newest=notice)], self._sign))
+        answer = await self._sender.send(cried(notice, self._sign))
         if answer.outcome is not Outcome.SENT:
             log.error("alert_dropped", key=notice.key, error=answer.error)
 
@@ -162,6 +162,11 @@ class Courier:
     def _forget(self, ids: Iterable[int]) -> None:
         for id_ in ids:
             self._seen_s.pop(id_, None)
+
+
+def cried(notice: Notice, sign: Sign) -> Message:
+    """The message of a notice that no ledger keeps."""
+    return compose([Group(ids=(), newest=notice)], sign)
 
 
 def _groups(queue: Iterable[Queued]) -> list[Group]:

@@ -29,6 +29,7 @@ from gamma.cli import (
     replay,
     report,
     run,
+    service,
     size,
     size_picker,
     status,
@@ -85,6 +86,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(feed.app, name="feed")
 app.add_typer(bars.app, name="bars")
 app.add_typer(models.app, name="models")
+app.add_typer(service.app, name="service")
 app.add_typer(evaluating.app, name="evaluate")
 
 

@@ -17,6 +17,7 @@ from gamma.errors import ConfigInvalid
 
 ENV_PREFIX: Final = "GAMMA__"
 CREDENTIAL_FOLDERS: Final = ("CREDENTIALS_DIRECTORY", "GAMMA_SECRETS_DIR")
+CREDENTIAL_PREFIX: Final = "gamma_"
 SECRET_BYTES_MAX: Final = 65_536
 NESTED_MAX: Final = 16
 
@@ -146,21 +147,34 @@ def _section(name: str, *, array: bool, counts: dict[str, int]) -> str:
 def read_credentials(raw: Raw, env: Mapping[str, str], sections: Container[str]) -> None:
     """Read secrets from files named by their path, as `alerts.paper.discord_critical`.
 
-    The folders are systemd's $CREDENTIALS_DIRECTORY and $GAMMA_SECRETS_DIR; files of other names are not ours.
+    The folders are systemd's $CREDENTIALS_DIRECTORY and $GAMMA_SECRETS_DIR; files of other names are not ours. Where
+    systemd is given a folder, as in `LoadCredential=gamma:FOLDER`, it puts `gamma_` before the names in it.
     """
     for variable in CREDENTIAL_FOLDERS:
         folder = env.get(variable, "")
         if not folder:
             continue
-        for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else (), key=_shared_first):
-            parts = path.name.split(".")
+        for path in sorted(_files(variable, Path(folder)), key=_shared_first):
+            parts = _setting(path).split(".")
             if len(parts) > 1 and parts[0] in sections and path.is_file():
                 raw.put(parts, _secret_text(path), f"credential {path.name}")
 
 
+def _setting(path: Path) -> str:
+    """The dotted path that a credential's file sets."""
+    return path.name.removeprefix(CREDENTIAL_PREFIX)
+
+
 def _shared_first(path: Path) -> tuple[bool, str]:
     """What is told of one account alone comes after what is told of all, and wins."""
-    return path.name.startswith(f"{ACCOUNTS}."), path.name
+    return _setting(path).startswith(f"{ACCOUNTS}."), _setting(path)
+
+
+def _files(variable: str, folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise ConfigInvalid(f"${variable} {folder} cannot be read: {error.strerror}") from None
 
 
 def _secret_text(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The ledger: every fact on disk before anything is sent, chained, and checked."""
 
 from gamma.ledger.backup import backup
-from gamma.ledger.connections import free_bytes, sqlite_notes
+from gamma.ledger.connections import file_of, free_bytes, sqlite_notes
 from gamma.ledger.outbox import Alert, Outbox
 from gamma.ledger.reader import EVERY, Reader, Record, Wanted
 from gamma.ledger.records import Look, Run
@@ -24,6 +24,7 @@ __all__ = [
     "Upgraded",
     "Wanted",
     "backup",
+    "file_of",
     "free_bytes",
     "restore",
     "sqlite_notes",

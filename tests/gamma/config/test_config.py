@@ -53,6 +53,12 @@ def test_config_is_frozen(write: Write) -> None:
         load(write(), {}).gamma.mode = "live"  # type: ignore[misc]
 
 
+def test_a_credential_of_a_folder_that_systemd_was_given_bears_its_prefix(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "gamma_alerts.paper.discord_critical").write_text(f"{WEBHOOK}\n")
+    config = load(write(), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert config.alerts.paper.discord_critical.get_secret_value() == WEBHOOK
+
+
 def test_each_value_knows_where_it_came_from(write: Write, tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
