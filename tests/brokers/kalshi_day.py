@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, final
@@ -29,23 +28,20 @@ from brokers.kalshi.sandbox_keys import Gate, pem_of
 from brokers.kalshi.sandbox_series import SERIES, ManyEvents, SeriesEvents
 from brokers.sandbox.store import EntryStore
 from gamma import checkpoints
-from gamma.assembly import assemble
-from gamma.chaos.simulation.loop import Time, live
+from gamma.chaos.simulation.loop import Time
 from gamma.clock import NS
-from gamma.config import load
 from gamma.daemon import Daemon
 from gamma.events import OrderFilled, TradeClosed
-from gamma.ledger import Ledger
 from gamma.ledger.reader import Reader
 from gamma.markets import MICRO
 from gamma.params import parse
 from gamma.ports import EventPolicy
 from tests.brokers.carried import Carried
+from tests.brokers.made_day import configured, traded
 from tests.contract.kalshi import key
 from tests.event_case import Guesser, config_text, opener
 
 MORNING_UTC_NS = 1_795_179_600 * NS  # Friday 2026-11-20, 08:00 in New York
-HOUR_NS = 3_600 * NS
 CAPITAL_USD = 1_000
 CONFIG = """
 [gamma]
@@ -154,9 +150,7 @@ class KalshiDay:
             head = LOOKS_HEAD.format(folder=folder, key_id=gate.key_id)
             text = config_text(SERIES, feed='use = "books"', head=head, strategy='broker = "kalshi"')
         (folder / "key.pem").write_bytes(pem_of(key()))
-        path = folder / "config.toml"
-        path.touch(mode=0o600)
-        path.write_text(text)
+        configured(folder, text)
 
     def _off_the_middle(self, ticker: str) -> int:
         """How far a contract is from being as likely as not [cents]."""
@@ -171,23 +165,9 @@ class KalshiDay:
         read = parse(KalshiParams, params, "brokers.kalshi")
         return KalshiBroker(read, given["markets"], self.network, lambda: self.time.now)
 
-    def run(self, hours: float, meddle: Callable[[Daemon], None] = lambda _: None) -> Daemon:
+    def run(self, hours: float, meddle: Callable[[Daemon], None] | None = None) -> Daemon:
         """Trade for so many hours."""
-        config = load(self.folder / "config.toml", {})
-        until = self.time.now + round(hours * HOUR_NS)
-
-        async def work() -> Daemon:
-            opened = Ledger.open(
-                config.gamma.database, account=config.account.name, mode="paper", clock_ns=self.time.wall_ns
-            )
-            with closing(opened) as ledger:
-                daemon = Daemon(assemble(config, state_path=None, clock=self.time), ledger, clock=self.time)
-                self.time.at(until, daemon.stop)
-                meddle(daemon)
-                await daemon.run(1.0)
-                return daemon
-
-        return live(self.time, until + HOUR_NS, work())
+        return traded(self.folder, self.time, hours, meddle=meddle)
 
     def facts(self, *kinds: type) -> Sequence[Any]:
         """What the ledger has of some kinds."""

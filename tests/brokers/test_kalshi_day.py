@@ -9,7 +9,8 @@ from gamma.cli.reported import of_ledger
 from gamma.clock import NS
 from gamma.events import DecisionMade, OrderFilled, OrderIntended, OrderKind, OrderType, TradeClosed
 from gamma.reasons import Reason
-from tests.brokers.kalshi_day import HOUR_NS, MORNING_UTC_NS, KalshiDay
+from tests.brokers.kalshi_day import MORNING_UTC_NS, KalshiDay
+from tests.brokers.made_day import HOUR_NS
 from tests.event_case import Guesser
 
 
