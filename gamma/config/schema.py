@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PrivateAttr, SecretStr, model_validator
 
@@ -25,6 +25,7 @@ _LEDGER_URL: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_SCHEMA: Final = re.compile(r"(?!pg_)[a-z0-9_][a-z0-9_-]{0,62}")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 Positive = Annotated[float, Field(gt=0)]
@@ -59,6 +60,11 @@ def _ledger_url(url: str) -> str:
         known = False
     if not known:
         raise ValueError('is no ledger\'s URL; write "sqlite:///gamma.db", or "postgresql+psycopg://user@host/name"')
+    for schema in parse_qs(urlsplit(url).query, keep_blank_values=True).get("schema", ()):
+        if not _SCHEMA.fullmatch(schema) or schema == "information_schema":
+            raise ValueError(
+                f"schema={schema} cannot be a ledger's: use small letters, digits, - and _, and no pg_ at its beginning"
+            )
     return url
 
 

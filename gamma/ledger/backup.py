@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import make_url
 
 from gamma.errors import Corrupt, InputInvalid
-from gamma.ledger.connections import file_of
+from gamma.ledger.connections import file_of, schema_of
 from gamma.ledger.verify import Report, verify
 
 _PART: Final = ".part"
@@ -25,7 +25,7 @@ def backup(url: str, target: Path, *, rows: bool = True) -> Report:
     source = file_of(url)
     if source is None:
         raise InputInvalid(
-            f"database: {make_url(url).get_backend_name()} is backed up with its own tools (pg_dump), not by gamma"
+            f"database: {make_url(url).get_backend_name()} is backed up with its own tools ({_dump(url)}), not by gamma"
         )
     if not source.is_file():
         raise InputInvalid(f"database: there is no {source} to back up")
@@ -43,6 +43,12 @@ def backup(url: str, target: Path, *, rows: bool = True) -> Report:
     finally:
         part.unlink(missing_ok=True)
     return report
+
+
+def _dump(url: str) -> str:
+    """What takes a backup of this ledger alone, where several share a server's database."""
+    schema = schema_of(url)
+    return f"pg_dump --schema='\"{schema}\"'" if schema else "pg_dump"
 
 
 def kept(folder: Path, account: str, count: int) -> list[Path]:

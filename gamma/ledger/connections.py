@@ -46,6 +46,7 @@ _WRITER_SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "0",
 }
 _NAME_LEN_MAX: Final = 63
+_SCHEMA: Final = "schema"
 _PASSING: Final = ("starting up", "shutting down", "not yet accepting", "in recovery mode", "too many", "slots are")
 
 
@@ -56,6 +57,12 @@ def file_of(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not name or name == ":memory:":
         return None
     return Path(name)
+
+
+def schema_of(url: str) -> str:
+    """The schema of a server's database that the ledger lies in, as `?schema=apex1` has it; "" for the server's own."""
+    found = make_url(url).query.get(_SCHEMA, "")
+    return found if isinstance(found, str) else found[-1]
 
 
 def free_bytes(url: str) -> int | None:
@@ -98,6 +105,16 @@ def open_reader(url: str) -> Connection:
     return _connect(f"sqlite:///file:{_quoted(path.absolute())}?mode=ro&uri=true", _READER_PRAGMAS)
 
 
+def own_schema(db: Connection) -> str:
+    """The schema that a connection was told to work in; "" for the server's own."""
+    return str(db.info.get(_SCHEMA, ""))
+
+
+def quoted_name(name: str) -> str:
+    """A name as the server reads it: one with a hyphen in it too."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _quoted(path: Path) -> str:
     return path.as_uri().removeprefix("file://")
 
@@ -110,16 +127,17 @@ def _connect(url: str, pragmas: Pragmas, *, read_only: bool = False) -> Connecti
         raise _refused(engine.url.render_as_string(), file_of(url), cause(error)) from error
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _engine(url: str, pragmas: tuple[tuple[str, tuple[str, object]], ...], read_only: bool) -> Engine:
     """It keeps no connection, but what it compiled: a daemon that starts again in this process need not do so again."""
     sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"isolation_level": None} if sqlite else _server_arguments(url)
-    engine: Engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+    schema, plain = schema_of(url), make_url(url).difference_update_query([_SCHEMA])
+    engine: Engine = create_engine(plain, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
     in_memory = sqlite and file_of(url) is None
 
     @event.listens_for(engine, "connect")
-    def _set(raw: Any, _: object) -> None:
+    def _set(raw: Any, record: Any) -> None:
         if sqlite:
             raw.execute("PRAGMA schema_version")  # SQLite opens the file only when it is first asked something
         for name, (value, held) in pragmas:
@@ -131,6 +149,9 @@ def _engine(url: str, pragmas: tuple[tuple[str, tuple[str, object]], ...], read_
             settings = {"default_transaction_read_only": "on"} if read_only else _WRITER_SETTINGS
             for name, value in settings.items():
                 raw.execute(f"SET {name} = {value}")
+            record.info[_SCHEMA] = schema
+            if schema:  # and no other: a table that is missing here must not be found in another's
+                raw.execute(f"SET search_path = {quoted_name(schema)}")
 
     return engine
 

@@ -11,14 +11,15 @@ import psutil
 from sqlalchemy import Connection, text
 
 from gamma.errors import ConfigInvalid, GammaError, InvariantBroken, LedgerFailed, LedgerInUse
-from gamma.ledger.connections import file_of, open_writer
+from gamma.ledger.connections import file_of, open_writer, own_schema
 from gamma.ledger.faults import reading, typed
 from gamma.mends import mend, of_machine
 
 # How far the times that the kernel gives of a process and of a file may be apart.
 _CLOCK_S: Final = 2.0
-# Advisory locks are numbers within one database, which is one account's.
-_KEY: Final = int.from_bytes(sha256(b"gamma ledger").digest()[:8], signed=True)
+# Advisory locks are numbers within one database: each of its ledgers has a number of its own, by its schema.
+_LEDGER: Final = "gamma ledger"
+_COMMON: Final = "public"
 _ITS_LOCK: Final = "locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint)"
 _HELD: Final = f"SELECT 1 FROM pg_locks WHERE {_ITS_LOCK} = %s AND pid = pg_backend_pid()"  # noqa: S608  (our own)
 _HOLDER: Final = f"""SELECT application_name || ' (the server''s process ' || pid || ')'
@@ -160,6 +161,12 @@ def _refused(name: Path, error: OSError) -> GammaError:
     return LedgerFailed(text) if of_machine(error) else ConfigInvalid(text)
 
 
+def _key(schema: str) -> int:
+    """The number of a ledger's lock; in the schema that every database has, the one that it has had from the first."""
+    name = _LEDGER if schema == _COMMON else f"{_LEDGER} {schema}"
+    return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
+
+
 @final
 class AdvisoryLease:
     """A lock of PostgreSQL's on the very connection that writes; the server lets go of it when that ends.
@@ -172,16 +179,17 @@ class AdvisoryLease:
         self._raw: Any = db.connection.dbapi_connection
         self._faults = db.dialect.loaded_dbapi.Error
         with reading():
-            if db.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
+            self._key = _key(own_schema(db) or db.execute(text("SELECT current_schema()")).scalar() or _COMMON)
+            if db.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar():
                 return
-            holder = db.execute(text(_HOLDER), {"key": _KEY}).scalar() or "another process"
+            holder = db.execute(text(_HOLDER), {"key": self._key}).scalar() or "another process"
         db.close()
         raise LedgerInUse(f"database: it is in use by {holder}; two may not share a ledger")
 
     def check(self) -> None:
         """Ask the server, within the transaction that is open: behind a pool another session may answer."""
         try:
-            held = self._raw.execute(_HELD, (_KEY,)).fetchone()
+            held = self._raw.execute(_HELD, (self._key,)).fetchone()
         except self._faults as error:
             raise typed(error) from error
         if not held:

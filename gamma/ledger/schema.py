@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from gamma.errors import ConfigInvalid
+from gamma.ledger.connections import own_schema, quoted_name
 from gamma.ledger.faults import reading
 
 HEAD: Final = "0001"
@@ -46,7 +47,7 @@ def check(found: str | None) -> None:
 
 
 def create(db: Connection) -> None:
-    """Make the tables where there are none, and refuse a schema that is not this code's.
+    """Make the tables where there are none, and refuse a version that is not this code's.
 
     Raises: ConfigInvalid saying what to do.
     """
@@ -90,8 +91,16 @@ def migrate(db: Connection, migrations: Path | None = None) -> None:
     config.attributes["connection"] = db
     db.exec_driver_sql(begin_sql(db))
     try:
+        _make_schema(db, own_schema(db))
         command.upgrade(config, "head")
     except BaseException:
         db.exec_driver_sql("ROLLBACK")
         raise
     db.exec_driver_sql("COMMIT")
+
+
+def _make_schema(db: Connection, name: str) -> None:
+    """Make the schema of an account that has its own in a server's database; to find it there takes no right."""
+    query = text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
+    if name and not db.execute(query, {"name": name}).scalar():
+        db.exec_driver_sql(f"CREATE SCHEMA {quoted_name(name)}")

@@ -207,7 +207,10 @@ class _Check:
 
     def _triggers(self) -> None:
         if self._db.dialect.name != "sqlite":
-            query = "SELECT DISTINCT trigger_name FROM information_schema.triggers"
+            query = (
+                "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+                " WHERE relnamespace = current_schema()::regnamespace AND tgenabled <> 'D'"
+            )
         else:
             query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         there = {row[0] for row in self._db.exec_driver_sql(query)}

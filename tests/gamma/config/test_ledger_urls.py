@@ -54,3 +54,13 @@ def test_what_is_taken_is_read_alike() -> None:
 )
 def test_usual_forms_are_taken(url: str) -> None:
     assert is_taken(url)
+
+
+@pytest.mark.parametrize("schema", ["apex1", "apex-1", "_x", "2nd", "public"])
+def test_a_ledger_may_lie_in_a_schema_of_its_own(schema: str) -> None:
+    assert is_taken(f"postgresql://user@host/name?sslmode=require&schema={schema}")
+
+
+@pytest.mark.parametrize("schema", ["", "pg_toast", "information_schema", "Apex", "a.b", "%22", "a;b", "a" * 64])
+def test_a_schema_that_the_server_keeps_or_folds_is_refused(schema: str) -> None:
+    assert not is_taken(f"postgresql://user@host/name?schema={schema}")
