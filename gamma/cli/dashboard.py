@@ -1,12 +1,12 @@
 """`gamma dashboard`: what the ledger tells, in a browser on this machine."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
 
 
@@ -27,13 +27,12 @@ def dashboard(
 
     Example: gamma dashboard --port 8050
     """
-    from gamma.config import load
     from gamma.dashboard.gate import token_at
     from gamma.dashboard.serving import HOST, serve
     from gamma.dashboard.watching import Watcher
     from gamma.errors import GammaError
 
-    config = load(path, os.environ)
+    config = configuration(path)
     watcher = Watcher(config)
     file = Path(config.dashboard.token_file).absolute()
     token = token_at(file)
