@@ -154,8 +154,8 @@ def _table_encoder(cls: type[Any]) -> Code:
     """Records of one kind as columns; one value in place of a column of words, whole numbers or truths all alike."""
     hints = get_type_hints(cls)
     columns = [
-        (name, attrgetter(name), None if code is _same else code, hints[name] in (str, int, bool))
-        for name, code in ((f.name, _encoder(hints[f.name])) for f in sorted(fields(cls), key=lambda f: f.name))
+        (name, attrgetter(name), _encoder(hints[name]), hints[name] if hints[name] in (str, int, bool) else None)
+        for name in sorted(f.name for f in fields(cls))
     ]
 
     def encode(records: Any) -> Any:
@@ -163,7 +163,9 @@ def _table_encoder(cls: type[Any]) -> Code:
             return []
         table: dict[str, Any] = {_ROWS: len(records)}
         for name, get, code, exact in columns:
-            column = list(map(get, records) if code is None else map(code, map(get, records)))
+            column = list(map(get, records))
+            if set(map(type, column)) != {exact}:
+                column = list(map(code, column))
             table[name] = column[0] if exact and column.count(column[0]) == len(column) else column
         return dict(sorted(table.items()))
 
