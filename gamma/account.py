@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gamma.assembly import rules_of, setup_of
 from gamma.book import Book, Setup, fold, marked, open_book
+from gamma.bookmark import find
 from gamma.config import Config
 from gamma.errors import ConfigInvalid
 from gamma.events import EquityMarked, OrderState
@@ -75,13 +76,19 @@ def opened(config: Config) -> Reader:
     )
 
 
-def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf) -> Book:
+def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf, database: str = "") -> Book:
     """The book as the ledger has it, or had it at some time: every fact up to then, folded.
 
-    Half of all facts are marks of equity: they are read as columns, and those in a row are folded as one.
+    Half of all facts are marks of equity: they are read as columns, and those in a row are folded as one. Where the
+    daemon left a bookmark beside this `database`, folding goes on from there.
     """
-    book, ts_last = open_book(setup), 0
-    facts = takewhile(lambda fact: fact.ts_event_utc_ns <= until_utc_ns, (fact for _, fact in facts_after(reader, 0)))
+    bookmark = find(database, setup, reader.hash_at) if database else None
+    book, after_seq = open_book(setup), 0
+    if bookmark is not None and bookmark.book.ts_event_utc_ns <= until_utc_ns:
+        book, after_seq = bookmark.book, bookmark.seq
+    ts_last = book.ts_event_utc_ns
+    numbered = facts_after(reader, after_seq)
+    facts = takewhile(lambda fact: fact.ts_event_utc_ns <= until_utc_ns, (fact for _, fact in numbered))
     for kind, run in groupby(facts, type):
         several = list(run)
         ts_last = max(ts_last, *(fact.ts_event_utc_ns for fact in several))
@@ -95,7 +102,7 @@ def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf) -> Boo
 
 def standing(config: Config, reader: Reader) -> Standing:
     """The book as the ledger has it now."""
-    return Standing(book=book_of(reader, setup_of(config)), rules=rules_of(config))
+    return Standing(book=book_of(reader, setup_of(config), database=config.gamma.database), rules=rules_of(config))
 
 
 def facts_after(reader: Reader, seq: int) -> Iterator[tuple[int, Any]]:

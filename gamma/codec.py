@@ -80,6 +80,16 @@ def rebuild(cls: type[T], tree: object) -> T:
     return record
 
 
+def plain_as(hint: Any, value: object) -> Any:
+    """A value of this type, which need be no record, as `plain` gives its parts."""
+    return _encoder(hint)(value)
+
+
+def rebuild_as(hint: Any, tree: object) -> Any:
+    """The value of this type that `plain_as` made this tree of."""
+    return _decoder(hint)(tree)
+
+
 def decode_facts(text: str) -> dict[str, Fact]:
     """Facts by name, as they stand in a step, a halt or a notice.
 
@@ -117,8 +127,8 @@ def _encoder(hint: Any) -> Code:
     if is_dataclass(hint) and isinstance(hint, type):
         return _record_encoder(hint)
     origin, args = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        return _tuple_encoder(args)
+    if origin in (tuple, frozenset):
+        return _tuple_encoder(args) if origin is tuple else sorted
     if origin in (Union, types.UnionType):
         return _union_encoder(args)
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -238,8 +248,8 @@ def _decoder(hint: Any) -> Code:
     if is_dataclass(hint) and isinstance(hint, type):
         return _record_decoder(hint)
     origin, args = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        return _tuple_decoder(args)
+    if origin in (tuple, frozenset):
+        return _tuple_decoder(args) if origin is tuple else frozenset
     if origin in (Union, types.UnionType):
         return _union_decoder(args)
     if isinstance(origin, type) and issubclass(origin, Mapping):

@@ -23,6 +23,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gamma import notices, requests
 from gamma.assembly import Assembly
 from gamma.bars import Bar
+from gamma.bookmark import find
 from gamma.clock import MACHINE, NS, Clock
 from gamma.desk import Desk
 from gamma.errors import InvariantBroken
@@ -32,7 +33,6 @@ from gamma.feeds.live_chains import LiveChains
 from gamma.feeds.pace import MAX, paced
 from gamma.heeding import Heeding
 from gamma.housekeeping import Housekeeping
-from gamma.invariants.patrol import refuse
 from gamma.ledger import Ledger
 from gamma.messengers import Messengers
 from gamma.ports import BarDriven, SignalStream
@@ -74,8 +74,9 @@ class Daemon:
         self.ts_event_utc_ns = 0
         self.ready = False
         self.turnstile = Turnstile()
+        bookmark = find(assembly.config.gamma.database, assembly.setup, ledger.hash_at)
         self.shell = Shell(
-            recover(assembly.setup, assembly.rules, ledger),
+            recover(assembly.setup, assembly.rules, ledger, bookmark),
             assembly.rules,
             store=ledger,
             broker=assembly.broker,
@@ -85,7 +86,7 @@ class Daemon:
             observers=observers,
         )
         self.housekeeping = Housekeeping(
-            assembly.config, ledger, self.shell, self.turnstile, messengers=messengers, clock=clock
+            assembly.config, ledger, self.shell, self.turnstile, bookmark, messengers=messengers, clock=clock
         )
         self.heeding = Heeding(self.shell, self.turnstile, ask=self.housekeeping.ask_broker, commit=self.ledger.commit)
         self.desk = Desk(
@@ -160,7 +161,7 @@ class Daemon:
 
     async def _start(self) -> int:
         """Up to the first bar; gives the time after which bars are wanted."""
-        refuse(self.housekeeping.patrol.whole(self.assembly.config.gamma.database, self.shell.book))
+        self.housekeeping.look_over_all()
         rules, worked = self.assembly.rules, self._worked()
         self._know_past(max(self.shell.book.ts_event_utc_ns, *worked.values()))
         connected = await self.assembly.broker.connect()

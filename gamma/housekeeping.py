@@ -13,6 +13,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_J
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gamma import notices, requests
+from gamma.bookmark import Bookmark, put
 from gamma.clock import NS, Clock, Steady
 from gamma.config import Config
 from gamma.effects import Answer
@@ -56,12 +57,14 @@ class Housekeeping:
         ledger: Ledger,
         shell: Shell,
         turnstile: Turnstile,
+        bookmark: Bookmark | None = None,
         *,
         messengers: Messengers | None,
         clock: Clock,
     ) -> None:
         self.config = config
-        self.patrol = Patrol(ledger, shell.book.setup, shell.rules)
+        self.patrol = Patrol(ledger, shell.book.setup, shell.rules, bookmark)
+        self._behind = self.patrol.behind()
         self.ledger = ledger
         self.shell = shell
         self.turnstile = turnstile
@@ -200,17 +203,36 @@ class Housekeeping:
         self._deaf = False
         return commands
 
+    def look_over_all(self) -> None:
+        """Look whether all that must always hold does, before anything is traded.
+
+        Raises: InvariantBroken when something does not; Corrupt where the file is damaged.
+        """
+        refuse(self.patrol.whole(self.config.gamma.database, self.shell.book))
+        self._keep_bookmark(self.patrol)
+
     async def look_over(self) -> None:
         """Look whether all that must always hold does, a piece at a time: whatever else there is goes on in between.
 
+        The first time, where the start went on from a bookmark, what lies before it too.
         Raises: InvariantBroken when something does not; it ends the daemon.
         """
-        while True:
-            async with self.turnstile.turn():
-                if self.patrol.advance():
-                    refuse(self.patrol.found(self.shell.book))
-                    return
-            await asyncio.sleep(0)
+        for patrol in (self.patrol, self._behind):
+            while patrol is not None:
+                async with self.turnstile.turn():
+                    if patrol.advance():
+                        refuse(patrol.found(self.shell.book))
+                        self._keep_bookmark(patrol)
+                        break
+                await asyncio.sleep(0)
+        self._behind = None
+
+    def _keep_bookmark(self, patrol: Patrol) -> None:
+        """Let the next start go on from here; what is not on disk yet is in no bookmark."""
+        bookmark = patrol.bookmark()
+        if bookmark is not None:
+            self.ledger.commit()
+            put(self.config.gamma.database, bookmark)
 
     async def ping(self) -> None:
         """Say that all is well, while it is: it is the silence that calls somebody."""

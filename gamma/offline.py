@@ -8,6 +8,7 @@ from typing import Final
 
 from gamma.assembly import Assembly, assemble, paper_state_path
 from gamma.book import Book
+from gamma.bookmark import find
 from gamma.config import Config
 from gamma.effects import Answer
 from gamma.errors import InvariantBroken
@@ -52,7 +53,8 @@ async def carry_out(config: Config, command: Command) -> Answer:
 
 
 async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> Answer:
-    answers, book = Answers(), recover(assembly.setup, assembly.rules, ledger)
+    bookmark = find(assembly.config.gamma.database, assembly.setup, ledger.hash_at)
+    answers, book = Answers(), recover(assembly.setup, assembly.rules, ledger, bookmark)
     now = book.ts_event_utc_ns
     shell = Shell(book, assembly.rules, store=ledger, broker=assembly.broker, now=lambda: now, observers=(answers,))
     shell.read_on((await assembly.broker.connect()).account)

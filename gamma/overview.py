@@ -79,7 +79,7 @@ def glance(config: Config) -> Glance:
 
 def _standing(config: Config) -> Standing:
     with opened(config) as reader, reader.at_once():
-        book = book_of(reader, setup_of(config))
+        book = book_of(reader, setup_of(config), database=config.gamma.database)
         alerts = len(reader.standing_alerts())
     money = book.money
     floor = money.floor.floor_microusd if money.floor else None

@@ -3,20 +3,22 @@
 from dataclasses import replace
 
 from gamma.book import Book, Setup, fold, open_book
+from gamma.bookmark import Bookmark
 from gamma.errors import ConfigInvalid, InvariantBroken
 from gamma.events import DecisionMade, Recorded
 from gamma.ledger import Ledger
 from gamma.rules import Rules
 
 
-def recover(setup: Setup, rules: Rules, ledger: Ledger) -> Book:
-    """Fold every fact that the ledger holds; of decisions the last slot is enough, which the ticks tell.
+def recover(setup: Setup, rules: Rules, ledger: Ledger, bookmark: Bookmark | None = None) -> Book:
+    """Fold every fact that the ledger holds, from a bookmark on; of decisions the last slot is enough.
 
     Raises: InvariantBroken when the facts could not have happened; ConfigInvalid when a position's strategy is no
         longer in the config: nobody would manage it.
     """
-    book, ts_last = open_book(setup), 0
-    for fact in ledger.facts(without={DecisionMade}):
+    book, after_seq = (open_book(setup), 0) if bookmark is None else (bookmark.book, bookmark.seq)
+    ts_last = book.ts_event_utc_ns
+    for fact in ledger.facts(after_seq, without={DecisionMade}):
         book = _folded(book, fact)
         ts_last = max(ts_last, fact.ts_event_utc_ns)
     slots = {name: slot for name in rules.strategies if (slot := ledger.last_tick(name)) is not None}

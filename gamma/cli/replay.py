@@ -82,7 +82,7 @@ def _at(config: "Config", reader: "Reader", ts_utc_ns: int) -> dict[str, Any]:
     from gamma.assembly import setup_of
     from gamma.markets import MICRO
 
-    book = book_of(reader, setup_of(config), ts_utc_ns)
+    book = book_of(reader, setup_of(config), ts_utc_ns, config.gamma.database)
     return {
         "at_utc_ns": ts_utc_ns,
         "state": book.state,

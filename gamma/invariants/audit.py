@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeAlias, final
 
 from gamma.book import Book, Setup, durable, fold, open_book
+from gamma.bookmark import Bookmark
 from gamma.effects import Tick
 from gamma.errors import GammaError, InvariantBroken
 from gamma.events import (
@@ -84,10 +85,11 @@ class Audit:
     def __init__(self, setup: Setup, rules: Rules | None = None) -> None:
         self.book: Book = open_book(setup)
         self.seq = 0
+        self.ts_fact_utc_ns = 0
         self.violations: list[Violation] = []
         self.counts: Counter[str] = Counter()
         self._rules = rules
-        self._same_config = False
+        self._config_hash = ""
         self._step = _Step()
         self._slots: dict[str, int] = {}
         self._decided: dict[str, int] = {}
@@ -132,6 +134,25 @@ class Audit:
         for violation in of_book(self.book):
             self._add(replace(violation, seq=step.seq))
 
+    def state(self) -> dict[str, Any]:
+        """What it keeps beside the book, between two steps."""
+        return {
+            "config_hash": self._config_hash,
+            "slots": self._slots,
+            "decided": self._decided,
+            "rates": self._rates.state(),
+            "sums": self._sums.state(),
+        }
+
+    def resume(self, bookmark: Bookmark) -> None:
+        """Go on from where another audit stood."""
+        kept = bookmark.rounds
+        self.book, self.seq, self.ts_fact_utc_ns = bookmark.book, bookmark.seq, bookmark.book.ts_event_utc_ns
+        self._config_hash = kept["config_hash"]
+        self._slots, self._decided = dict(kept["slots"]), dict(kept["decided"])
+        self._rates.resume(kept["rates"])
+        self._sums.resume(kept["sums"])
+
     def against(self, book: Book) -> list[Violation]:
         """I13: how the book in memory differs from the fold of all events up to here."""
         kept, held = durable(self.book), durable(book)
@@ -146,6 +167,8 @@ class Audit:
 
     def _fact(self, fact: Any) -> None:
         step = self._step
+        if not isinstance(fact, DecisionMade):  # its slot is the tick's
+            self.ts_fact_utc_ns = max(self.ts_fact_utc_ns, fact.ts_event_utc_ns)
         step.routine = step.routine and type(fact) in _ROUTINE
         look = self._looks.get(type(fact))
         if look is not None:
@@ -170,7 +193,7 @@ class Audit:
         self._count(I11=1)
         if fact.epoch <= self.book.epoch:
             self._tell("I11", [f"epoch {fact.epoch} began after epoch {self.book.epoch}"])
-        self._same_config = self._rules is not None and fact.config_hash == self._rules.config_hash
+        self._config_hash = fact.config_hash
 
     def _day(self, _: DayStarted) -> None:
         self._rates.begin_day()
@@ -216,9 +239,10 @@ class Audit:
         self._tell("I2", decisions.over(self.book, made, intent))
 
     def _exits(self, strategy: str) -> OrderRate | None:
-        if not self._same_config or self._rules is None or strategy not in self._rules.strategies:
+        rules = self._rules
+        if rules is None or self._config_hash != rules.config_hash or strategy not in rules.strategies:
             return None
-        guards = self._rules.strategies[strategy].guards
+        guards = rules.strategies[strategy].guards
         return next((guard for _, guard in guards if isinstance(guard, OrderRate)), None)
 
     def _answer(self, fact: _Answer) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from gamma.book import Book, Setup
+from gamma.bookmark import Bookmark
 from gamma.errors import Corrupt, InvariantBroken
 from gamma.invariants.audit import Audit
 from gamma.invariants.book import of_book
@@ -46,11 +47,17 @@ def examine(url: str, setup: Setup, rules: Rules) -> Examination:
 class Patrol:
     """Goes along the daemon's own ledger, and holds its book against it; one round ends where the next begins."""
 
-    def __init__(self, ledger: Ledger, setup: Setup, rules: Rules) -> None:
+    def __init__(self, ledger: Ledger, setup: Setup, rules: Rules, bookmark: Bookmark | None = None) -> None:
         self._ledger = ledger
+        self._rules = rules
         self._audit = Audit(setup, rules)
         self._reached: Reached | None = None
         self._problems: list[str] = []
+        self._bookmark = bookmark
+        if bookmark is not None:
+            self._audit.resume(bookmark)
+            digest = bytes.fromhex(bookmark.sha256)
+            self._reached = Reached(seq=bookmark.seq, sha256=digest, epoch=bookmark.epoch)
 
     @property
     def seq(self) -> int:
@@ -65,7 +72,14 @@ class Patrol:
         return (self._reached.seq, self._reached.sha256.hex()) == self._ledger.head or self._reached == before
 
     def whole(self, url: str, book: Book) -> list[Violation]:
-        """The first round: all that is in the ledger, with the file itself; gives all that is wrong."""
+        """The first round: all that is in the ledger, with the file itself; gives all that is wrong.
+
+        From a bookmark on: what is before it was found sound, and is looked at again `behind` the daemon's back.
+        """
+        if self._bookmark is not None:
+            while not self.advance(1_000):
+                pass
+            return self.found(book)
         if file_of(url) is None and url.startswith("sqlite"):  # in memory, where no other connection can see it
             while not self.advance(1_000):
                 pass
@@ -74,6 +88,20 @@ class Patrol:
         seq, digest = self._ledger.head
         self._reached = Reached(seq=seq, sha256=bytes.fromhex(digest), epoch=self._audit.book.epoch)
         return self.found(book)
+
+    def behind(self) -> "Patrol | None":
+        """Who is to look at what the first round took on trust; None where it looked at everything."""
+        if self._bookmark is None:
+            return None
+        return Patrol(self._ledger, self._audit.book.setup, self._rules)
+
+    def bookmark(self) -> Bookmark | None:
+        """Where the round ended; None before there was one."""
+        if self._reached is None:
+            return None
+        book = self._audit.book.at(self._audit.ts_fact_utc_ns)
+        seq, digest = self._reached.seq, self._reached.sha256.hex()
+        return Bookmark(seq=seq, sha256=digest, epoch=self._reached.epoch, book=book, rounds=self._audit.state())
 
     def found(self, book: Book) -> list[Violation]:
         """All that is wrong, once the end is reached."""

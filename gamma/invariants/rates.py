@@ -4,8 +4,8 @@ No dollar rate can be configured yet; where one can, it is counted here.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Final, final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, final
 
 from gamma.events import DecisionMade, Intent, OrderKind
 from gamma.guards.order_rate import OrderRate
@@ -22,6 +22,14 @@ class Rates:
     def __init__(self) -> None:
         self._minute: deque[int] = deque()
         self._day = 0
+
+    def state(self) -> list[Any]:
+        """What it keeps."""
+        return [list(self._minute), self._day]
+
+    def resume(self, kept: Sequence[Any]) -> None:
+        """Go on from what another kept."""
+        self._minute, self._day = deque(kept[0]), kept[1]
 
     def begin_day(self) -> None:
         """The account's day begins."""

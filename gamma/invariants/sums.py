@@ -1,8 +1,8 @@
 """I4: positions and money, added up from the executions alone. Pure; all in whole lots and micro-dollars."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import final
+from collections.abc import Iterator, Sequence
+from typing import Any, final
 
 from gamma.book import Book
 from gamma.events import Fill, Trade
@@ -19,6 +19,16 @@ class Sums:
         self._settled_microusd = 0
         self._fees_microusd = 0
         self._closed_microusd = 0
+
+    def state(self) -> list[Any]:
+        """What it keeps."""
+        money = [self._settled_microusd, self._fees_microusd, self._closed_microusd]
+        return [self.fills, dict(self._lots), dict(self._tick_lots), money]
+
+    def resume(self, kept: Sequence[Any]) -> None:
+        """Go on from what another kept."""
+        self.fills, self._lots, self._tick_lots = kept[0], Counter(kept[1]), Counter(kept[2])
+        self._settled_microusd, self._fees_microusd, self._closed_microusd = kept[3]
 
     def fill(self, fill: Fill) -> None:
         """Add an execution."""

@@ -25,6 +25,7 @@ from gamma.notices import Notice
 PAGE: Final = 5_000
 _NO_FACTS: Final = ("Tick", "Notice", "Run", "Look")
 _LAST_TICK: Final = "SELECT MAX(slot_utc_ns) FROM ticks WHERE strategy = ?"
+_HASH: Final = "SELECT sha256 FROM events WHERE seq = ?"
 _HAS_FILL: Final = "SELECT COUNT(*) FROM fills WHERE account = ? AND execution_id = ?"
 
 
@@ -179,6 +180,11 @@ class Ledger:
         """The last slot that the strategy has decided on."""
         last: int | None = self._rows(_LAST_TICK, (strategy,))[0][0]
         return last
+
+    def hash_at(self, seq: int) -> str:
+        """The hash of one event; "" where there is none of this number."""
+        found = self._rows(_HASH, (seq,))
+        return bytes(found[0][0]).hex() if found else ""
 
     def has_fill(self, execution_id: str) -> bool:
         """Whether the execution is booked."""
