@@ -45,6 +45,8 @@ from gamma.turnstile import Turnstile
 WARM_BARS: Final = 400
 COMMIT_BARS: Final = 500
 RETRY_S: Final = 1.0
+UNCLEAN_STARTS_MAX: Final = 3
+UNCLEAN_WITHIN_S: Final = 600
 _NS_PER_MS: Final = 1_000_000
 # 2020-01-01: 12 digits last until 2051, and with 13 an id is still shorter than any broker allows.
 _EPOCHS_FROM_UTC_NS: Final = 1_577_836_800 * NS
@@ -65,11 +67,13 @@ class Daemon:
         observers: Sequence[Observer] = (),
         messengers: Messengers | None = None,
         clock: Clock = MACHINE,
+        supervised: bool = False,
     ) -> None:
         self.assembly = assembly
         self.ledger = ledger
         self.code_hash = code_hash
         self.messengers = messengers
+        self.supervised = supervised
         self.live = isinstance(assembly.feed, LiveFeed)
         self.ts_event_utc_ns = 0
         self.ready = False
@@ -169,6 +173,7 @@ class Daemon:
         await self._fetch()
         for market, until_utc_ns in worked.items():
             self._warm_up(market, until_utc_ns)
+        unclean = self._unclean_starts()
         async with self.turnstile.turn():
             await self.shell.feed(
                 BootStarted(
@@ -178,6 +183,8 @@ class Daemon:
                     ts_event_utc_ns=self.now(),
                 )
             )
+            if unclean >= UNCLEAN_STARTS_MAX:
+                await self._hold_back(unclean)
             differ = self.shell.book.control.mismatches
             await (self.shell.reconcile_all() if differ else self.shell.reconcile())
             await self.shell.compare_balance()
@@ -212,6 +219,27 @@ class Daemon:
             last = max(decided, default=begin)
             worked[market] = last if all(tick == last for tick in decided) else last - 1
         return worked
+
+    def _unclean_starts(self) -> int:
+        """How many lives in a row of the last ten minutes ended without a clean stop, where something starts the next.
+
+        A person who starts it by hand sees what happens, and does not need to be asked.
+        """
+        if not self.supervised:
+            return 0
+        return self.ledger.unclean_starts(self.housekeeping.clock.wall_ns() - UNCLEAN_WITHIN_S * NS)
+
+    async def _hold_back(self, unclean: int) -> None:
+        """Start SAFE: whatever ends it again and again may be what it trades; what is open goes on being managed."""
+        halt = HaltRequested(
+            command_id="",
+            actor="daemon",
+            text=f"{unclean} starts in ten minutes came to no clean stop",
+            level=Level.REDUCING,
+            ts_event_utc_ns=self.now(),
+            reason=Reason.UNCLEAN_STARTS,
+        )
+        await self.shell.feed(halt)
 
     async def _fetch(self) -> None:
         """Ask for the history, where it has to be asked for.

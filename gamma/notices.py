@@ -66,10 +66,10 @@ def started(ts_event_utc_ns: int, *, version: str, config_hash: str) -> Notice:
     return _info(ts_event_utc_ns, "started", "Started", "Recovered, reconciled and trading.", facts)
 
 
-def started_safe(ts_event_utc_ns: int, *, unclean_boots: int) -> Notice:
-    """The daemon came up after repeated crashes and only reconciles and cancels."""
-    text = "Too many unclean starts in a short time: reconciling and cancelling only. Look at the log, then restart."
-    return _critical(ts_event_utc_ns, "started_safe", "Started SAFE", text, {"unclean_boots": unclean_boots})
+def started_safe(ts_event_utc_ns: int, *, cause: str) -> Notice:
+    """The daemon came up after repeated crashes and takes no new risk."""
+    text = "Working entries are cancelled; exits go on working. No new risk until a person has seen why, and resumes."
+    return _critical(ts_event_utc_ns, "started_safe", "Started SAFE", text, {"cause": cause})
 
 
 def stopped(ts_event_utc_ns: int, *, cause: str, clean: bool) -> Notice:

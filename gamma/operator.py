@@ -88,6 +88,8 @@ def on_halt(turn: Turn, event: HaltRequested) -> None:
     if event.reason == Reason.INVARIANT:
         name, _, detail = event.text.partition(": ")
         notice = notices.invariant_broken(turn.now, invariant=name, detail=detail)
+    elif event.reason == Reason.UNCLEAN_STARTS:
+        notice = notices.started_safe(turn.now, cause=event.text)
     fresh = turn.halt(halt, notice)
     tend(turn)
     turn.answer(event.command_id, True, f"{where} is {event.level}" + ("" if fresh else " already"))

@@ -127,5 +127,7 @@ class Reason(StrEnum):
     """The model of the sizes raised, or gave what is no probability."""
     CURVE_STALE = "curve_stale"
     """Equity fell, the room shrank or the price moved since the sizes were judged."""
+    UNCLEAN_STARTS = "unclean_starts"
+    """The daemon started again and again without a clean stop; a person has to look why."""
     INVARIANT = "invariant"
     """Something that must always hold does not; `gamma doctor` lists what, and what to do."""

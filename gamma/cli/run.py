@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,9 @@ def run(  # noqa: PLR0913 - each option is a parameter
     once: Annotated[bool, typer.Option("--once", help="End with the feed; the simulator's ends after a day.")] = False,
     bars: Annotated[int, typer.Option(help="End after so many bars; 0: never.", min=0, metavar="N")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows of a file out, and count them.")] = False,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Something starts it again: after three crashes it takes no new risk.")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Log lines in place of the live table.")] = False,
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
@@ -48,7 +52,8 @@ def run(  # noqa: PLR0913 - each option is a parameter
 
     config = configured(path, mode=mode, feed=feed or [], speed=speed, skip_bad=skip_bad)
     live = not plain and not as_json and sys.stdout.isatty()
-    asyncio.run(_run(config, live=live, once=once, bars_max=bars, quiet=as_json))
+    ends = Ends(once=once, bars_max=bars)
+    asyncio.run(_run(config, ends, live=live, quiet=as_json, supervised=supervised))
     with opened(config) as reader:
         told = summary(config, reader)
     if as_json:
@@ -57,7 +62,15 @@ def run(  # noqa: PLR0913 - each option is a parameter
         show_status(config, told)
 
 
-async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """When a run ends by itself: with the feed, or after so many bars; 0 is never."""
+
+    once: bool
+    bars_max: int
+
+
+async def _run(config: "Config", ends: Ends, *, live: bool, quiet: bool, supervised: bool = False) -> None:
     from gamma.alerts import open_client
     from gamma.assembly import assemble, paper_state_path
     from gamma.config import secrets
@@ -81,12 +94,14 @@ async def _run(config: "Config", *, live: bool, once: bool, bars_max: int, quiet
             messengers = Messengers(config, ledger, client)
             metrics = Metrics() if config.metrics.port is not None else None
             looking = (screen, Chronicle(), *(() if metrics is None else (metrics,)))
-            daemon = Daemon(assembly, ledger, observers=looking, messengers=messengers)
+            daemon = Daemon(assembly, ledger, observers=looking, messengers=messengers, supervised=supervised)
             daemon.watch_signals()
             manager = ServiceManager.listening(os.environ)
             told = nullcontext() if metrics is None else monitored(daemon, metrics, config.metrics.port or 0)
             async with told, attended(daemon, manager):
-                trading = asyncio.create_task(daemon.run(_times(config.feed.speed), once=once, bars_max=bars_max))
+                trading = asyncio.create_task(
+                    daemon.run(_times(config.feed.speed), once=ends.once, bars_max=ends.bars_max)
+                )
                 if live:
                     await _draw(daemon, screen, trading)
                 await trading

@@ -34,6 +34,7 @@ _HALTS: Final = (
     "order_quarantined:",
     "order_foreign:",
     "invariant:",
+    "started_safe",
 )
 _LATE: Final = frozenset({OrderState.ABSENT, OrderState.REJECTED})
 _GAP_MIN_MICROUSD: Final = MICRO // 100

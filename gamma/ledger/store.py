@@ -19,6 +19,7 @@ from gamma.ledger.indexes import Context, Row, check_types, columns, index_rows
 from gamma.ledger.lease import Lease, Unshared, hold
 from gamma.ledger.outbox import Outbox
 from gamma.ledger.records import FACTS, Kept, Look, Run
+from gamma.ledger.starts import unclean_in_a_row
 from gamma.ledger.verify import Onlooker, Reached, beginning, verify_piece
 from gamma.notices import Notice
 
@@ -185,6 +186,10 @@ class Ledger:
         """The hash of one event; "" where there is none of this number."""
         found = self._rows(_HASH, (seq,))
         return bytes(found[0][0]).hex() if found else ""
+
+    def unclean_starts(self, since_utc_ns: int) -> int:
+        """How many starts in a row, recorded since then, came to no clean stop."""
+        return unclean_in_a_row(self._rows, since_utc_ns)
 
     def has_fill(self, execution_id: str) -> bool:
         """Whether the execution is booked."""

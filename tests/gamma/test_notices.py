@@ -120,7 +120,7 @@ def test_each_wording_has_a_title_a_text_and_a_key() -> None:
     order = {"client_order_id": "g1-1-7", "market": "MNQ", "lots": 2}
     said = [
         notices.started(TS, version="1.0", config_hash="abc"),
-        notices.started_safe(TS, unclean_boots=3),
+        notices.started_safe(TS, cause="3 starts"),
         notices.stopped(TS, cause="SIGTERM", clean=True),
         notices.stopped(TS, cause="deadline", clean=False),
         notices.unrecorded(TS, cause="database or disk is full"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gamma.cli.run import _run
+from gamma.cli.run import Ends, _run
 from gamma.cli.setting import configured
 from gamma.errors import LedgerFailed
 from gamma.ledger import Ledger
@@ -22,7 +22,7 @@ def traded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv("GAMMA__ALERTS__PAPER__DISCORD_ROUTINE", server.url("routine").get_secret_value())
             monkeypatch.setenv("GAMMA__ALERTS__LIVE__DISCORD_ROUTINE", server.url("live").get_secret_value())
             config = configured(EXAMPLE, speed="max")
-            await _run(config, live=False, once=True, bars_max=3, quiet=True)
+            await _run(config, Ends(once=True, bars_max=3), live=False, quiet=True)
 
     asyncio.run(work())
 

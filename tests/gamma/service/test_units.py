@@ -63,7 +63,10 @@ def test_every_place_of_the_templates_is_filled_in(config: Path, several: bool) 
     for text in made.values():
         assert not re.search(r"@[A-Z_]+@", text)
     (daemon,) = [text for name, text in made.items() if name in {"gamma.service", "gamma@.service"}]
-    assert f"\nExecStart={GAMMA} run --plain --config {config}" + (" --account %i\n" if several else "\n") in daemon
+    assert (
+        f"\nExecStart={GAMMA} run --plain --supervised --config {config}" + (" --account %i\n" if several else "\n")
+        in daemon
+    )
     assert f"\nWorkingDirectory={config.parent}\n" in daemon
     assert f"\nReadWritePaths={config.parent}\n" in daemon
 
