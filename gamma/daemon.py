@@ -197,7 +197,7 @@ class Daemon:
         gc.collect()
         gc.freeze()
         self.ready = True
-        log.info("ready", epoch=self.shell.book.epoch, ts_event_utc_ns=self.now())
+        log.info("ready", account=self.ledger.account, epoch=self.shell.book.epoch, ts_event_utc_ns=self.now())
         return min(worked.values())
 
     def _worked(self) -> dict[str, int]:

@@ -124,6 +124,8 @@ class _Now:
         daemon, book = self._daemon, self._daemon.shell.book
         yield _one("ready", "Whether it has recovered, reconciled and trades.", daemon.ready)
         yield _one("healthy", "Whether nothing failed, and broker and feed are heard.", daemon.housekeeping.healthy)
+        owner = (book.setup.account, book.setup.mode)
+        yield _by("account", "1, with the name and the mode of the account.", ["account", "mode"], {owner: True})
         yield _by("state", "1 for the state of the account.", ["state"], {(s,): s == book.state for s in STATES})
         yield from _money(book)
         yield from _orders(book)

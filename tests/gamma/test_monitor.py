@@ -76,6 +76,7 @@ def test_what_happened_is_counted_as_the_ledger_has_it(tmp_path: Path) -> None:
     assert total(figures, "gamma_commit_seconds_count") > len(decided)
     assert value(figures, "gamma_ready") == value(figures, "gamma_state", state="ACTIVE") == 1
     assert value(figures, "gamma_state", state="HALTED") == 0
+    assert value(figures, "gamma_account", account="paper", mode="paper") == 1
     assert 40_000 < value(figures, "gamma_equity_usd") < 60_000
     assert value(figures, "gamma_bars") == 300
     assert value(figures, "gamma_feed_age_seconds", market="MNQ") >= 0
