@@ -257,14 +257,15 @@ def _left(now: Fact | None, limit: Fact | None) -> float:
     return 1 - now / limit
 
 
-def acted(reader: Reader, rules: Rules) -> list[dict[str, Any]]:
-    """Which guards cut or denied orders, or halted, and how often."""
+def acted(reader: Reader, rules: Rules, after_seq: int = 0) -> list[dict[str, Any]]:
+    """Which guards cut or denied orders, or halted, and how often; since an event, where one is named."""
     names = {name for s in rules.strategies.values() for name, _ in s.guards}
     counts: Counter[tuple[str, str]] = Counter()
-    for (by, reason), number in reader.tally("decisions", "bound_by", "reason").items():
+    for (by, reason), number in reader.tally("decisions", "bound_by", "reason", after_seq=after_seq).items():
         if by in names and reason != Reason.OK:
             counts[by, reason] += number
-    for (action, actor, level, reason), number in reader.tally("halts", "action", "actor", "level", "reason").items():
+    halts = reader.tally("halts", "action", "actor", "level", "reason", after_seq=after_seq)
+    for (action, actor, level, reason), number in halts.items():
         if action == "halted" and actor.startswith("guard:"):
             counts[actor.removeprefix("guard:"), f"{level}: {reason}"] += number
     return [{"name": by, "reason": why, "times": n} for (by, why), n in counts.most_common()]

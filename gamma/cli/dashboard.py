@@ -1,12 +1,13 @@
 """`gamma dashboard`: what the ledger tells, in a browser on this machine."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gamma.cli.chosen import configuration
+from gamma.cli.chosen import configuration, wanted_accounts
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
 
 
@@ -32,16 +33,15 @@ def dashboard(
     from gamma.dashboard.watching import Watcher
     from gamma.errors import GammaError
 
-    config = configuration(path)
-    watcher = Watcher(config)
-    file = Path(config.dashboard.token_file).absolute()
+    configs = [configuration(path, account=name) for name in wanted_accounts(path)]
+    first, names = configs[0], [config.account.name for config in configs]
+    watchers = {config.account.name: Watcher(config, names) for config in configs}
+    file = Path(first.dashboard.token_file).absolute()
     token = token_at(file)
     with working("reading the ledger"):
-        try:
-            with watcher.look():
+        for watcher in watchers.values():
+            with suppress(GammaError), watcher.look():  # the page says so, and goes on when there is something to see
                 pass
-        except GammaError:  # the page says so, and goes on when there is something to see
-            pass
 
     def ready(taken: int) -> None:
         url = f"http://{HOST}:{taken}/?token={token}"
@@ -49,8 +49,8 @@ def dashboard(
             print_json({"url": url, "token_file": str(file)})
         else:
             out = console()
-            out.print(f"dashboard of {config.account.name} ({config.gamma.mode}): [bold]{url}[/]", soft_wrap=True)
+            out.print(f"dashboard of {', '.join(names)}: [bold]{url}[/]", soft_wrap=True)
             out.print(f"[dim]the token is kept in {file}; Ctrl-C stops[/]", soft_wrap=True)
         sys.stdout.flush()  # whoever started it through a pipe waits for the link
 
-    serve({config.account.name: watcher}, token, config.dashboard.port if port is None else port, ready)
+    serve(watchers, token, first.dashboard.port if port is None else port, ready)

@@ -15,11 +15,10 @@ import typer
 
 from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json, working
-from gamma.errors import InputInvalid, LedgerInUse
+from gamma.errors import InputInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config
-    from gamma.effects import Answer
     from gamma.events import Command
 
 ANSWER_S = 30.0
@@ -225,27 +224,10 @@ def _header() -> dict[str, Any]:
 
 
 def _give(config: "Config", command: "Command", as_json: bool) -> None:
-    """To the daemon where one runs, else to the ledger itself."""
-    import asyncio
+    from gamma.asking import ask
 
-    from gamma import requests
-    from gamma.events import HaltRequested
-    from gamma.offline import carry_out
-
-    try:
-        answer: Answer = asyncio.run(carry_out(config, command))
-    except LedgerInUse:
-        folder = requests.folder_of(config.gamma.database, config.account.name)
-        try:
-            with working("asking the daemon"):
-                requests.submit(folder, command)
-                answer = requests.await_answer(folder, command.command_id, ANSWER_S)
-        except OSError as error:
-            raise InputInvalid(f"the daemon's folder {folder} cannot be written: {error.strerror}") from error
-        except InputInvalid as error:
-            if not isinstance(command, HaltRequested):
-                raise
-            raise InputInvalid(f"{error}; what works when the daemon hangs: gamma halt --kill") from error
+    with working("asking"):
+        answer = ask(config, command, ANSWER_S)
     _say(answer.ok, answer.text, as_json)
 
 

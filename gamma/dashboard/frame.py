@@ -9,8 +9,9 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from gamma.dashboard import parts
-from gamma.dashboard.pages import PAGES, Choice, Page, page_at
-from gamma.dashboard.sight import Pulse, Query, Sight, link
+from gamma.dashboard.halting import halt_on
+from gamma.dashboard.pages import PAGES, Page, page_at
+from gamma.dashboard.sight import Choice, Pulse, Query, Sight, link
 from gamma.dashboard.watching import Watcher
 from gamma.errors import GammaError
 
@@ -35,6 +36,7 @@ def frame(watchers: Mapping[str, Watcher]) -> Dash:
     app.layout = _layout()
     _show_on(app, watchers)
     _filter_on(app)
+    halt_on(app, watchers)
     return app
 
 
@@ -97,7 +99,7 @@ def _top(sight: Sight) -> list[Component]:
         parts.badge(book.setup.mode, "live" if book.setup.mode == "live" else "plain"),
         parts.badge(book.state, kind),
         _pulse(sight.pulse),
-        parts.link("Halt ...", sight.link("/halt")) if page_at("/halt") else html.Span(),
+        parts.link("Halt ...", sight.link("/halt")),
         _fresh(),
     ]
 

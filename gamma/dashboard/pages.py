@@ -4,24 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from gamma.dashboard import overview
-from gamma.dashboard.sight import Query, Sight
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One filter: what stands in the address under `name`, chosen among `options` (value and words), or typed."""
-
-    name: str
-    title: str
-    options: Sequence[tuple[str, str]] = ()
+from gamma.dashboard import decisions, halting, overview, risk
+from gamma.dashboard.sight import Choice, Query, Sight
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What stands at a path; it is shown anew when the ledger grows, unless it is not `live`."""
+    """What stands at a path. A `live` one is shown anew when the ledger grows; `listed` ones stand above each page."""
 
     path: str
     title: str
@@ -31,7 +21,12 @@ class Page:
     listed: bool = True
 
 
-PAGES: Final[tuple[Page, ...]] = (Page(path="/", title="Overview", show=overview.show),)
+PAGES: Final[tuple[Page, ...]] = (
+    Page(path="/", title="Overview", show=overview.show),
+    Page(path="/decisions", title="Decisions", show=decisions.show, choices=decisions.choices),
+    Page(path="/risk", title="Risk", show=risk.show),
+    Page(path="/halt", title="Halt", show=halting.show, live=False, listed=False),
+)
 
 
 def page_at(path: str | None) -> Page | None:

@@ -97,6 +97,13 @@ def age(seconds: float) -> str:
     return f"{seconds / HOUR_S:.0f} h" if seconds < 48 * HOUR_S else f"{seconds / 86_400:.0f} days"
 
 
+def times(title: str, at_utc_ns: Sequence[int]) -> tuple[str, list[str]]:
+    """A column of instants, New York, and its title: `06-02 09:35` where the title can name the year of all."""
+    shown = [when(ts)[4:20] or "-" for ts in at_utc_ns]
+    years = {text[:4] for text in shown if text != "-"}
+    return (f"{title} {years.pop()}", [text[5:] or text for text in shown]) if len(years) == 1 else (title, shown)
+
+
 def when(ts_utc_ns: int) -> str:
     """An instant as `Tue 2026-06-02 09:35 ET`; `-` where there is none."""
     return clock(ts_utc_ns) if ts_utc_ns else "-"

@@ -1,6 +1,6 @@
 """`Sight`: all that a page may look at, of one account and one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 from urllib.parse import urlencode
@@ -14,6 +14,16 @@ from gamma.stats import Floats, Ints
 
 Query = Mapping[str, str]
 """What stands in the address behind the question mark."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One filter: what stands in the address under `name`, chosen among `options` (value and words), or typed."""
+
+    name: str
+    title: str
+    options: Sequence[tuple[str, str]] = ()
 
 
 @final

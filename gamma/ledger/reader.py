@@ -7,7 +7,21 @@ from dataclasses import dataclass, fields, replace
 from types import TracebackType
 from typing import Any, Final, Self, final
 
-from sqlalchemy import Column, Connection, Result, Row, Select, Table, case, func, select, table
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Result,
+    Row,
+    Select,
+    Table,
+    case,
+    func,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy import column as named
 
 from gamma.codec import decode, decode_facts
@@ -51,11 +65,12 @@ _ENDS: Final = {
 class Wanted:
     """Which rows: the newest `limit` of those from `since_utc_ns` on, oldest first; an empty word is any.
 
-    Rows lie by the number of their event: `after_seq` leaves out what it need not look at.
+    Rows lie by the number of their event: `after_seq` and `before_seq` (0: none) leave out what need not be looked at.
     """
 
     since_utc_ns: int = 0
     after_seq: int = 0
+    before_seq: int = 0
     strategy: str = ""
     market: str = ""
     limit: int = 100
@@ -200,6 +215,17 @@ class Reader:
         stand = [order | _stand(order, told, filled, epoch) for order in found]
         return [order for order in stand if not (open_only and order["state"] in _ENDS)]
 
+    def entry_of(self, decision_id: str) -> Record | None:
+        """The order that a decision opened, as `orders` gives it; None where it opened none."""
+        intents = tables.intents.c
+        # As it stands in the index of entries, by which it is found at once.
+        entry: ColumnElement[bool] = literal_column("kind = 'entry'", Boolean)
+        query = select(tables.intents).where(intents.decision_id == decision_id, entry).limit(1)
+        found = self._records(tables.intents, query)
+        ids = [order["id"] for order in found]
+        told, filled, epoch = self._told(ids), self._filled(ids), self._epoch()
+        return next((order | _stand(order, told, filled, epoch) for order in found), None)
+
     def order_history(self, client_order_id: str) -> list[Record]:
         """All that was told of one order, oldest first."""
         query = select(tables.orders).where(tables.orders.c.client_order_id == client_order_id)
@@ -333,6 +359,8 @@ class Reader:
         conditions = [source.c[_TIMES.get(source.name, "ts_event_utc_ns")] >= wanted.since_utc_ns, *where]
         if wanted.after_seq:
             conditions.append(source.c.seq > wanted.after_seq)
+        if wanted.before_seq:
+            conditions.append(source.c.seq < wanted.before_seq)
         conditions += _matching(source, "strategy", wanted.strategy) + _matching(source, "market", wanted.market)
         keys = [column.desc() for column in source.primary_key.columns]
         return self._records(source, select(source).where(*conditions).order_by(*keys).limit(wanted.limit))[::-1]
