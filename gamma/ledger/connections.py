@@ -158,9 +158,13 @@ def _engine(url: str, pragmas: tuple[tuple[str, tuple[str, object]], ...], read_
 
 def _server_arguments(url: str) -> dict[str, Any]:
     """Each statement commits by itself unless we begin; the session says who it is to whoever finds it in the way."""
-    name = f"gamma, process {os.getpid()} on {socket.gethostname()}"
-    ours = {"connect_timeout": 10, "application_name": name[:_NAME_LEN_MAX]}
+    ours = {"connect_timeout": 10, "application_name": session_name(os.getpid())}
     return {"autocommit": True, **{key: value for key, value in ours.items() if key not in make_url(url).query}}
+
+
+def session_name(pid: int) -> str:
+    """How a process of this machine is called at the server."""
+    return f"gamma, process {pid} on {socket.gethostname()}"[:_NAME_LEN_MAX]
 
 
 def _refused(shown: str, path: Path | None, below: Exception) -> GammaError:

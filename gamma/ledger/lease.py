@@ -2,16 +2,17 @@
 
 import fcntl
 import os
-from contextlib import suppress
+import re
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol, final
 
 import psutil
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from gamma.errors import ConfigInvalid, GammaError, InvariantBroken, LedgerFailed, LedgerInUse
-from gamma.ledger.connections import file_of, open_writer, own_schema
+from gamma.ledger.connections import file_of, open_reader, open_writer, own_schema, session_name
 from gamma.ledger.faults import reading, typed
 from gamma.mends import mend, of_machine
 
@@ -22,25 +23,36 @@ _LEDGER: Final = "gamma ledger"
 _COMMON: Final = "public"
 _ITS_LOCK: Final = "locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint)"
 _HELD: Final = f"SELECT 1 FROM pg_locks WHERE {_ITS_LOCK} = %s AND pid = pg_backend_pid()"  # noqa: S608  (our own)
-_HOLDER: Final = f"""SELECT application_name || ' (the server''s process ' || pid || ')'
-    FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE {_ITS_LOCK} = :key"""  # noqa: S608  (our own)
+_HOLDER: Final = f"""SELECT application_name, pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE {_ITS_LOCK} = :key AND datname = current_database()"""  # noqa: S608  (our own)
 
 
 def holder(url: str) -> int | None:
-    """The process that holds the lease of a SQLite ledger; None where none does, or it is another database.
+    """The process of this machine that holds the lease of a ledger; None where none does.
 
     The lock itself is left alone: whoever tried it, even for a moment, could keep a daemon from starting. The
     process that wrote its number lives still when it was there before it wrote.
     """
     path = file_of(url)
     if path is None:
-        return None
+        return _at_server(url)
     lock = _lock_of(path)
     try:
         process = psutil.Process(int(lock.read_text()))
         return process.pid if process.create_time() <= lock.stat().st_mtime + _CLOCK_S else None
     except (OSError, ValueError, psutil.Error):
         return None
+
+
+def _at_server(url: str) -> int | None:
+    """A session says whose it is; one of another machine's is none of ours."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return None
+    with suppress(GammaError), closing(open_reader(url)) as db, reading():
+        found = db.execute(text(_HOLDER), {"key": _key_of(db)}).first()
+        pid = re.match(r"gamma, process (\d+) on ", found.application_name) if found else None
+        return int(pid[1]) if pid and found and found.application_name == session_name(int(pid[1])) else None
+    return None
 
 
 def _lock_of(path: Path) -> Path:
@@ -161,8 +173,9 @@ def _refused(name: Path, error: OSError) -> GammaError:
     return LedgerFailed(text) if of_machine(error) else ConfigInvalid(text)
 
 
-def _key(schema: str) -> int:
+def _key_of(db: Connection) -> int:
     """The number of a ledger's lock; in the schema that every database has, the one that it has had from the first."""
+    schema = own_schema(db) or db.execute(text("SELECT current_schema()")).scalar() or _COMMON
     name = _LEDGER if schema == _COMMON else f"{_LEDGER} {schema}"
     return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
 
@@ -179,12 +192,13 @@ class AdvisoryLease:
         self._raw: Any = db.connection.dbapi_connection
         self._faults = db.dialect.loaded_dbapi.Error
         with reading():
-            self._key = _key(own_schema(db) or db.execute(text("SELECT current_schema()")).scalar() or _COMMON)
+            self._key = _key_of(db)
             if db.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar():
                 return
-            holder = db.execute(text(_HOLDER), {"key": self._key}).scalar() or "another process"
+            found = db.execute(text(_HOLDER), {"key": self._key}).first()
         db.close()
-        raise LedgerInUse(f"database: it is in use by {holder}; two may not share a ledger")
+        who = f"{found.application_name} (the server's process {found.pid})" if found else "another process"
+        raise LedgerInUse(f"database: it is in use by {who}; two may not share a ledger")
 
     def check(self) -> None:
         """Ask the server, within the transaction that is open: behind a pool another session may answer."""

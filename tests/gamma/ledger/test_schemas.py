@@ -1,5 +1,6 @@
 """Several ledgers in one database of PostgreSQL's: a schema for each, and nothing of one touches another."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from gamma.chaos.races.postgresql import database, session
 from gamma.errors import ConfigInvalid, Corrupt, InputInvalid, LedgerFailed, LedgerInUse
 from gamma.ledger import Ledger, Reader, backup, upgrade, verify
 from gamma.ledger.connections import schema_of
+from gamma.ledger.lease import holder
 from tests.gamma.ledger.facts import T0, day
 
 NAMES = ("apex-1", "topstep")
@@ -70,6 +72,17 @@ def test_one_account_has_one_writer_whoever_else_writes_beside_it(urls: tuple[st
         for url, name in zip(urls, NAMES, strict=True):
             with pytest.raises(LedgerInUse, match="two may not share a ledger"):
                 opened(url, name)
+
+
+def test_each_ledger_tells_which_process_of_this_machine_holds_it(urls: tuple[str, ...], empty_server_url: str) -> None:
+    assert holder(urls[0]) is None
+    with closing(opened(urls[0], NAMES[0])) as ledger:
+        assert [holder(url) for url in (*urls, empty_server_url)] == [os.getpid(), None, None]
+        ledger._raw.execute("SET application_name = 'gamma, process 1 on another machine'")
+        assert holder(urls[0]) is None
+        with pytest.raises(LedgerInUse, match="in use by gamma, process 1 on another machine"):
+            opened(urls[0], NAMES[0])
+    assert holder(urls[0]) is None
 
 
 def test_of_many_that_want_one_accounts_lease_at_once_one_has_it(urls: tuple[str, ...]) -> None:
