@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper test lint check coverage bench docs lock
+.PHONY: help install paper test lint check coverage bench docs wheel lock
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; do \
@@ -59,6 +59,9 @@ bench: install ## make every figure that the README quotes
 docs: install ## build the documentation as a site, into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site/index.html"
+
+wheel: install ## build dist/*.whl, which installs and runs without the repository
+	@$(BIN)/python -m hatchling build -t wheel -d dist
 
 # One version of each package for every Python, so that all users run the same arithmetic.
 lock: ## make requirements.lock again from pyproject.toml, with the newest versions

@@ -23,6 +23,7 @@ def init(
     feed: Annotated[
         str, typer.Option("--feed", help="Bars as this broker tells them; else the simulator's.", metavar="BROKER")
     ] = "",
+    of: Annotated[str, typer.Option("--example", help="An example of another kind, as gold.", metavar="NAME")] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite a config.toml that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -32,13 +33,20 @@ def init(
     """
     if DEFAULT_CONFIG.exists() and not force:
         raise InputInvalid(f"{DEFAULT_CONFIG} is here already; use --force to overwrite it")
-    text = example() if defaults else asked(example())
+    text = _text(defaults, of)
     text = with_feed(text, feed) if feed else text
     write(DEFAULT_CONFIG, text)
     if as_json:
         print_json({"written": str(DEFAULT_CONFIG)})
         return
     console().print(f"[green]✓[/] wrote {DEFAULT_CONFIG}. Next: [bold]gamma run[/]")
+
+
+def _text(defaults: bool, of: str) -> str:
+    """What is written: another example as it is, the first as it is or with a person's answers in it."""
+    if of:
+        return examples.named(of).read_text(encoding="utf-8")
+    return example() if defaults else asked(example())
 
 
 def asked(text: str) -> str:
