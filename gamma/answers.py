@@ -180,7 +180,8 @@ def on_filled(turn: Turn, event: OrderFilled) -> None:
         return
     order = turn.book.orders.get(fill.client_order_id)
     if fill.market in turn.book.setup.markets:
-        _book_fill(turn, event, order)
+        for part in [fill] if order is not None else _parts(turn.book, fill):
+            _book_fill(turn, replace(event, fill=part), order)
     if order is None:
         _stranger(turn, fill)
     else:
@@ -226,6 +227,28 @@ def _shares(book: Book, fill: Fill) -> list[Fill]:
     return shares
 
 
+def _parts(book: Book, fill: Fill) -> list[Fill]:
+    """A stranger's fill by whom it closes: what strategies hold together may be closed in one.
+
+    Where it is of more than they hold it is nobody's. The first part keeps the execution's id, and bears the fee.
+    """
+    held = [
+        abs(p.lots) for (s, market), p in book.positions.items() if s and market == fill.market and p.side == -fill.side
+    ]
+    if owner(book, fill) or sum(held) < fill.lots:
+        return [fill]
+    parts: list[Fill] = []
+    left = fill.lots
+    for most in held:
+        part = replace(fill, lots=min(most, left))
+        if parts:
+            part = replace(part, execution_id=f"{fill.execution_id}+{len(parts)}", fee_microusd=0)
+        if part.lots:
+            parts.append(part)
+        left -= part.lots
+    return parts
+
+
 def _book_fill(turn: Turn, event: OrderFilled, order: Order | None) -> None:
     fill = event.fill
     before = turn.book.position(owner(turn.book, fill), fill.market)
@@ -242,15 +265,20 @@ def _book_fill(turn: Turn, event: OrderFilled, order: Order | None) -> None:
     )
     after = turn.book.position(before.strategy, fill.market)
     if before.lots and after.side != before.side:
-        _close_trade(turn, before, order, "settled" if fill.settled else "")
+        by_dead_man = Reason.DEAD_MAN if _is_dead_mans(turn.book, fill.client_order_id) else ""
+        _close_trade(turn, before, order, "settled" if fill.settled else by_dead_man)
         after = turn.book.position(before.strategy, fill.market)
     # What was to close a position and opened one instead is closed in its turn.
     if order is not None and order.intent.kind is not OrderKind.ENTRY and after.side == fill.side:
         turn.want_exit(after, "overshoot")
 
 
+def _is_dead_mans(book: Book, client_order_id: str) -> bool:
+    return client_order_id.startswith(book.dead_man_prefix)
+
+
 def _stranger(turn: Turn, fill: Fill) -> None:
-    """Somebody traded on this account, by hand or by a second daemon: no new risk until a person has looked."""
+    """Somebody traded on this account: by hand, a second daemon or the dead-man. No new risk until a person looked."""
     seen = ForeignOrderSeen(
         client_order_id=fill.client_order_id or fill.execution_id,
         market=fill.market,
@@ -357,9 +385,12 @@ def on_foreign(turn: Turn, event: ForeignOrderSeen) -> None:
 def _tell_foreign(turn: Turn, seen: ForeignOrderSeen, lots: int, level: Level | None) -> None:
     """Halt at this level; where that halt stands already, or none is due, the order is told of all the same."""
     order: _Named = {"client_order_id": seen.client_order_id, "market": seen.market, "lots": lots}
-    halting = notices.order_foreign(turn.now, **order, ours=seen.ours)
+    dead_mans = _is_dead_mans(turn.book, seen.client_order_id)
+    halting = notices.order_foreign(turn.now, **order, ours=seen.ours, dead_mans=dead_mans)
     halt = None
     if level is not None:
-        halt = _account_halt(turn, level, Reason.POSITION_MISMATCH, seen.client_order_id)
+        reason = Reason.DEAD_MAN if dead_mans else Reason.POSITION_MISMATCH
+        halt = _account_halt(turn, level, reason, seen.client_order_id)
     if halt is None or not turn.halt(halt, halting):
-        turn.tell(notices.order_foreign(turn.now, **order, ours=seen.ours, again=halt is not None))
+        again = halt is not None
+        turn.tell(notices.order_foreign(turn.now, **order, ours=seen.ours, again=again, dead_mans=dead_mans))

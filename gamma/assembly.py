@@ -112,14 +112,14 @@ def assemble(config: Config, *, state_path: Path | None, feed: Feed | None = Non
             '`broker`, or set mode = "paper"'
         )
     setup = setup_of(config)
-    hours = Hours(flat_by=_flat_by(config))
+    hours = hours_of(config)
     name = brokers.pop()
-    broker = _broker(config, name, setup.markets, state_path)
+    broker = open_broker(config, name, setup.markets, state_path)
     _check_mode(config, broker.capabilities)
     tellers = {name: broker}
     for other in (prices.bars_broker(config, name), config.chains.broker or name):
         if other not in tellers:
-            tellers[other] = _broker(config, other, setup.markets, None)
+            tellers[other] = open_broker(config, other, setup.markets, None)
     feed = (
         feed
         if feed is not None
@@ -222,6 +222,14 @@ def rules_of(
     )
 
 
+def hours_of(config: Config) -> Hours:
+    """The calendar of the account.
+
+    Raises: ConfigInvalid when its profile is none.
+    """
+    return Hours(flat_by=_flat_by(config))
+
+
 def _flat_by(config: Config) -> calendar.FlatBy | None:
     profile = profile_of(config)
     return calendar.FlatBy(time=profile.flat_by_new_york.value) if profile else None
@@ -286,7 +294,11 @@ def _check_flat(config: Config, strategy: str, guards: Sequence[tuple[str, Guard
         )
 
 
-def _broker(config: Config, name: str, markets: Mapping[str, Market], state_path: Path | None) -> Broker:
+def open_broker(config: Config, name: str, markets: Mapping[str, Market], state_path: Path | None) -> Broker:
+    """The way to a broker, as it is configured; nothing is sent yet.
+
+    Raises: ConfigInvalid.
+    """
     opened: Broker = (
         plugins.named(plugins.BROKERS, name, f"brokers.{name}")
         .load()

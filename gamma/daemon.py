@@ -41,6 +41,7 @@ from gamma.reasons import Reason
 from gamma.recovery import recover
 from gamma.shell import Observer, Shell
 from gamma.turnstile import Turnstile
+from gamma.vitals import Vital, taken
 
 WARM_BARS: Final = 400
 COMMIT_BARS: Final = 500
@@ -89,6 +90,7 @@ class Daemon:
             elapsed_s=self.elapsed_s if self.live else None,
             observers=observers,
         )
+        self.shell.taken = partial(taken, Path(assembly.config.paths.kill_switch))
         self.housekeeping = Housekeeping(
             assembly.config, ledger, self.shell, self.turnstile, bookmark, messengers=messengers, clock=clock
         )
@@ -352,12 +354,14 @@ class Daemon:
             await self.shell.feed(ShutDown(reason=reason, ts_event_utc_ns=self.now()))
             self.ledger.append([], [notices.stopped(self.now(), cause=reason, clean=True)])
             self.ledger.commit()
+        self.housekeeping.pulse.tell(Vital.STOPPED, reason)
         log.info("stopped", reason=reason, bars=self.desk.bars)
 
     async def _give_up(self, error: Exception) -> None:
         """Tell of a failure as far as the ledger still takes it; a broken invariant halts until a person looks."""
         cause = f"{type(error).__name__}: {error}"
         log.error("failed", cause=cause, bars=self.desk.bars)
+        self.housekeeping.pulse.tell(Vital.FAILED, cause)
         recorded = False
         with suppress(Exception):  # the ledger may be what failed
             if isinstance(error, InvariantBroken):

@@ -35,6 +35,7 @@ from gamma.offline import RECONCILED, Answers, acknowledge, refuse_resume
 from gamma.reasons import Reason
 from gamma.shell import Shell
 from gamma.turnstile import Turnstile
+from gamma.vitals import Pulse, Vital, taken
 
 DISK_MIN_BYTES: Final = 1 << 30
 CLOCK_LOOK_S: Final = 5.0
@@ -70,6 +71,7 @@ class Housekeeping:
         self.turnstile = turnstile
         self.messengers = messengers
         self.kill_switch = Path(config.paths.kill_switch)
+        self.pulse = Pulse(config.gamma.database, config.account.name, self.kill_switch, clock)
         self.requests = requests.folder_of(config.gamma.database, config.account.name)
         self.inbox = requests.Inbox(self.requests)
         self.answers = Answers()
@@ -167,11 +169,12 @@ class Housekeeping:
     async def beat(self) -> None:
         """Show signs of life: hear the broker, look at the clock, the switch and the disk."""
         async with self.turnstile.turn():
-            await self.ask_broker(self.shell.poll)
+            heard = await self.ask_broker(self.shell.poll)
             await self.see_health()
             await self._see_disk()
             self.ledger.commit()
         self.beaten_s = self.time.elapsed_s()
+        self.pulse.tell(Vital.ALIVE if heard else Vital.ILL, "" if heard else "the broker gives no answer")
 
     async def listen(self) -> None:
         """Take up what a person asked, and look for the kill switch."""
@@ -281,6 +284,8 @@ class Housekeeping:
         overdue_s, offset_s = self.feed_overdue_s(), self.time.offset_s()
         switched = self.kill_switch.exists()
         self._tell_clock(offset_s)
+        if switched and not self._given_up() and taken(self.kill_switch):
+            await self._halt("deadman", f"{self.kill_switch.absolute()} stands", Level.HALTED, Reason.DEAD_MAN)
         await self.shell.feed(
             HealthSeen(
                 broker_age_s=self.broker_age_s(),
@@ -293,6 +298,11 @@ class Housekeeping:
         )
         if switched and not any(_is_off(h.reason, h.level) for h in self.shell.book.halts.values()):
             await self._halt("kill_switch", f"the kill switch {self.kill_switch} is on", Level.HALTED)
+
+    def _given_up(self) -> bool:
+        """Whether the account is known to be in the dead-man's hands."""
+        halts = self.shell.book.halts.values()
+        return any(halt.reason == Reason.DEAD_MAN and halt.level is Level.HALTED for halt in halts)
 
     async def see_clock(self) -> None:
         """Before anything is decided: when the clock was set since the guards heard of it last, they hear of it now."""
@@ -333,9 +343,10 @@ class Housekeeping:
             text = f"disk: {free / 2**20:.0f} MiB free, below {DISK_MIN_BYTES / 2**20:.0f}"
             await self._halt("daemon", text, Level.REDUCING)
 
-    async def _halt(self, actor: str, text: str, level: Level) -> None:
+    async def _halt(self, actor: str, text: str, level: Level, reason: str = Reason.OPERATOR) -> None:
+        now = self.shell.now()
         await self.shell.feed(
-            HaltRequested(command_id="", actor=actor, text=text, level=level, ts_event_utc_ns=self.shell.now())
+            HaltRequested(command_id="", actor=actor, text=text, level=level, ts_event_utc_ns=now, reason=reason)
         )
 
     async def _carry_out(self, command: Command) -> None:

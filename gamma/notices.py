@@ -207,11 +207,19 @@ def order_unlisted(ts_event_utc_ns: int, *, client_order_id: str, market: str, l
 
 
 def order_foreign(
-    ts_event_utc_ns: int, *, client_order_id: str, market: str, lots: int, ours: bool, again: bool = False
+    ts_event_utc_ns: int,
+    *,
+    client_order_id: str,
+    market: str,
+    lots: int,
+    ours: bool,
+    again: bool = False,
+    dead_mans: bool = False,
 ) -> Notice:
     """An order that this ledger did not issue works or was filled at the broker; `lots` signed.
 
-    `ours` when its id has our form. `again` when a halt for such orders stands already: it is one more of them.
+    `ours` when its id has our form, `dead_mans` when it is that of the account's dead-man. `again` when a halt for such
+    orders stands already: it is one more of them.
     """
     make = _warning if again else _critical
     facts = _order(client_order_id, market, lots)
@@ -222,7 +230,18 @@ def order_foreign(
             "account? Then stop it. Is this ledger a backup that was put back? Then run gamma flatten, which cancels "
             "such orders, and see docs/faq.md: How do I put a backup back?"
         )
+    if dead_mans:
+        text = "The dead-man traded while the daemon was silent. See docs/deadman.md: What then?"
     return make(ts_event_utc_ns, f"order_foreign:{client_order_id}", "Order not ours", text, facts)
+
+
+def taken_over(ts_event_utc_ns: int, *, switch: str) -> Notice:
+    """The dead-man has thrown the kill switch: the daemon sends nothing, exits neither."""
+    text = (
+        "The dead-man took the account while the daemon was silent, and has it still: nothing is sent, exits neither. "
+        "Look at the account, remove the kill switch, then resume."
+    )
+    return _critical(ts_event_utc_ns, "halted:the account:dead_man", "Halted", text, {"kill_switch": switch})
 
 
 def order_rejected(ts_event_utc_ns: int, *, client_order_id: str, market: str, code: str, cause: str) -> Notice:

@@ -90,6 +90,8 @@ def on_halt(turn: Turn, event: HaltRequested) -> None:
         notice = notices.invariant_broken(turn.now, invariant=name, detail=detail)
     elif event.reason == Reason.UNCLEAN_STARTS:
         notice = notices.started_safe(turn.now, cause=event.text)
+    elif event.reason == Reason.DEAD_MAN:
+        notice = notices.taken_over(turn.now, switch=event.text)
     fresh = turn.halt(halt, notice)
     tend(turn)
     turn.answer(event.command_id, True, f"{where} is {event.level}" + ("" if fresh else " already"))

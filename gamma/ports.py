@@ -31,7 +31,8 @@ class Capabilities:
 
     An unknown order is proved absent after `absence_listings` complete listings, `absence_spacing_s`
     apart, with `quiet_window_s` passed since it was sent. Its limits bear a look for fills every `watch_s` while an
-    entry with a stop works. `real` where its orders cost real money.
+    entry with a stop works. `real` where its orders cost real money, `shared` where one session may cancel
+    the orders of another.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Capabilities:
     place_timeout_s: float = 10.0
     watch_s: float = 1.0
     real: bool = False
+    shared: bool = True
 
 
 _ENDED: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})

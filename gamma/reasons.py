@@ -129,5 +129,7 @@ class Reason(StrEnum):
     """Equity fell, the room shrank or the price moved since the sizes were judged."""
     UNCLEAN_STARTS = "unclean_starts"
     """The daemon started again and again without a clean stop; a person has to look why."""
+    DEAD_MAN = "dead_man"
+    """The dead-man acted on the account while the daemon was silent: a person looks, and resumes."""
     INVARIANT = "invariant"
     """Something that must always hold does not; `gamma doctor` lists what, and what to do."""

@@ -85,6 +85,8 @@ class Shell:
         self.broker = broker
         self.now = now
         self.stopped = stopped
+        # Whether the dead-man has the account in its hands: then nothing is sent at all.
+        self.taken: Callable[[], bool] = lambda: False
         self.observers = tuple(observers)
         self._prompt = broker if isinstance(broker, Prompt) else None
         self._elapsed_s = elapsed_s
@@ -292,6 +294,8 @@ class Shell:
             placed: Placed = unready
         elif intent.kind is OrderKind.ENTRY and (self.stopped() or self.book.standing(intent.strategy, intent.market)):
             placed = Rejected(code="stopped", text="stopped between the decision and the first byte")
+        elif self.taken():
+            placed = Rejected(code="taken", text="the dead-man has the account in its hands; nothing is sent")
         else:
             self.store.check_lease()
             placed = await self._call(sending)

@@ -82,6 +82,7 @@ class IbkrBroker:
             order_stream=True,
             client_id_max_len=40,
             real=self._params.real,
+            shared=False,
         )
 
     async def connect(self) -> BrokerAccount:

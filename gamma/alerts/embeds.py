@@ -156,7 +156,7 @@ def _counted(title: str, group: Group, limit: int) -> str:
 def _footer(groups: Sequence[Group], sign: Sign) -> str:
     newest = max((group.newest for group in groups), key=_ts)
     parts = [sign.account, sign.mode, _utc(newest.ts_event_utc_ns)]
-    if newest.severity is Severity.CRITICAL:
+    if newest.severity is Severity.CRITICAL and any(group.ids for group in groups):  # else it lies in no outbox
         name = "" if len(groups) > 1 else f" {groups[0].ids[0] if len(groups[0].ids) == 1 else newest.key}"
         parts.append(f"repeated until: gamma ack{name}")
     return cut(" · ".join(parts), FOOTER_MAX)

@@ -132,6 +132,11 @@ class Book:
         """How the client order ids of this account begin: they go on with epoch and sequence."""
         return id_prefix(self.setup.account)
 
+    @property
+    def dead_man_prefix(self) -> str:
+        """How the client order ids of this account's dead-man begin; none of ours does."""
+        return f"d{self.client_id_prefix[1:]}"
+
     def at(self, ts_event_utc_ns: int) -> "Book":
         """The same book at this time."""
         return replace(self, ts_event_utc_ns=ts_event_utc_ns)

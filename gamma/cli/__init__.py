@@ -17,6 +17,7 @@ from gamma.cli import (
     config,
     dashboard,
     database,
+    deadman,
     doctor,
     evaluating,
     feed,
@@ -74,6 +75,7 @@ compliance.add_to(app)
 compare.add_to(app)
 montecarlo.add_to(app)
 doctor.add_to(app)
+deadman.add_to(app)
 chaos.add_to(app)
 markets.add_to(app)
 gex.add_to(app)

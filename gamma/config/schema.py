@@ -278,6 +278,25 @@ class Dashboard(Section):
 
 
 @final
+class Deadman(Section):
+    """When `gamma deadman` takes an account out of the hands of a daemon that is silent."""
+
+    silence_s: Annotated[float, Field(ge=5, le=3_600)] = Field(
+        60.0, description="a daemon without a sign of life for so long is silent; it gives one every heartbeat_s"
+    )
+    before_close_s: Annotated[float, Field(ge=30, le=7_200)] = Field(
+        240.0, description="so long before the moment to be flat by, what is open under a silent daemon is closed"
+    )
+    limit_frac: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.9, description="so is all, once this share of the room to the floor, or of the day's loss, is used up"
+    )
+    look_s: Annotated[float, Field(ge=0.1, le=60)] = Field(2.0, description="how often it looks")
+    broker: Params = Field(
+        default_factory=dict, description="what its own session needs that differs from [brokers.NAME]"
+    )
+
+
+@final
 class Paths(Section):
     """Files beside the ledger; relative ones are under the folder that the daemon runs in."""
 
@@ -308,6 +327,7 @@ class Config(Section):
     schedule: Schedule = Field(default_factory=Schedule)
     metrics: Metrics = Field(default_factory=Metrics)
     dashboard: Dashboard = Field(default_factory=Dashboard)
+    deadman: Deadman = Field(default_factory=Deadman)
     paths: Paths = Field(default_factory=Paths)
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)

@@ -128,7 +128,8 @@ class Audit:
         self._count(I9=len(step.wanted))
         untold = (what for slot, what in step.slots.items() if slot not in step.ticks)
         self._tell("I14", (f"{what} has no tick" for what in untold), step.seq)
-        unknown = step.strangers - self.book.control.foreign_orders
+        known = self.book.control.foreign_orders
+        unknown = (cid for cid in step.strangers if cid not in known and _whole(cid) not in known)
         self._tell("I6", (f"{cid} was filled, never intended, and not told of" for cid in unknown), step.seq)
         self._tell("I4", self._sums.differ(self.book), step.seq)
         for violation in of_book(self.book):
@@ -282,6 +283,12 @@ class Audit:
         known = {(v.invariant, v.text) for v in self.violations}
         if len(known) < VIOLATIONS_MAX and (violation.invariant, violation.text) not in known:
             self.violations.append(violation)
+
+
+def _whole(execution_id: str) -> str:
+    """The execution of which this is a part, by its id; of a whole one its own."""
+    whole, _, part = execution_id.rpartition("+")
+    return whole if part.isdecimal() else execution_id
 
 
 def _same(one: object, other: object) -> bool:

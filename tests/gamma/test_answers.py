@@ -19,6 +19,7 @@ from gamma.events import (
     OrderReplaced,
     OrderState,
     PositionsCompared,
+    TradeClosed,
 )
 from gamma.guards import Action
 from gamma.notices import Severity
@@ -461,6 +462,27 @@ def test_a_fill_by_hand_larger_than_our_position_is_not_ours() -> None:
     case.enter()
     case.fill("", 3, PRICE, side=-1)
     assert (case.position().lots, case.book.position("", "MNQ").lots) == (2, -3)
+
+
+def test_a_fill_by_hand_that_closes_what_two_strategies_hold_closes_both() -> None:
+    case = Case(strategy_rules("alpha"), strategy_rules("beta"))
+    case.enter()
+    case.enter(strategy="beta")
+    assert case.book.lots("MNQ") == 4
+    case.fill("", 4, PRICE + 8, side=-1, execution="x")
+    assert case.book.positions == {}
+    fills = [e.fill for e in case.of(OrderFilled)][-2:]
+    assert [(f.execution_id, f.lots, f.fee_microusd) for f in fills] == [("x", 2, 2_400_000), ("x+1", 2, 0)]
+    assert [t.trade.strategy for t in case.of(TradeClosed)] == ["alpha", "beta"]
+
+
+def test_the_dead_mans_fill_closes_the_position_and_halts_in_its_name() -> None:
+    case = Case()
+    case.enter()
+    case.fill(f"{case.book.dead_man_prefix}7-0", 2, PRICE, side=-1)
+    assert case.of(TradeClosed)[-1].trade.exit_reason == "dead_man"
+    assert [(h.level, h.reason) for h in case.book.halts.values()] == [(Level.REDUCING, "dead_man")]
+    assert case.notices[-1] == f"order_foreign:{case.book.dead_man_prefix}7-0"
 
 
 def test_a_fill_under_an_id_of_ours_that_was_never_issued_freezes_the_account() -> None:

@@ -1,0 +1,95 @@
+"""Telling a silent daemon from a living one: by whether its sign of life changes, on a clock of our own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import final
+
+import psutil
+
+from gamma.clock import NS, Clock
+from gamma.vitals import Sign, Vital, boot_id, read_sign
+
+
+class Cause(StrEnum):
+    """What a daemon that is silent seems to be."""
+
+    STOPPED = "stopped"
+    """A person stopped it, cleanly."""
+    FAILED = "failed"
+    """It ended by itself, and said why."""
+    GONE = "gone"
+    """Its process is no more: it crashed, was killed, or the machine was started anew."""
+    SUSPENDED = "suspended"
+    """Its process stands still by a signal."""
+    ILL = "ill"
+    """It lives, and its broker does not answer it."""
+    HUNG = "hung"
+    """Its process is there, and its loop, its schedule or its ledger does not go on."""
+    UNKNOWN = "unknown"
+    """No daemon has left a sign of life."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """How long the daemon has been silent [s], what it seems to be, and what it said last."""
+
+    silent_s: float
+    cause: Cause
+    why: str
+    kill_switch: Path | None
+
+
+@final
+class Watch:
+    """Looks at the sign of life; only that the daemon says that it is alive counts, and only when it says it anew."""
+
+    def __init__(self, path: Path, clock: Clock, process: Callable[[int], psutil.Process] = psutil.Process) -> None:
+        self._path = path
+        self._clock = clock
+        self._process = process
+        self._boot_id = boot_id()
+        self._heard: tuple[int, int] | None = None
+        self._heard_ns = clock.monotonic_ns()
+        self._first = True
+
+    def look(self) -> Silence:
+        """How the daemon is now."""
+        sign, now_ns = read_sign(self._path), self._clock.monotonic_ns()
+        if sign is not None and sign.state is Vital.ALIVE and (sign.pid, sign.beat) != self._heard:
+            self._heard, self._heard_ns = (sign.pid, sign.beat), now_ns
+            # What lay there before we came may be old; its age is known within one start of the machine.
+            if self._first and (age_s := sign.age_s(now_ns, self._boot_id)) is not None:
+                self._heard_ns -= round(age_s * NS)
+        self._first = False
+        return Silence(
+            silent_s=max(0.0, (now_ns - self._heard_ns) / NS),
+            cause=self._cause(sign),
+            why=sign.why if sign is not None else "",
+            kill_switch=Path(sign.kill_switch) if sign is not None else None,
+        )
+
+    def _cause(self, sign: Sign | None) -> Cause:
+        if sign is None:
+            return Cause.UNKNOWN
+        if sign.state in (Vital.STOPPED, Vital.FAILED):
+            return Cause(sign.state)
+        status = self._status(sign)
+        if status is None:
+            return Cause.GONE
+        if status == psutil.STATUS_STOPPED:
+            return Cause.SUSPENDED
+        return Cause.ILL if sign.state is Vital.ILL else Cause.HUNG
+
+    def _status(self, sign: Sign) -> str | None:
+        """What the process that left the sign is doing; None where it is no more, or another has its number."""
+        if sign.boot_id != self._boot_id:
+            return None
+        try:
+            process = self._process(sign.pid)
+            since_s = self._path.stat().st_mtime - process.create_time()
+            status = str(process.status())
+        except (psutil.Error, OSError):
+            return None
+        return None if since_s < -2.0 or status == psutil.STATUS_ZOMBIE else status
