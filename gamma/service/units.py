@@ -78,6 +78,11 @@ def deployed(name: str) -> Path:
     return found if found.exists() else inside.parent / "deploy" / name
 
 
+def _runbook() -> Path:
+    inside = deployed("runbook.md")
+    return inside if inside.exists() else Path(str(files("gamma"))).parent / "docs" / "runbook.md"
+
+
 def _names() -> list[str]:
     return sorted(path.name for path in templates().iterdir() if path.suffix in {".service", ".timer"})
 
@@ -97,7 +102,7 @@ def _filled(text: str, host: Host) -> str:
         "FOLDER": str(host.folder),
         "USER": host.user,
         "CREDENTIALS": str(host.credentials),
-        "RUNBOOK": str(deployed("RUNBOOK.md")),
+        "RUNBOOK": str(_runbook()),
         "WRITES": " ".join(map(str, host.writes)),
         "HOME": "\n".join(_home(host)),
         "ACCOUNT": " --account %i" if host.several else "",
