@@ -29,6 +29,7 @@ def dashboard(
     Example: gamma dashboard --port 8050
     """
     from gamma.dashboard.gate import token_at
+    from gamma.dashboard.pages import ahead
     from gamma.dashboard.serving import HOST, serve
     from gamma.dashboard.watching import Watcher
     from gamma.errors import GammaError
@@ -40,8 +41,8 @@ def dashboard(
     token = token_at(file)
     with working("reading the ledger"):
         for watcher in watchers.values():
-            with suppress(GammaError), watcher.look():  # the page says so, and goes on when there is something to see
-                pass
+            with suppress(GammaError), watcher.look() as sight:  # the page says what is wrong, and goes on
+                ahead(sight)
 
     def ready(taken: int) -> None:
         url = f"http://{HOST}:{taken}/?token={token}"

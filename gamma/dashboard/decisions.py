@@ -120,7 +120,7 @@ def _one(sight: Sight, made: DecisionMade) -> list[Component]:
 
 
 def _logs(sight: Sight, made: DecisionMade) -> Component:
-    return parts.link("its log", sight.link("/logs", decision=made.decision_id))
+    return parts.link("its log", sight.link("/logs", of=made.decision_id))
 
 
 def _order(sight: Sight, made: DecisionMade) -> Component:

@@ -9,6 +9,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from gamma.dashboard import parts
+from gamma.dashboard.files import files_on
 from gamma.dashboard.halting import halt_on
 from gamma.dashboard.pages import PAGES, Page, page_at
 from gamma.dashboard.sight import Choice, Pulse, Query, Sight, link
@@ -36,6 +37,7 @@ def frame(watchers: Mapping[str, Watcher]) -> Dash:
     app.layout = _layout()
     _show_on(app, watchers)
     _filter_on(app)
+    files_on(app.server, watchers)
     halt_on(app, watchers)
     return app
 
@@ -83,7 +85,7 @@ def _show_on(app: Dash, watchers: Mapping[str, Watcher]) -> None:
             return _alone(watcher), nav, [], parts.notice(f"There is no page {path}."), ""
         try:
             with watcher.look() as sight:
-                seen = f"{path}{search}#{sight.head_seq}"
+                seen = f"{path}{search}#{sight.head_seq}#{sight.aside.count}"
                 filters = _filters(page, sight, query) if arrived else no_update
                 again = arrived or (page.live and seen != stamp)
                 return _top(sight), nav, filters, page.show(sight, query) if again else no_update, seen

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from gamma.dashboard import decisions, halting, overview, risk
+from gamma.dashboard import alerts, compliance, decisions, halting, logs, models, overview, risk, trades
 from gamma.dashboard.sight import Choice, Query, Sight
 
 
@@ -25,8 +25,19 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(path="/", title="Overview", show=overview.show),
     Page(path="/decisions", title="Decisions", show=decisions.show, choices=decisions.choices),
     Page(path="/risk", title="Risk", show=risk.show),
+    Page(path="/trades", title="Trades", show=trades.show, choices=trades.filters),
+    Page(path="/models", title="Models", show=models.show),
+    Page(path="/compliance", title="Compliance", show=compliance.show),
+    Page(path="/alerts", title="Alerts", show=alerts.show, choices=alerts.filters),
+    Page(path="/logs", title="Logs", show=logs.show, choices=logs.filters),
     Page(path="/halt", title="Halt", show=halting.show, live=False, listed=False),
 )
+
+
+def ahead(sight: Sight) -> None:
+    """Begin what takes long, before anybody looks."""
+    models.ahead(sight, patience_s=0)
+    compliance.ahead(sight, patience_s=0)
 
 
 def page_at(path: str | None) -> Page | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gamma.account import Standing
 from gamma.config import Config
+from gamma.dashboard.aside import Aside
 from gamma.ledger import Reader
 from gamma.stats import Floats, Ints
 
@@ -69,6 +70,7 @@ class Sight:
     day_seq: int
     pulse: Pulse
     accounts: tuple[str, ...]
+    aside: Aside
 
     @property
     def account(self) -> str:

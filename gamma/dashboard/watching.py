@@ -14,6 +14,7 @@ from gamma.account import Standing, facts_after, opened
 from gamma.assembly import rules_of, setup_of
 from gamma.book import Book, fold, marked, open_book
 from gamma.config import Config
+from gamma.dashboard.aside import Aside
 from gamma.dashboard.sight import Course, Pulse, Sight, empty_course
 from gamma.events import DayStarted, EquityMarked
 from gamma.ledger import Reader
@@ -44,6 +45,7 @@ class Watcher:
         self._new = _Followed(book=open_book(setup_of(config)))
         self._followed = self._new
         self._lock = threading.Lock()
+        self.aside = Aside(config)
 
     @contextmanager
     def look(self) -> Iterator[Sight]:
@@ -67,6 +69,7 @@ class Watcher:
                     now_utc_ns=time.time_ns(),
                 ),
                 accounts=self.accounts,
+                aside=self.aside,
             )
 
     def _follow(self, reader: Reader) -> _Followed:

@@ -333,6 +333,10 @@ class Reader:
         fills = tables.fills.c
         return int(self._run(select(func.sum(fills.fee_microusd)).where(fills.seq > after_seq)).scalar() or 0)
 
+    def ask(self, query: Select[Any]) -> list[Record]:
+        """The rows of a query of the tables, each by its columns' names: for what one page alone wants to know."""
+        return [row._asdict() for row in self._run(query)]
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """All that is read within is of one moment, whatever a daemon writes meanwhile; one within another is the same.

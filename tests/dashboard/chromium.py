@@ -93,6 +93,11 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def choose(self, name: str, value: str) -> None:
+        """Choose a word of a filter's list."""
+        self.click(f'.dash-dropdown[id*="{name}"]')
+        self.click(f'.dash-dropdown-option:has(input[value="{value}"])')
+
     def type(self, selector: str, text: str, *, enter: bool = False) -> None:
         """Type into a field."""
         self.click(selector)
@@ -123,7 +128,7 @@ def opened(browser: str, folder: Path) -> Iterator[Tab]:
     command = [browser, *QUIET, f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with connect(_address(profile, process), max_size=None) as line:
+        with connect(_address(profile, process), max_size=None, ping_interval=None) as line:
             yield Tab(line)
     finally:
         process.terminate()

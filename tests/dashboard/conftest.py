@@ -8,17 +8,32 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gamma.ledger import Ledger
+from gamma.notices import Notice, Severity
+from tests.daemon_case import ledger_in, trade, write_config
 from tests.dashboard.chromium import BROWSER, DESKTOP, Tab, opened
 
 BARS = 700
 GAMMA = str(Path(sys.executable).with_name("gamma"))
+T0 = 1_772_500_000_000_000_000
+BUSY = """
+[sizers.two]
+use = "fixed"
+lots = 2
+
+[alerts.paper]
+discord_critical = "http://127.0.0.1:9/webhooks/1/critical"
+"""
+RULES = """profile = "own_50k"
+overrides = { target_usd = 3000, minis_evaluation = [{ from_usd = 0.0, minis = 0.2 }], news_window_s = 60 }
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +146,33 @@ def tab(stranger: Tab, dashboard: Served) -> Iterator[Tab]:
 def sign_in(tab: Tab, running: Served) -> None:
     tab.go(running.at(f"/?token={running.token}"))
     tab.until("location.search === '' && document.querySelector('#page > *')")
+
+
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two strategies that trade often, one lot and two, under rules of which some are broken; alerts of all kinds."""
+    folder = tmp_path_factory.mktemp("busy")
+    path = write_config(folder, more=BUSY)
+    text = path.read_text().replace("[feed]", f"{RULES}\n[feed]")
+    path.write_text(text.replace('"fixed"', '"two"', 1))
+    path.chmod(0o600)
+    trade(folder, bars=700)
+    with closing(Ledger.open(ledger_in(folder), account="paper", mode="paper")) as ledger:
+        numbers = []
+        for number in range(6):
+            severity = Severity.CRITICAL if number < 4 else Severity.WARNING
+            told = Notice(key=f"made:{number}", severity=severity, title=f"Made {number}", text="x", ts_event_utc_ns=T0)
+            ledger.append([], [told])
+            numbers.append(ledger.head[0])
+        ledger.commit()
+        ledger.outbox.delivered(numbers[:3], T0)
+        ledger.outbox.ack(str(numbers[0]), T0)
+        ledger.outbox.dropped(numbers[4:5], T0, "refused by Discord: made")
+        ledger.commit()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def busy_dashboard(busy: Path) -> Iterator[Served]:
+    with served(busy) as running:
+        yield running
