@@ -6,9 +6,11 @@ from pathlib import Path
 
 from gamma.account import book_of, opened, positions
 from gamma.assembly import setup_of
+from gamma.book import Book
 from gamma.complaints import without_password
 from gamma.config import Config, accounts_of, load
 from gamma.errors import GammaError
+from gamma.ledger import Reader
 from gamma.ledger.lease import holder
 from gamma.markets import MICRO
 
@@ -79,8 +81,11 @@ def glance(config: Config) -> Glance:
 
 def _standing(config: Config) -> Standing:
     with opened(config) as reader, reader.at_once():
-        book = book_of(reader, setup_of(config), database=config.gamma.database)
-        alerts = len(reader.standing_alerts())
+        return standing_of(book_of(reader, setup_of(config), database=config.gamma.database), reader)
+
+
+def standing_of(book: Book, reader: Reader) -> Standing:
+    """Where an account stands by its book; the reader tells what waits for a person."""
     money = book.money
     floor = money.floor.floor_microusd if money.floor else None
     return Standing(
@@ -91,5 +96,5 @@ def _standing(config: Config) -> Standing:
         day_pnl_usd=(money.equity_microusd - money.day_equity_microusd) / MICRO,
         positions=len(positions(book)),
         halts=len(book.halts),
-        alerts=alerts,
+        alerts=len(reader.standing_alerts()),
     )

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from gamma.dashboard import parts
+from gamma.dashboard import accounts, parts
 from gamma.dashboard.files import files_on
 from gamma.dashboard.halting import halt_on
 from gamma.dashboard.pages import PAGES, Page, page_at
@@ -22,8 +23,11 @@ SILENT_S: Final = 120.0
 FILTER: Final = "filter"
 
 
-def frame(watchers: Mapping[str, Watcher]) -> Dash:
-    """The whole application over these accounts, by name; the first is shown where the address names none."""
+def frame(watchers: Mapping[str, Watcher], faults: Mapping[str, str] | None = None) -> Dash:
+    """The whole application over these accounts, by name; the first is shown where the address names none.
+
+    `faults` says of other accounts why they cannot be shown.
+    """
     app = Dash(
         __name__,
         title="gamma",
@@ -35,7 +39,7 @@ def frame(watchers: Mapping[str, Watcher]) -> Dash:
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     app.layout = _layout()
-    _show_on(app, watchers)
+    _show_on(app, watchers, faults or {})
     _filter_on(app)
     files_on(app.server, watchers)
     halt_on(app, watchers)
@@ -64,7 +68,7 @@ def _layout() -> Component:
     )
 
 
-def _show_on(app: Dash, watchers: Mapping[str, Watcher]) -> None:
+def _show_on(app: Dash, watchers: Mapping[str, Watcher], faults: Mapping[str, str]) -> None:
     @app.callback(
         Output("top", "children"),
         Output("nav", "children"),
@@ -78,9 +82,14 @@ def _show_on(app: Dash, watchers: Mapping[str, Watcher]) -> None:
     )
     def _(path: str | None, search: str | None, _: int | None, stamp: str | None) -> tuple[Any, ...]:
         page, query = page_at(path), dict(parse_qsl((search or "").removeprefix("?")))
-        watcher = watchers.get(query.get("account", ""), next(iter(watchers.values())))
+        first = next(iter(watchers.values()))
+        watcher = watchers.get(query.get("account", ""), first)
         arrived = ctx.triggered_id != "tick"
-        nav = _nav(watcher, page) if arrived else no_update
+        if (path or "").rstrip("/") == accounts.PATH:
+            return _everyone(watchers, faults, "" if arrived else stamp or "")
+        if query.get("account", first.config.account.name) not in watchers:
+            return _absent(query["account"], first, faults)
+        nav = _nav(watcher, page.path if page else "") if arrived else no_update
         if page is None:
             return _alone(watcher), nav, [], parts.notice(f"There is no page {path}."), ""
         try:
@@ -91,6 +100,21 @@ def _show_on(app: Dash, watchers: Mapping[str, Watcher]) -> None:
                 return _top(sight), nav, filters, page.show(sight, query) if again else no_update, seen
         except GammaError as error:
             return _alone(watcher), nav, [] if arrived else no_update, parts.notice(str(error), "bad"), ""
+
+
+def _everyone(watchers: Mapping[str, Watcher], faults: Mapping[str, str], stamp: str) -> tuple[Any, ...]:
+    """The page over all accounts, shown anew where one of them has changed since the stamp."""
+    found = accounts.glances(watchers, faults)
+    seen, watcher = sha256(str(found).encode()).hexdigest(), next(iter(watchers.values()))
+    nav = _nav(watcher, accounts.PATH) if not stamp else no_update
+    page = accounts.show(found) if seen != stamp else no_update
+    return [_who("all accounts", watcher.accounts), _fresh()], nav, [], page, seen
+
+
+def _absent(name: str, first: Watcher, faults: Mapping[str, str]) -> tuple[Any, ...]:
+    """An account that the address names and that cannot be shown: never another one in its place."""
+    why = faults.get(name, f"There is no account {name}; known: {', '.join(first.accounts)}.")
+    return [_who(name, first.accounts), _fresh()], _nav(first, ""), [], parts.notice(why, "bad"), ""
 
 
 def _top(sight: Sight) -> list[Component]:
@@ -110,11 +134,11 @@ def _alone(watcher: Watcher) -> list[Component]:
     return [_who(watcher.config.account.name, watcher.accounts), _fresh()]
 
 
-def _who(account: str, accounts: Sequence[str]) -> Component:
+def _who(account: str, names: Sequence[str]) -> Component:
     """The account; where there are several, a way to each of the others."""
-    if len(accounts) == 1:
-        return html.Strong(account, id="account")
-    ways = [parts.link(name, link("/", name)) for name in accounts]
+    if len(names) == 1:
+        return html.Strong(names[0], id="account")
+    ways = [parts.link(name, link("/", name)) for name in names]
     return html.Details([html.Summary(html.Strong(account)), html.Div(ways)], id="account")
 
 
@@ -133,13 +157,13 @@ def _pulse(pulse: Pulse) -> Component:
     return html.Span(f"daemon {pulse.pid} runs · {told}", id="pulse", className="quiet")
 
 
-def _nav(watcher: Watcher, here: Page | None) -> list[Component]:
-    account = watcher.config.account.name if len(watcher.accounts) > 1 else ""
-    return [
-        dcc.Link(page.title, href=link(page.path, account), className="here" if page is here else "")
-        for page in PAGES
-        if page.listed
-    ]
+def _nav(watcher: Watcher, here: str) -> list[Component]:
+    """A way to each page; where there are several accounts, to that of all of them first."""
+    several = len(watcher.accounts) > 1
+    account = watcher.config.account.name if several else ""
+    ways = [(accounts.PATH, accounts.TITLE, "")] if several else []
+    ways += [(page.path, page.title, account) for page in PAGES if page.listed]
+    return [dcc.Link(title, href=link(path, of), className="here" if path == here else "") for path, title, of in ways]
 
 
 def _filters(page: Page, sight: Sight, query: Query) -> list[Component]:

@@ -36,9 +36,9 @@ def show(sight: Sight, _: Query) -> list[Component]:
         parts.card(
             "What is not done from here",
             html.P("A halt is lifted at a terminal, by whoever has looked at its cause:"),
-            html.Pre("gamma status\ngamma resume --ack ID"),
+            html.Pre(f"gamma status{sight.told}\ngamma resume --ack ID{sight.told}"),
             html.P("When the daemon hangs, and its answer does not come, the kill switch works all the same:"),
-            html.Pre("gamma halt --kill"),
+            html.Pre(f"gamma halt --kill{sight.told}"),
         ),
     ]
 

@@ -41,14 +41,11 @@ def _state(sight: Sight, money: Record) -> Component:
     book = sight.now.book
     halts = [account.halt_row(book, one) for one in book.halts]
     said: list[Any] = [html.P([html.Strong(money["state"]), f". {_STATES.get(book.state, '')}"], id="state")]
-    said += [_halt(row) for row in halts]
+    said += [_halt(row, sight.told) for row in halts]
     waiting = sight.reader.standing_alerts()
     if waiting:
-        said.append(
-            parts.notice(
-                f"{len(waiting):,} critical {'alerts wait' if len(waiting) > 1 else 'alert waits'} for: gamma ack"
-            )
-        )
+        wait = "alerts wait" if len(waiting) > 1 else "alert waits"
+        said.append(parts.notice(f"{len(waiting):,} critical {wait} for: gamma ack{sight.told}"))
     unresolved = account.unresolved(book)
     said += [
         parts.notice(f"Order {row['id']} in {row['market']} is {row['state']}: its market waits for it.")
@@ -57,7 +54,7 @@ def _state(sight: Sight, money: Record) -> Component:
     return parts.card("State", *said)
 
 
-def _halt(row: Record) -> Component:
+def _halt(row: Record, told: str) -> Component:
     said = row["evidence"].get("text")
     why = parts.words(row["reason"]) + (f": {said}" if said else "")
     ends = (
@@ -65,7 +62,7 @@ def _halt(row: Record) -> Component:
         if row["until_utc_ns"]
         else f"since {parts.when(row['ts_event_utc_ns'])}"
     )
-    lift = "" if row["until_utc_ns"] else f" A person lifts it with: gamma resume --ack {row['id']}"
+    lift = "" if row["until_utc_ns"] else f" A person lifts it with: gamma resume --ack {row['id']}{told}"
     on = row["target"] or row["scope"]
     return parts.notice(f"{row['level'].upper()} on {on}, {ends}, by {row['actor']}: {why}.{lift}", "bad")
 

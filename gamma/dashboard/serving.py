@@ -19,12 +19,20 @@ THREADS: Final = 8
 _BODY_MAX_BYTES: Final = 65_536
 
 
-def serve(watchers: Mapping[str, Watcher], token: str, port: int, ready: Callable[[int], None]) -> None:
+def serve(
+    watchers: Mapping[str, Watcher],
+    token: str,
+    port: int,
+    ready: Callable[[int], None],
+    faults: Mapping[str, str] | None = None,
+) -> None:
     """Answer on 127.0.0.1 until SIGINT or SIGTERM; `ready` is told the port once it answers, and 0 takes a free one.
+
+    `faults` says of other accounts why they cannot be shown.
 
     Raises: ConfigInvalid when the port cannot be had.
     """
-    app = frame(watchers)
+    app = frame(watchers, faults)
     gate = Gate(token)
     gate.stand_before(app.server)
     gate.allow(*app.csp_hashes())

@@ -77,6 +77,11 @@ class Sight:
         """The account's name."""
         return self.config.account.name
 
+    @property
+    def told(self) -> str:
+        """What a command at a terminal is told behind its own words: which account, where there are several."""
+        return f" --account {self.account}" if len(self.accounts) > 1 else ""
+
     def link(self, path: str, **query: object) -> str:
         """The address of a page that shows this account."""
         return link(path, self.account if len(self.accounts) > 1 else "", **query)
