@@ -29,7 +29,7 @@ def install(
     path: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Write systemd units for this host: daemon, dashboard, daily backup, and who tells you when one fails.
+    """Write systemd units for this host: daemon, dashboard, dead-man, daily backup, and who tells you of failures.
 
     Example: gamma service install --dry-run
     """

@@ -23,12 +23,16 @@ _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """Where gamma is on this machine, and who runs it. `several`: each account of the configuration has its units."""
+    """Where gamma is on this machine, what it reads and writes there, and who runs it.
+
+    `several`: each account of the configuration has its units.
+    """
 
     user: str
     program: Path
     config: Path
     writes: tuple[Path, ...]
+    reads: tuple[Path, ...] = ()
     several: bool = False
     credentials: Path = CREDENTIALS
 
@@ -47,8 +51,9 @@ def host_of(configs: Sequence[Config], path: Path, *, user: str, several: bool =
     program = Path(sys.executable).with_name("gamma")
     writes = {path.parent, *(folder for config in configs for folder in _written(config, path.parent))}
     within = {one for one in writes if not any(one != other and one.is_relative_to(other) for other in writes)}
-    host = Host(user=user, program=program, config=path, writes=tuple(sorted(within)), several=several)
-    for one in (program, path, *host.writes):
+    reads = (program.parent.parent, Path(sys.base_prefix), Path(str(files("gamma"))).parent)
+    host = Host(user=user, program=program, config=path, writes=tuple(sorted(within)), reads=reads, several=several)
+    for one in (program, path, *host.writes, *host.reads):
         if not _PLAIN.fullmatch(str(one)):
             raise InputInvalid(f"{str(one)!r} cannot stand in a unit; use a path of letters, digits and _ . , : + @ -")
     return host
@@ -116,8 +121,7 @@ def _filled(text: str, host: Host) -> str:
 
 def _home(host: Host) -> list[str]:
     """Homes are out of sight, but for what gamma itself has there."""
-    read = [host.program.parent.parent, Path(sys.base_prefix), Path(str(files("gamma"))).parent]
-    reads = [path for path in dict.fromkeys(read) if _at_home(path) and not path.is_relative_to(host.program.parent)]
+    reads = [path for path in dict.fromkeys(host.reads) if _at_home(path)]
     writes = [path for path in host.writes if _at_home(path)]
     if not reads and not writes:
         return ["ProtectHome=yes"]

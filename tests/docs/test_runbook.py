@@ -14,6 +14,7 @@ import yaml
 
 from gamma import notices, plugins
 from gamma.cli import app
+from gamma.deadman import pages
 from gamma.notices import Notice
 from gamma.plugins import GUARDS
 from tests.docs.pages import ROOT
@@ -57,6 +58,12 @@ def test_every_alert_is_told_of_with_its_severity() -> None:
         if f"· {notice.severity}" not in SECTIONS[key].splitlines()[0] and key != "guard"
     ]
     assert not wrong
+
+
+def test_every_page_of_the_dead_man_is_told_of() -> None:
+    keys = set(re.findall(r'"(dead_man:[a-z_]+)"', inspect.getsource(pages)))
+    assert len(keys) > 5
+    assert {key for key in keys if f"`{key}`" not in SECTIONS["dead_man"]} == set()
 
 
 def test_every_guard_that_acts_between_orders_is_told_of() -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from gamma.service.units import Host, host_of, units
 from tests.daemon_case import GAMMA, write_config
 
 EXPOSURE_MAX_TENTHS = 12
+USUAL = Host(
+    user="gamma",
+    program=Path("/opt/gamma/bin/gamma"),
+    config=Path("/var/lib/gamma/config.toml"),
+    writes=(Path("/var/lib/gamma"),),
+)
 
 
 @pytest.fixture
@@ -45,10 +52,15 @@ def written(folder: Path, made: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_systemd_finds_nothing_to_say_of_them_and_little_exposed(config: Path, several: bool) -> None:
+def test_systemd_finds_nothing_to_say_of_them(config: Path, several: bool) -> None:
     paths = written(config.parent / "units", units(host(config, several=several)))
     verified = analyze("verify", "--man=no", *paths)
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_each_service_is_hardly_exposed(tmp_path: Path, several: bool) -> None:
+    paths = written(tmp_path / "units", units(replace(USUAL, several=several)))
     services = [path for path in paths if path.endswith(".service")]
     judged = analyze("security", "--offline=yes", "--no-pager", f"--threshold={EXPOSURE_MAX_TENTHS}", *services)
     levels = re.findall(r"Overall exposure level for (\S+): ([\d.]+)", judged.stdout)
@@ -89,6 +101,7 @@ def test_what_lies_in_a_home_is_seen_and_nothing_else_there() -> None:
         program=Path("/home/ann/venv/bin/gamma"),
         config=Path("/home/ann/trading/config.toml"),
         writes=(Path("/home/ann/trading"),),
+        reads=(Path("/home/ann/venv"), Path("/usr")),
     )
     text = units(found)["gamma.service"]
     assert "ProtectHome=tmpfs\n" in text
