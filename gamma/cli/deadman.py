@@ -1,7 +1,6 @@
 """`gamma deadman`: a process beside the daemon that closes positions when that falls silent at a bad moment."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections import deque
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gamma.cli.chosen import configuration
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def deadman(
 
     Example: gamma deadman --dry-run
     """
-    from gamma.config import load
-
-    config = load(path, os.environ)
+    config = configuration(path)
     last = asyncio.run(_run(config, once=once, dry=dry_run, quiet=as_json))
     if last is None or not (once or dry_run):
         return

@@ -40,13 +40,14 @@ def names(raw: Raw) -> tuple[str, ...]:
     if ACCOUNTS in raw.values and (not isinstance(told, dict) or not told):
         raise ConfigInvalid(f"{_at(raw, ACCOUNTS)}[accounts]: write a table for each account, as [accounts.apex1]")
     for name, overlay in (told or {}).items():
-        where = f"{_at(raw, f'{ACCOUNTS}.{name}')}[{ACCOUNTS}.{name}]"
+        at = _at(raw, f"{ACCOUNTS}.{name}")
         if not NAME.fullmatch(name):
             raise ConfigInvalid(
-                f"{where}: name an account by small letters, digits, - and _; at most 32, the first a letter or a digit"
+                f"{at}[{ACCOUNTS}] {shown(name)}: name an account by small letters, digits, - and _; at most 32, the "
+                "first a letter or a digit"
             )
         if not isinstance(overlay, dict):
-            raise ConfigInvalid(f"{where} = {shown(overlay)}: should be a table, as [accounts.{name}.account]")
+            raise ConfigInvalid(f"{at}[{ACCOUNTS}] {name}: should be a table, as [{ACCOUNTS}.{name}.account]")
     return tuple(told or ())
 
 

@@ -23,7 +23,7 @@ from gamma.chaos.fuzz.limits import beyond
 from gamma.chaos.fuzz.mutations import mutated, value
 from gamma.chaos.places import kept_folder
 from gamma.complaints import toml
-from gamma.config import Config, load
+from gamma.config import Config, accounts_of, load
 from gamma.errors import ConfigInvalid
 from gamma.ledger.connections import file_of
 from gamma.params import revealed
@@ -38,6 +38,18 @@ _PYTHON: Final = re.compile(
     r"Traceback|<class|object at 0x|Value error|pydantic|NoneType|Decimal\(|datetime\.|dict_|\('\w+',|\{'\w+':"
 )
 _ACCOUNT: Final = ("[account]", 'name = "paper"', "starting_capital_usd = 50_000", 'profile = "own_50k"')
+_SEVERAL_EVERY: Final = 8
+_ACCOUNTS: Final = (
+    "[accounts.a]",
+    "[accounts.a.account]",
+    "starting_capital_usd = 50_000",
+    "[accounts.b.gamma]",
+    f'database = "postgresql+psycopg://gamma:{CANARY}@host/db?schema=b"',
+    "[accounts.b.metrics]",
+    "port = 9464",
+    "[accounts.b.alerts.paper]",
+    f'discord_critical = "https://host/{CANARY}"',
+)
 _OPTIONAL: Final = (
     ("[gamma]", 'mode = "paper"', f'database = "postgresql+psycopg://gamma:{CANARY}@host/db"', 'log_level = "info"'),
     ("[account.overrides]", "start_balance_usd = 50_000", "drawdown_usd = 10_000", 'phase = "funded"'),
@@ -69,13 +81,15 @@ class Given:
 
 def trial(seed: int) -> Trial:
     """One mutated configuration, judged."""
-    given = drawn(random.Random(seed))
+    given = drawn(random.Random(seed), several=seed % _SEVERAL_EVERY == 0)
     return Trial(seed=seed, violations=tuple(judged(given)))
 
 
-def drawn(rng: random.Random) -> Given:
-    """A configuration, mutated, and what the environment and the credentials say beside it."""
+def drawn(rng: random.Random, *, several: bool = False) -> Given:
+    """A configuration, mutated, and what the environment and the credentials say beside it; of several accounts too."""
     lines = _example() if rng.random() < 0.01 else _small(rng)
+    if several:
+        lines = [line for line in lines if not line.startswith('name = "paper"')] + list(_ACCOUNTS)
     env = dict(_override(rng, lines) for _ in range(rng.choice((0, 0, 0, 0, 0, 0, 1, 1, 3))))
     return Given(text=mutated(rng, lines), env=env, credentials=_credentials(rng))
 
@@ -161,7 +175,7 @@ def _credentials(rng: random.Random) -> Mapping[str, bytes]:
 def judged(given: Given) -> Iterator[str]:
     """What is wrong with how this configuration is taken."""
     try:
-        config = started(given)
+        configs = started(given)
     except ConfigInvalid as refused:
         yield from told_badly(str(refused), given)
     except BaseException as fault:
@@ -169,21 +183,23 @@ def judged(given: Given) -> Iterator[str]:
             raise
         yield f"{type(fault).__name__} instead of a refusal: {str(fault)[:200]}"
     else:
-        yield from _beyond_limits(config)
+        for config in configs:
+            yield from _beyond_limits(config)
 
 
-def started(given: Given) -> Config:
-    """What a start does with its configuration, up to the first bar."""
+def started(given: Given) -> list[Config]:
+    """What a start does with its configuration, up to the first bar; of several accounts, that of each."""
     path = _folder() / "config.toml"
     path.write_bytes(given.text)
     env = dict(given.env)
     if given.credentials:
         env["CREDENTIALS_DIRECTORY"] = str(_with_credentials(given.credentials))
-    config = load(path, env)
-    plugins.check(config)
-    assemble(config, state_path=None)
-    file_of(config.gamma.database)
-    return config
+    configs = [load(path, env, account=name) for name in accounts_of(path) or ("",)]
+    for config in configs:
+        plugins.check(config)
+        assemble(config, state_path=None)
+        file_of(config.gamma.database)
+    return configs
 
 
 @cache

@@ -160,8 +160,8 @@ def test_a_file_of_one_account_is_read_as_ever(write: Write) -> None:
         ('[accounts.apex1.gamma]\nmode = "x"\n', '[accounts.apex1.gamma] mode = "x": should be'),
         ("[accounts.apex1.accounts.b]\n", "[accounts.apex1] accounts: unknown key"),
         ("[gamma]\nmod = 1\n", "[gamma] mod: unknown key; did you mean mode?"),
-        ("[accounts.Apex2]\n", "[accounts.Apex2]: name an account by small letters"),
-        ("[accounts]\nx = 3\n", "[accounts.x] = 3: should be a table, as [accounts.x.account]"),
+        ("[accounts.Apex2]\n", '[accounts] "Apex2": name an account by small letters'),
+        ("[accounts]\nx = 3\n", "[accounts] x: should be a table, as [accounts.x.account]"),
         ('[accounts.apex1.strategies]\nname = "x"\n', "[accounts.apex1] strategies: should be a valid array"),
     ],
 )
