@@ -42,6 +42,11 @@ def chosen_account() -> str:
     return _ACCOUNT.get()
 
 
+def again() -> str:
+    """What a command that is named to a person has to be told, so that it is about the same account."""
+    return f" --account {chosen_account()}" if chosen_account() else ""
+
+
 def choose(account: str) -> str:
     """From now on this account is meant."""
     _ACCOUNT.set(account)

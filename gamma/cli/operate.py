@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gamma.cli.chosen import configuration
+from gamma.cli.chosen import again, configuration
 from gamma.cli.output import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import InputInvalid
 
@@ -71,7 +71,8 @@ def _switch_off(switch: Path, reason: str, as_json: bool) -> None:
         switch.write_text(f"{_actor()}: {reason}\n")
     except OSError as error:
         raise InputInvalid(f"the kill switch {switch} cannot be written: {error.strerror}") from error
-    _say(True, f"the kill switch is on: {switch}; to go on remove that file, then: gamma resume --ack ID", as_json)
+    then = f"gamma resume --ack ID{again()}"
+    _say(True, f"the kill switch is on: {switch}; to go on remove that file, then: {then}", as_json)
 
 
 def resume(
@@ -91,7 +92,7 @@ def resume(
 
     config = _config(path)
     if not halt_id:
-        raise typer.BadParameter(f"say which halt: gamma resume --ack ID; standing: {_standing(config)}")
+        raise typer.BadParameter(f"say which halt: gamma resume --ack ID{again()}; standing: {_standing(config)}")
     _give(config, ResumeRequested(**_header(), halt_id=halt_id, rebase=rebase), as_json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gamma.cli.account import positions_table
-from gamma.cli.chosen import configuration
+from gamma.cli.chosen import again, configuration
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.cli.wording import clock, usd, words
 
@@ -112,11 +112,12 @@ def _show_halts(out: "Console", told: Row) -> None:
         ]
         out.print(table(("halt", "on", "level", "reason", "?by", "since"), lines, out.width))
         if any(not row["until_utc_ns"] for row in rows):
-            out.print("[dim]a person lifts a halt with: gamma resume --ack ID[/]")
+            out.print(f"[dim]a person lifts a halt with: gamma resume --ack ID{again()}[/]")
     else:
         out.print("[dim]no halts[/]")
     if waiting := len(told["alerts"]):
-        out.print(f"[dim]{waiting:,} critical {'alert waits' if waiting == 1 else 'alerts wait'} for: gamma ack[/]")
+        wait = "alert waits" if waiting == 1 else "alerts wait"
+        out.print(f"[dim]{waiting:,} critical {wait} for: gamma ack{again()}[/]")
 
 
 def _why(halt: Row) -> str:

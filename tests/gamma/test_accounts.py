@@ -13,6 +13,8 @@ from sqlalchemy import URL
 
 from gamma.chaos.races.postgresql import database
 from gamma.config import load
+from gamma.dashboard.accounts import glances
+from gamma.dashboard.watching import Watcher
 from gamma.events import BootStarted, Halted, Resumed
 from gamma.ledger import Reader, verify
 from gamma.overview import overview
@@ -108,7 +110,8 @@ def test_a_process_that_dies_takes_its_own_account_alone(folder: Path, started: 
     second = gamma(folder, "run", "--plain", "--account", OTHER)
     assert (second.returncode, "is in use by" in " ".join(second.stderr.split())) == (78, True)
     assert other.poll() is None
-    await_line(started(ONE), "decision")
+    again = started(ONE)
+    await_line(again, "decision")
     assert len(facts(folder, ONE, BootStarted)) == 2
     assert len(facts(folder, OTHER, BootStarted)) == 1
     with reading(folder, ONE) as ours, reading(folder, OTHER) as theirs:
@@ -117,6 +120,11 @@ def test_a_process_that_dies_takes_its_own_account_alone(folder: Path, started: 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         seen = overview(folder / "config.toml", {})
-        assert [(glance.account, glance.problem) for glance in seen] == [(ONE, ""), (OTHER, "")]
+        running = [(ONE, "", again.pid), (OTHER, "", other.pid)]
+        assert [(glance.account, glance.problem, glance.daemon_pid) for glance in seen] == running
+        watchers = {name: Watcher(load(folder / "config.toml", {}, account=name)) for name in (ONE, OTHER)}
+        shown = glances(watchers, {})
+        assert [(glance.account, glance.problem, glance.daemon_pid) for glance in shown] == running
+        assert all(glance.standing and glance.standing.state == "ACTIVE" for glance in shown)
         for name in (ONE, OTHER):
             assert verify(load(folder / "config.toml", {}, account=name).gamma.database).sound

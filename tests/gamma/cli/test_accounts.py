@@ -114,3 +114,16 @@ def test_an_account_is_armed_by_the_name_that_chooses_it(folder: Path) -> None:
     done = gamma("arm", "--account", "apex1", "--max-loss", "500")
     assert "gamma-topstep" not in done.stderr
     assert not (folder / "gamma-topstep.db").exists()
+
+
+def test_what_a_person_is_told_to_type_names_the_account(folder: Path) -> None:
+    printed("run", "--account", "apex1", "--speed", "max", "--bars", "5")
+    gamma("halt", "news", "--account", "apex1")
+    told = gamma("status", "--account", "apex1").stdout
+    assert "gamma resume --ack ID --account apex1" in told
+    assert "gamma ack --account apex1" in told
+    (folder / "config.toml").write_text(example())
+    (folder / "gamma-apex1.db").unlink()
+    printed("run", "--speed", "max", "--bars", "5")
+    gamma("halt", "news")
+    assert "gamma resume --ack ID\n" in gamma("status").stdout
