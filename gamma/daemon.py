@@ -199,6 +199,7 @@ class Daemon:
         gc.collect()
         gc.freeze()
         self.ready = True
+        self.housekeeping.pulse.tell(Vital.ALIVE)
         log.info("ready", account=self.ledger.account, epoch=self.shell.book.epoch, ts_event_utc_ns=self.now())
         return min(worked.values())
 

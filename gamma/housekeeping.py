@@ -31,7 +31,7 @@ from gamma.invariants.patrol import Patrol, refuse
 from gamma.ledger import Ledger, free_bytes
 from gamma.mends import mend
 from gamma.messengers import Messengers
-from gamma.offline import RECONCILED, Answers, acknowledge, refuse_resume
+from gamma.offline import RECONCILED, Answers, acknowledge, refuse_switched
 from gamma.reasons import Reason
 from gamma.shell import Shell
 from gamma.turnstile import Turnstile
@@ -358,7 +358,7 @@ class Housekeeping:
             heard = await self.ask_broker(self.shell.reconcile_all)
             text = RECONCILED if heard else "the broker gave no answer; the log says why"
             answer = Answer(command_id=command.command_id, ok=heard, text=text)
-        elif (answer := refuse_resume(self.config, command)) is None:
+        elif (answer := refuse_switched(self.config, command)) is None:
             await self.shell.feed(replace(command, ts_event_utc_ns=self.shell.now()))
         if answer is not None:
             self.answers.answered(answer)

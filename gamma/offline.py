@@ -3,6 +3,7 @@
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +13,20 @@ from gamma.bookmark import find
 from gamma.config import Config
 from gamma.effects import Answer
 from gamma.errors import InvariantBroken
-from gamma.events import AckRequested, BarClosed, Command, ReconcileRequested, Recorded, ResumeRequested
+from gamma.events import (
+    AckRequested,
+    BarClosed,
+    Command,
+    FlattenRequested,
+    ReconcileRequested,
+    Recorded,
+    ResumeRequested,
+)
 from gamma.invariants.patrol import examine
 from gamma.ledger import Ledger
 from gamma.recovery import recover
 from gamma.shell import Shell
+from gamma.vitals import taken
 
 RECONCILED: Final = "reconciled: the book is the broker's"
 WARM_BARS: Final = 60
@@ -57,6 +67,7 @@ async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> An
     answers, book = Answers(), recover(assembly.setup, assembly.rules, ledger, bookmark)
     now = book.ts_event_utc_ns
     shell = Shell(book, assembly.rules, store=ledger, broker=assembly.broker, now=lambda: now, observers=(answers,))
+    shell.taken = partial(taken, Path(assembly.config.paths.kill_switch))
     shell.read_on((await assembly.broker.connect()).account)
     for market in assembly.setup.markets:  # what is open is worth what it last traded at
         for bar in assembly.feed.history(market, now, WARM_BARS):
@@ -66,7 +77,7 @@ async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> An
         return acknowledge(ledger, command)
     if isinstance(command, ReconcileRequested):
         return Answer(command_id=command.command_id, ok=True, text=RECONCILED)
-    if refused := refuse_resume(assembly.config, command) or _unsound(assembly, command):
+    if refused := refuse_switched(assembly.config, command) or _unsound(assembly, command):
         return refused
     await shell.feed(replace(command, ts_event_utc_ns=now))
     if command.command_id not in answers.given:
@@ -74,12 +85,19 @@ async def _carry_out(assembly: Assembly, ledger: Ledger, command: Command) -> An
     return answers.given[command.command_id]
 
 
-def refuse_resume(config: Config, command: Command) -> Answer | None:
-    """Nothing is resumed while the kill switch is on: it would halt again at once."""
+def refuse_switched(config: Config, command: Command) -> Answer | None:
+    """Nothing is resumed while the kill switch is on: it would halt again at once. Nor does anybody close positions
+    beside the dead-man: both would close them.
+    """
     switch = Path(config.paths.kill_switch)
-    if not isinstance(command, ResumeRequested) or not switch.exists():
+    if isinstance(command, FlattenRequested) and taken(switch):
+        text = (
+            f"the dead-man has the account, and closes what must be flat; to do it yourself remove {switch.absolute()}"
+        )
+    elif isinstance(command, ResumeRequested) and switch.exists():
+        text = f"the kill switch is on: remove {switch.absolute()} first"
+    else:
         return None
-    text = f"the kill switch is on: remove {switch.absolute()} first"
     return Answer(command_id=command.command_id, ok=False, text=text)
 
 

@@ -69,6 +69,7 @@ def examine(path: Path) -> Iterator[Finding]:
         yield Finding(check="assembly", ok=False, text=str(error))
     else:
         yield from _broker(assembly, book)
+        yield _tried("dead-man", lambda: _dead_man(assembly))
         yield _tried("feed", lambda: _feed(assembly))
         yield _tried("calendar", lambda: _calendar(assembly))
     yield _tried("disk", lambda: _disk(config))
@@ -137,6 +138,20 @@ async def _live_prices(assembly: "Assembly") -> "list[Finding]":
     except GammaError as error:
         findings.append(Finding(check="prices", ok=False, text=str(error)))
     return findings
+
+
+def _dead_man(assembly: "Assembly") -> tuple[bool, str]:
+    """Whether one could act for this account, and whether one watches it; that none does is no failure."""
+    from gamma.deadman.journal import watcher
+    from gamma.deadman.process import check, folder_of
+    from gamma.ports import BarDriven
+
+    if isinstance(assembly.broker, BarDriven) or not assembly.broker.capabilities.shared:
+        return True, f"none can act at {assembly.broker.capabilities.name}; see docs/deadman.md"
+    check(assembly.config, assembly.broker)
+    pid, plan = watcher(folder_of(assembly.config)), assembly.config.deadman
+    when = f"after {plan.silence_s:g} s of silence, {plan.before_close_s:g} s before the moment to be flat by"
+    return True, f"process {pid} watches: it acts {when}" if pid else f"none watches; gamma deadman would act {when}"
 
 
 def _feed(assembly: "Assembly") -> tuple[bool, str]:

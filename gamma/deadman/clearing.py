@@ -248,10 +248,12 @@ class Clearing:
             log.info("dead_man_cancels", order=cid, market=order.market, answer=type(answer).__name__)
 
     async def _leave(self, market: str, lots: int, book: Book | None) -> None:
-        for exit_ in _exits_of(self._markets[market], lots, book, self._exits()):
+        known = self._markets.get(market)
+        for exit_ in [] if known is None else _exits_of(known, lots, book, self._exits()):
             await self._send(replace(exit_, client_order_id=self._journal.next_id()))
             return
-        self._texts.append(f"{lots:+d} {market}: the ledger does not tell of what legs it is; close it by hand")
+        why = "it is no market of gamma's" if known is None else "the ledger does not tell of what legs it is"
+        self._texts.append(f"{lots:+d} {market}: {why}; close it by hand")
 
     async def _send(self, exit_: Exit) -> None:
         """One attempt, whatever comes of it."""

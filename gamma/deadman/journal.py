@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self, final
 
+import psutil
+
 from gamma.errors import ConfigInvalid, Corrupt
 from gamma.events import Leg, OrderState
 
 FILE: Final = "journal.jsonl"
 LOCK: Final = "lock"
+# How far the times that the kernel gives of a process and of a file may be apart.
+_CLOCK_S: Final = 2.0
 _ENDS: Final = frozenset(
     {OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.ABSENT}
 )
@@ -53,6 +57,16 @@ class Incident:
     over: bool = False
 
 
+def watcher(folder: Path) -> int | None:
+    """The process of the dead-man that watches an account; None where none does. The lock itself is left alone."""
+    lock = folder / LOCK
+    try:
+        process = psutil.Process(int(lock.read_text()))
+        return process.pid if process.create_time() <= lock.stat().st_mtime + _CLOCK_S else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
 @final
 class Journal:
     """The record of one account's dead-man; one process holds it.
@@ -71,6 +85,8 @@ class Journal:
         except OSError as error:
             os.close(self._lock)
             raise ConfigInvalid(f"{folder}: another dead-man watches this account; one is enough") from error
+        os.ftruncate(self._lock, 0)
+        os.write(self._lock, f"{os.getpid()}\n".encode())
         self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         _sync_folder(folder)
         self._read()

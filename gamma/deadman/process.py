@@ -27,12 +27,15 @@ from gamma.deadman.pager import Pager
 from gamma.deadman.sight import Sight, exposed
 from gamma.deadman.watch import Cause, Silence, Watch
 from gamma.errors import ConfigInvalid, GammaError, Transient
+from gamma.markets import TABLE
 from gamma.ports import BarDriven, Broker
 from gamma.vitals import TAKEN, taken
 
 ACT_S: Final = 1.0
 PROBE_S: Final = 300.0
 WIDEN_S: Final = 15.0
+SEE_S: Final = 10.0
+HELD_S: Final = 5.0
 TELL_S: Final = 0.5
 LAST_WORDS_S: Final = 15.0
 
@@ -106,7 +109,8 @@ class Deadman:
         self._connected = False
         self._silent = False
         self._flat_before = False
-        self._due_s = {"probe": 0.0, "act": 0.0, "widen": 0.0}
+        self._due_s = {"probe": 0.0, "act": 0.0, "widen": 0.0, "see": 0.0}
+        self._last: Look | None = None
         self._switch = Path(sight.config.paths.kill_switch).absolute()
         self._clearing = None if journal is None else self._opened(journal)
 
@@ -114,10 +118,10 @@ class Deadman:
         return Clearing(
             self._sight.broker,
             journal,
-            self._sight.setup.markets,
+            {**TABLE, **self._sight.setup.markets},
             mine=self._sight.mine,
             now_s=self._now_s,
-            now_utc_ns=self._sight.time.now_ns,
+            now_utc_ns=self._now_ns,
             may=lambda: taken(self._switch),
         )
 
@@ -133,14 +137,19 @@ class Deadman:
                 if once and (look.flat or not look.acts):
                     break
                 with suppress(TimeoutError):
-                    busy = look.acts and not look.flat
-                    await asyncio.wait_for(stopping.wait(), ACT_S if busy else self._plan.look_s)
+                    await asyncio.wait_for(stopping.wait(), self._pause_s(look))
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WORDS_S):
                     await self._pager.deliver()
+
+    def _pause_s(self, look: Look) -> float:
+        """While it closes it looks often; what it only holds it looks at as often as a broker bears for days."""
+        if not look.acts:
+            return self._plan.look_s
+        return max(HELD_S, self._plan.look_s) if look.flat else ACT_S
 
     async def _tell(self) -> None:
         while True:
@@ -164,8 +173,11 @@ class Deadman:
         if self._journal is not None and self._journal.standing is not None and self._clearing is not None:
             return await self._hold(self._journal, self._clearing, silence)
         if silence.silent_s <= self._plan.silence_s:
+            self._last = None
             return await self._watch_on(silence)
-        return await self._judge(silence)
+        if self._last is None or self._is_due("see", SEE_S):
+            self._last = await self._judge(silence)
+        return self._last
 
     async def _watch_on(self, silence: Silence) -> Look:
         """The daemon lives; now and then our own session is tried, so that it is there when it is needed."""
@@ -234,9 +246,10 @@ class Deadman:
         assert incident is not None  # noqa: S101  (it was looked for)
         if not taken(self._switch):
             journal.end()
-            self._flat_before = False
+            self._flat_before, self._last = False, None
             self._pager.settle(pages.ACTS, pages.FLAT, pages.STUCK)
-            self._pager.say(pages.released(self._now_ns()))
+            if incident.exits or incident.flat:  # else it died before the switch was thrown
+                self._pager.say(pages.released(self._now_ns()))
             return _look(silence, why="a person took the account back")
         self._silent = True
         look = replace(_look(silence, why=incident.why), acts=True)

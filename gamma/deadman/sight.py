@@ -23,7 +23,9 @@ from gamma.plugins import guards
 from gamma.ports import Broker, MarketData
 from gamma.vitals import taken
 
+BOOK_S: Final = 60.0
 CLOCK_OFF_MAX_S: Final = 5.0
+CLOCK_STANDS_S: Final = 600.0
 T = TypeVar("T")
 
 log = structlog.get_logger("gamma.deadman")
@@ -47,6 +49,9 @@ class Sight:
         self._floor: floor.FloorState | None = None
         self._book: Book | None = None
         self._head: tuple[int, str] | None = None
+        self._book_until_s = 0.0
+        self._set_since_s: float | None = None
+        self._clock = clock
         chains = {strategy.name: guards(config, strategy) for strategy in config.strategies}
         self._punctual = {
             s.market for s in config.strategies if any(isinstance(guard, Punctual) for _, guard in chains[s.name])
@@ -83,7 +88,16 @@ class Sight:
         )
 
     async def now_utc_ns(self) -> int:
-        """The time: our own, which nobody sets; where the broker tells another one exactly, the broker's."""
+        """The time: our own, which does not jump; where the broker tells another one exactly, the broker's.
+
+        A wall clock that was set is believed once it has stood for ten minutes: at a start it may have been wrong.
+        """
+        if abs(self.time.set_s()) <= CLOCK_OFF_MAX_S:
+            self._set_since_s = None
+        elif self._set_since_s is None:
+            self._set_since_s = self.time.elapsed_s()
+        elif self.time.elapsed_s() - self._set_since_s > CLOCK_STANDS_S:
+            self.time, self._set_since_s, self._book_until_s = Steady(self._clock), None, 0.0
         ours = self.time.now_ns()
         if isinstance(self.broker, MarketData):
             try:
@@ -115,7 +129,10 @@ class Sight:
             return None
 
     def book(self) -> Book | None:
-        """The book as the daemon's ledger has it; None where that cannot be read."""
+        """The book as the daemon's ledger has it, a minute old at most; None where that cannot be read."""
+        if self._book is not None and self.time.elapsed_s() < self._book_until_s:
+            return self._book
+        self._book_until_s = self.time.elapsed_s() + BOOK_S
         try:
             with opened(self.config) as reader, reader.at_once():
                 if reader.head != self._head or self._book is None:

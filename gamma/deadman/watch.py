@@ -1,15 +1,16 @@
 """Telling a silent daemon from a living one: by whether its sign of life changes, on a clock of our own."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import final
-
-import psutil
+from typing import Final, final
 
 from gamma.clock import NS, Clock
 from gamma.vitals import Sign, Vital, boot_id, read_sign
+
+GONE: Final = ""
 
 
 class Cause(StrEnum):
@@ -31,6 +32,24 @@ class Cause(StrEnum):
     """No daemon has left a sign of life."""
 
 
+def state_of(pid: int) -> str:
+    """What a process is doing, as the kernel's letter for it; "" where it is no more, "?" where nobody tells.
+
+    Only its own page is read: in a service the rest of /proc is out of sight.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return GONE
+    except OSError:  # it is another user's
+        pass
+    return "?"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """How long the daemon has been silent [s], what it seems to be, and what it said last."""
@@ -45,10 +64,10 @@ class Silence:
 class Watch:
     """Looks at the sign of life; only that the daemon says that it is alive counts, and only when it says it anew."""
 
-    def __init__(self, path: Path, clock: Clock, process: Callable[[int], psutil.Process] = psutil.Process) -> None:
+    def __init__(self, path: Path, clock: Clock, state_of: Callable[[int], str] = state_of) -> None:
         self._path = path
         self._clock = clock
-        self._process = process
+        self._state_of = state_of
         self._boot_id = boot_id()
         self._heard: tuple[int, int] | None = None
         self._heard_ns = clock.monotonic_ns()
@@ -75,21 +94,9 @@ class Watch:
             return Cause.UNKNOWN
         if sign.state in (Vital.STOPPED, Vital.FAILED):
             return Cause(sign.state)
-        status = self._status(sign)
-        if status is None:
+        state = self._state_of(sign.pid) if sign.boot_id == self._boot_id else GONE
+        if state in (GONE, "Z", "X"):
             return Cause.GONE
-        if status == psutil.STATUS_STOPPED:
+        if state in ("T", "t"):
             return Cause.SUSPENDED
         return Cause.ILL if sign.state is Vital.ILL else Cause.HUNG
-
-    def _status(self, sign: Sign) -> str | None:
-        """What the process that left the sign is doing; None where it is no more, or another has its number."""
-        if sign.boot_id != self._boot_id:
-            return None
-        try:
-            process = self._process(sign.pid)
-            since_s = self._path.stat().st_mtime - process.create_time()
-            status = str(process.status())
-        except (psutil.Error, OSError):
-            return None
-        return None if since_s < -2.0 or status == psutil.STATUS_ZOMBIE else status

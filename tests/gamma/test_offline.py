@@ -15,6 +15,9 @@ from gamma.events import (
     Halted,
     HaltRequested,
     Level,
+    OrderIntended,
+    OrderKind,
+    OrderRejected,
     PeakRebased,
     ReconcileRequested,
     ResolveRequested,
@@ -24,6 +27,7 @@ from gamma.events import (
 )
 from gamma.ledger import Ledger
 from gamma.offline import carry_out
+from gamma.vitals import TAKEN
 from tests.daemon_case import config_in, facts, trade, write_config
 from tests.gamma.test_daemon import holding, when
 
@@ -119,3 +123,22 @@ def test_the_ledger_of_a_running_daemon_is_left_alone(folder: Path) -> None:
             given(folder, halt())
     finally:
         held.close()
+
+
+def test_nobody_closes_positions_beside_the_dead_man_and_nothing_leaves_while_it_has_the_account(folder: Path) -> None:
+    switch = folder / "gamma.kill"
+    switch.write_text(f"{TAKEN}it hangs")
+    flatten = FlattenRequested(command_id="f", actor="ann", market="", ts_event_utc_ns=0)
+    before = len(facts(folder, OrderIntended))
+    answer = given(folder, flatten)
+    assert (answer.ok, str(switch) in answer.text) == (False, True)
+    daemon = trade(folder, bars=30)
+    assert daemon.shell.book.state == "HALTED"
+    assert {h.reason for h in daemon.shell.book.halts.values()} == {"dead_man"}
+    intended = [f.intent for f in facts(folder, OrderIntended)][before:]
+    assert {intent.kind for intent in intended} <= {OrderKind.CANCEL}
+    assert {r.code for r in facts(folder, OrderRejected)} <= {"taken"}
+    assert len(facts(folder, OrderRejected)) == len(intended)
+    switch.unlink()
+    assert given(folder, resume()).ok
+    assert given(folder, flatten).ok

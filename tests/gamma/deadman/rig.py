@@ -131,8 +131,8 @@ class Rig:
     """All of it; what is started is ended with it."""
 
     folder: Path
-    before_s: float = 135.0
-    before_close_s: float = 240.0
+    before_s: float = 255.0
+    before_close_s: float = 300.0
     discord: Discord = field(default_factory=Discord)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -211,7 +211,7 @@ class Rig:
     def told(self, words: str) -> bool:
         return any(words in post for post in self.discord.posts)
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 75.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
         """Wait until it holds."""
         ends = time.monotonic() + timeout_s
         while not condition():

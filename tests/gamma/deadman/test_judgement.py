@@ -2,17 +2,18 @@
 
 import json
 import os
+import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from gamma.clock import NS
 from gamma.deadman.journal import Exit, Journal
 from gamma.deadman.judgement import Exposure, Judgement, Seen, judge
-from gamma.deadman.watch import Cause, Silence, Watch
+from gamma.deadman.watch import Cause, Silence, Watch, state_of
 from gamma.errors import ConfigInvalid, Corrupt
 from gamma.events import Leg, OrderState
 from gamma.vitals import TAKEN, Pulse, Vital, sign_path, taken
@@ -135,24 +136,25 @@ def test_causes_are_told_apart(life: tuple[Pulse, Watch], hands: Hands, tmp_path
     assert watch.look().cause is Cause.HUNG
     path = sign_path(f"sqlite:///{tmp_path}/gamma.db", "desk")
 
-    class Still:
-        def create_time(self) -> float:
-            return 0.0
-
-        def status(self) -> str:
-            return str(psutil.STATUS_STOPPED)
-
-    def gone(pid: int) -> Any:
-        raise psutil.NoSuchProcess(pid)
-
-    assert Watch(path, hands, lambda _: Still()).look().cause is Cause.SUSPENDED
-    assert Watch(path, hands, gone).look().cause is Cause.GONE
+    for letter, cause in (("T", Cause.SUSPENDED), ("", Cause.GONE), ("Z", Cause.GONE), ("?", Cause.HUNG)):
+        assert Watch(path, hands, lambda _, letter=letter: letter).look().cause is cause  # type: ignore[misc]
     pulse.tell(Vital.FAILED, "LedgerFailed: disk full")
     assert (watch.look().cause, watch.look().why) == (Cause.FAILED, "LedgerFailed: disk full")
     pulse.tell(Vital.STOPPED, "asked to")
     assert watch.look().cause is Cause.STOPPED
     path.write_text("{")
     assert watch.look().cause is Cause.UNKNOWN
+
+
+def test_what_a_process_does_is_told_by_its_letter() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    assert state_of(process.pid) in "SRD"
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    assert state_of(process.pid) == "T"
+    process.kill()
+    process.wait()
+    assert state_of(process.pid) == ""
 
 
 def test_a_ledger_in_memory_leaves_no_sign_and_a_disk_that_refuses_costs_the_sign_alone(
