@@ -35,9 +35,10 @@ _TRANSIENT: Final = (
 )
 # Its shared memory is a file like any other, and holds nothing that the WAL does not.
 _SHARED_MEMORY: Final = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP)
-# Classes of SQLSTATE: bad data, constraints, triggers; then no connection, rollback, in use, resources, shutdown.
+# Classes of SQLSTATE: bad data, constraints, triggers; then no connection, rollback, in use, resources, shutdown, and
+# a right that the user does not have: somebody can give it, and nothing is damaged.
 _BROKEN_STATES: Final = ("22", "23", "P0")
-_TRANSIENT_STATES: Final = ("08", "40", "55", "53", "57")
+_TRANSIENT_STATES: Final = ("08", "40", "55", "53", "57", "42501")
 # Two rows of the chain with one number: somebody else wrote.
 _CHAIN: Final = ("events.seq", "events_key")
 

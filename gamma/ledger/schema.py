@@ -22,10 +22,11 @@ def begin_sql(db: Connection) -> str:
 def version(db: Connection) -> str | None:
     """The version of the schema; None where there is none yet.
 
-    Raises: Corrupt when the database cannot be read.
+    Raises: Corrupt when the database cannot be read; ConfigInvalid when its schema is there and we may not use it.
     """
     with reading():
         if not inspect(db).has_table("alembic_version"):
+            _refuse_barred(db, own_schema(db))
             return None
         found: str | None = db.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return found
@@ -97,6 +98,16 @@ def migrate(db: Connection, migrations: Path | None = None) -> None:
         db.exec_driver_sql("ROLLBACK")
         raise
     db.exec_driver_sql("COMMIT")
+
+
+def _refuse_barred(db: Connection, name: str) -> None:
+    """A schema that the user may not use looks as if nothing were in it."""
+    query = text("SELECT has_schema_privilege(nspname, 'USAGE') FROM pg_namespace WHERE nspname = :name")
+    if name and db.execute(query, {"name": name}).scalar() is False:
+        raise ConfigInvalid(
+            f"database: its user may not use the schema {name}; as its owner run: GRANT USAGE ON SCHEMA "
+            f"{quoted_name(name)} TO the user, and see docs/accounts.md for what else it needs"
+        )
 
 
 def _make_schema(db: Connection, name: str) -> None:

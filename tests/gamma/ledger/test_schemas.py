@@ -172,12 +172,33 @@ def test_a_role_that_may_only_read_reads_every_account_and_writes_to_none(
             assert verify(reading).problems == ()
             with Reader.open(reading) as reader:
                 assert (reader.account, len(reader.trades())) == (name, 1)
-            with pytest.raises((ConfigInvalid, LedgerFailed, Corrupt)):
+            with pytest.raises(LedgerFailed, match="permission denied for table"):
                 filled(reading, name)
             assert verify(url).problems == ()
     finally:
         db.execute("DROP OWNED BY gamma_reader")
         db.execute("DROP ROLE gamma_reader")
+
+
+def test_a_daemon_with_a_user_of_its_own_reaches_its_own_schema_alone(
+    urls: tuple[str, ...], db: "psycopg.Connection[tuple[object, ...]]"
+) -> None:
+    db.execute("CREATE ROLE gamma_apex1 LOGIN")
+    try:
+        own = [make_url(url).set(username="gamma_apex1").render_as_string(hide_password=False) for url in urls]
+        with pytest.raises(LedgerFailed, match="permission denied for database"):
+            filled(own[0], NAMES[0])
+        db.execute('CREATE SCHEMA "apex-1" AUTHORIZATION gamma_apex1')
+        filled(own[0], NAMES[0])
+        assert verify(own[0]).problems == ()
+        filled(urls[1], NAMES[1])
+        for reach in (Reader.open, verify, lambda url: filled(url, NAMES[1])):
+            with pytest.raises(ConfigInvalid, match="may not use the schema topstep; as its owner run: GRANT USAGE"):
+                reach(own[1])
+        assert verify(urls[1]).problems == ()
+    finally:
+        db.execute("DROP OWNED BY gamma_apex1 CASCADE")
+        db.execute("DROP ROLE gamma_apex1")
 
 
 def test_an_account_is_backed_up_alone_with_the_servers_own_tools(
