@@ -105,16 +105,24 @@ def check(path: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     Example: gamma config check --config config.toml
     """
-    checked = [_checked(path, name) for name in wanted_accounts(path)]
-    if as_json:
+    checked: list[dict[str, Any]] = []
+    wrong: list[str] = []
+    for name in wanted_accounts(path):
+        try:
+            checked.append(_checked(path, name))
+        except ConfigInvalid as error:
+            wrong.append(str(error))
+    if as_json and not wrong:
         print_json({"ok": True, "accounts": checked} if len(checked) > 1 else {"ok": True, **checked[0]})
         return
-    for told in checked:
+    for told in () if as_json else checked:
         count = len(told["strategies"])
         console().print(
             f"[green]✓[/] {path} is fine: {told['mode']} account [bold]{told['account']}[/], "
             f"{count} {'strategy' if count == 1 else 'strategies'}, {told['feed']} feed of {told['bar_s']} s bars"
         )
+    if wrong:
+        raise ConfigInvalid("\n".join(wrong))
 
 
 def _checked(path: "Path", account: str) -> dict[str, Any]:

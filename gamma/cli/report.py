@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gamma.cli.chosen import chosen_account
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
 from gamma.errors import InputInvalid
 
@@ -26,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 def report(  # noqa: PLR0913 - each option is a parameter
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where both are written.", metavar="FOLDER")] = OUT,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where both are written; report by default.", metavar="FOLDER")
+    ] = None,
     ledger: Annotated[str, typer.Option(help="A ledger; the configuration's by default.", metavar="URL")] = "",
     trades: Annotated[
         Path | None, typer.Option(help="A CSV of round trips in place of a ledger.", metavar="FILE")
@@ -55,6 +58,7 @@ def report(  # noqa: PLR0913 - each option is a parameter
     from gamma.cli import reported
     from gamma.report import document, page, sections
 
+    out = OUT / chosen_account() if out is None else out  # of several accounts each has its own
     if out.exists() and not out.is_dir():
         raise InputInvalid(f"--out {out} is a file; name a folder, which is made where there is none")
     with working("reading ..."):

@@ -80,6 +80,7 @@ def test_check_names_the_account_that_cannot_be_traded_with(folder: Path) -> Non
     result = gamma("config", "check")
     assert result.exit_code == 78
     assert "account topstep: " in result.stderr
+    assert "config.toml is fine: paper account apex1" in result.stdout
     assert gamma("config", "check", "--account", "apex1").exit_code == 0
 
 
@@ -114,6 +115,14 @@ def test_an_account_is_armed_by_the_name_that_chooses_it(folder: Path) -> None:
     done = gamma("arm", "--account", "apex1", "--max-loss", "500")
     assert "gamma-topstep" not in done.stderr
     assert not (folder / "gamma-topstep.db").exists()
+
+
+def test_a_report_of_one_account_does_not_lie_where_anothers_does(folder: Path) -> None:
+    printed("run", "--account", "apex1", "--speed", "max", "--bars", "50")
+    assert printed("report", "--account", "apex1")["page"] == "report/apex1/report.html"
+    assert printed("db", "backup", "--account", "apex1")["target"].startswith("backups/apex1/apex1-")
+    assert printed("db", "verify", "--account", "apex1")["problems"] == []
+    assert not (folder / "report" / "report.html").exists()
 
 
 def test_what_a_person_is_told_to_type_names_the_account(folder: Path) -> None:
