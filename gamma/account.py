@@ -22,7 +22,7 @@ from gamma.markets import MICRO
 from gamma.outlook import look
 from gamma.reasons import Fact, Reason
 from gamma.rules import Rules
-from gamma.validation import against_validated
+from gamma.validation import against_validated, informed
 from gamma.views import View
 
 # What leaves no trace in the book need not be read to make it.
@@ -102,7 +102,12 @@ def book_of(reader: Reader, setup: Setup, until_utc_ns: float = math.inf, databa
 
 def standing(config: Config, reader: Reader) -> Standing:
     """The book as the ledger has it now."""
-    return Standing(book=book_of(reader, setup_of(config), database=config.gamma.database), rules=rules_of(config))
+    return Standing(book=book_of(reader, setup_of(config), database=config.gamma.database), rules=rules_seen(config))
+
+
+def rules_seen(config: Config) -> Rules:
+    """What the account is traded by, to be looked at: nothing can be sent by them."""
+    return informed(config, rules_of(config))
 
 
 def facts_after(reader: Reader, seq: int) -> Iterator[tuple[int, Any]]:

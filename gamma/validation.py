@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,9 @@ from gamma.events import DayStarted, Trade
 from gamma.history import trades_of
 from gamma.ledger import Reader
 from gamma.markets import MICRO
+from gamma.rules import Rules, StrategyRules
 from gamma.stats import Floats
+from gamma.views import ValidatedView
 
 FEW: Final = 20
 SESSIONS_A_YEAR: Final = 252
@@ -79,6 +81,25 @@ def validated(config: Config, strategy: Strategy) -> Source | None:
     where = checkpoints.folders(config.paths.models)
     shelf, folder = checkpoints.named(str(strategy.signal["checkpoint"]), where)
     return of_card(shelf.told(folder).card, folder.name)
+
+
+def informed(config: Config, rules: Rules) -> Rules:
+    """The rules, each strategy knowing what it was found to be, as a running daemon's do: it has opened the cards.
+
+    A card that is refused says nothing.
+    """
+    strategies = {name: replace(one, validated=_view(config, one)) for name, one in rules.strategies.items()}
+    return replace(rules, strategies=strategies)
+
+
+def _view(config: Config, strategy: StrategyRules) -> ValidatedView:
+    try:
+        source = validated(config, config.strategy(strategy.name))
+    except (ConfigInvalid, InputInvalid):
+        source = None
+    if source is None:
+        return strategy.validated
+    return ValidatedView(win_rate_frac=source.figures["win_rate_frac"].value, r_mean=source.r_mean, r_std=source.r_std)
 
 
 def of_card(card: Mapping[str, Any], name: str) -> Source | None:

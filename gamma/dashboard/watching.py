@@ -10,8 +10,8 @@ from typing import Any, final
 
 import numpy as np
 
-from gamma.account import Standing, facts_after, opened
-from gamma.assembly import rules_of, setup_of
+from gamma.account import Standing, facts_after, opened, rules_seen
+from gamma.assembly import setup_of
 from gamma.book import Book, fold, marked, open_book
 from gamma.config import Config
 from gamma.dashboard.aside import Aside
@@ -41,7 +41,7 @@ class Watcher:
     def __init__(self, config: Config, accounts: Sequence[str] = ()) -> None:
         self.config = config
         self.accounts = tuple(accounts) or (config.account.name,)
-        self._rules = rules_of(config)
+        self._rules = rules_seen(config)
         self._new = _Followed(book=open_book(setup_of(config)))
         self._followed = self._new
         self._lock = threading.Lock()

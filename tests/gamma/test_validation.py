@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,29 @@ def test_of_a_shipped_policy_its_card_says_it() -> None:
     assert source.name.startswith("card of mnq-phase2")
     assert 0 < source.figures["win_rate_frac"].low < source.figures["win_rate_frac"].high < 1
     assert validated(config, config.strategy("mes")) is None
+
+
+DRIFT = """
+[guards.drift]
+trades_min = 5
+half_p = 0.01
+off_p = 0.001
+slippage_over_ticks = 1
+"""
+
+
+def test_the_drift_guards_dial_is_read_from_the_card_without_a_running_daemon(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    trade(tmp_path, once=True)
+    path = tmp_path / "config.toml"
+    signal = 'signal = { use = "policy", checkpoint = "mnq-phase2" }'
+    text = path.read_text().replace('guards = ["safety_halt"]', 'guards = ["safety_halt", "drift"]', 1)
+    path.write_text(re.sub("signal = .*", signal, text, count=1) + DRIFT)
+    config = config_in(tmp_path)
+    source = validated(config, config.strategy("mnq"))
+    assert source is not None
+    with opened(config) as reader:
+        told = summary(config, reader)
+    [dial] = [row for row in told["guards"] if row["name"] == "drift"]
+    assert 0 < dial["now"] <= 1
+    assert 0 <= dial["leeway_frac"] <= 1
