@@ -37,7 +37,7 @@ def main() -> None:
     with Reader.open(url if ":////" in url else f"sqlite:///{given.folder / 'gamma.db'}") as reader:
         paths, events = paths_of(reader), reader.head[0]
     begun = time.monotonic()
-    with served(given.folder) as running, tempfile.TemporaryDirectory() as profile:
+    with served(given.folder) as running, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         print(f"{events:,} events; the dashboard answers after {time.monotonic() - begun:.1f} s\n")
         with opened(BROWSER, Path(profile)) as tab:
             tab.size(*DESKTOP)

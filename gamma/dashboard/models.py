@@ -13,6 +13,7 @@ from gamma.config import Config
 from gamma.dashboard import parts
 from gamma.dashboard.aside import PATIENCE_S, Made
 from gamma.dashboard.sight import Query, Sight
+from gamma.dashboard.wording import wrapped
 from gamma.errors import ConfigInvalid, InputInvalid
 from gamma.guards import Guard
 from gamma.ledger import Reader
@@ -109,7 +110,13 @@ def _card(sight: Sight, named: Named, trained: Trained | None, error: str, seen:
         return parts.card(title, parts.notice(error, "bad"), wide=True)
     live = _live(sight, named.strategy, seen) if named.asked_for == "signals" else []
     return parts.card(
-        title, _standing(trained, sight), *_pin(named, trained), _made(trained), *live, _validations(trained), wide=True
+        title,
+        _standing(trained, sight),
+        *_pin(named, trained),
+        _made(named.checkpoint, trained),
+        *live,
+        _validations(trained),
+        wide=True,
     )
 
 
@@ -127,19 +134,20 @@ def _pin(named: Named, trained: Trained) -> Sequence[Component]:
     return (parts.notice(text, "bad" if named.pinned else "warn"),)
 
 
-def _made(trained: Trained) -> Component:
-    training = trained.card.get("training", {})
-    bars = [
+def _made(name: str, trained: Trained) -> Component:
+    training = trained.card.get("training", {}).values()
+    lists = [one for value in training if isinstance(value, list) for one in value]  # of bars, of trades, of markets
+    data = [
         f"{one['name']} ({one.get('first_utc', '')[:10]} to {one.get('last_utc', '')[:10]})"
-        for one in training.get("bars", ())
-        if isinstance(one, Mapping)
+        for one in lists
+        if isinstance(one, Mapping) and "name" in one
     ]
     rows: list[tuple[str, Any]] = [
         ("Kind", trained.kind),
         ("Markets", ", ".join(trained.markets)),
         ("Made", trained.created),
         ("Steps", f"{trained.steps:,}"),
-        ("Trained on", ", ".join(bars) or "see gamma models show"),
+        ("Trained on", ", ".join(data) or html.Code(f"gamma models show {name}")),
         ("Hash", html.Code(trained.sha256, className="hash")),
     ]
     return parts.figures(rows)
@@ -162,7 +170,7 @@ def _live(sight: Sight, strategy: str, seen: Seen) -> list[Any]:
             f"{few}{chance}"
         ),
         parts.table(
-            ("figure", ">live", ">validated", ""),
+            ("figure", ">live", ">validated"),
             [_compared(one) for one in row["figures"]],
         ),
         *_drift(sight, strategy),
@@ -170,16 +178,12 @@ def _live(sight: Sight, strategy: str, seen: Seen) -> list[Any]:
 
 
 def _compared(one: Mapping[str, Any]) -> tuple[parts.Cell, ...]:
-    badges: dict[bool | None, parts.Cell] = {
-        True: parts.badge("inside", "good"),
-        False: parts.badge("outside", "warn"),
-        None: "-",
-    }
+    badges = {True: parts.badge("inside", "good"), False: parts.badge("outside", "warn")}
+    inside = [html.Br(), badges[one["inside"]]] if one["inside"] is not None else []
     return (
-        _TITLES.get(one["name"], one["name"]),
+        wrapped(_TITLES.get(one["name"], one["name"]), *inside),
         _interval(one["name"], one["live"], one["live_low"], one["live_high"]),
         _interval(one["name"], one["validated"], one["validated_low"], one["validated_high"]),
-        badges[one["inside"]],
     )
 
 
