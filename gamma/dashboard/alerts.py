@@ -62,13 +62,14 @@ def _to_acknowledge(sight: Sight) -> Component:
     if not rows:
         return parts.notice("Nothing waits to be acknowledged.", "good")
     lines = [
-        (at(row["ts_event_utc_ns"]), _said(row), html.Code(f"gamma ack {row['id']}")) for row in reversed(rows[-ROWS:])
+        (at(row["ts_event_utc_ns"]), _said(row), html.Code(sight.typed(f"gamma ack {row['id']}")))
+        for row in reversed(rows[-ROWS:])
     ]
     return parts.card(
         f"To acknowledge: {len(rows):,}",
         html.P("Each is sent again every ten minutes until a person has seen it. In a terminal, type:"),
         parts.table(("when, ET", "what", "type"), lines),
-        html.P(["All of them at once: ", html.Code("gamma ack")]),
+        html.P(["All of them at once: ", html.Code(sight.typed("gamma ack"))]),
         wide=True,
         id="to-acknowledge",
     )

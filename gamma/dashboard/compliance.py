@@ -82,7 +82,7 @@ def shown(sight: Sight, report: Report, made: Made[Report]) -> list[Component]:
             id="rules",
         ),
         *_goals(report),
-        _certificate(report),
+        _certificate(sight, report),
         parts.card("Where the rules come from", _sources(profile), wide=True),
     ]
 
@@ -145,8 +145,8 @@ def _goals(report: Report) -> list[Component]:
     return [parts.card("Target and payouts", parts.figures(rows), wide=True, id="goals")]
 
 
-def _certificate(report: Report) -> Component:
-    command = html.Code("gamma compliance --certificate certificate.pdf")
+def _certificate(sight: Sight, report: Report) -> Component:
+    command = html.Code(sight.typed("gamma compliance --certificate certificate.pdf"))
     if report.passed:
         return parts.card("Certificate", html.P(["Every rule passes. In a terminal, type: ", command]), wide=True)
     why = report.stale or "there is one only where every rule passes"

@@ -1,5 +1,6 @@
 """Logs: every event of one decision or order, in order, with its facts; or the newest events of all."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
@@ -39,6 +40,7 @@ def show(sight: Sight, query: Query) -> Any:
 
 
 def _about(sight: Sight, word: str, found: Sequel) -> Component:
+    unit = f"gamma@{sight.account}" if len(sight.accounts) > 1 else "gamma"
     rows: list[tuple[str, Any]] = []
     if found.decision_id:
         rows.append(("Decision", parts.link(found.decision_id, sight.link("/decisions", id=found.decision_id))))
@@ -46,7 +48,9 @@ def _about(sight: Sight, word: str, found: Sequel) -> Component:
         rows.append(("Orders", ", ".join(found.orders)))
     if found.decision_id:
         rows.append(("Trade", found.trade_id or "none, or still open"))
-    rows.append(("In the log", html.Code(f"journalctl -u gamma -o cat | grep -F '{found.decision_id or word}'")))
+    if found.decision_id or found.orders:
+        searched = shlex.quote(found.decision_id or word)
+        rows.append(("In the log", html.Code(f"journalctl -u {unit} -o cat | grep -F {searched}")))
     return parts.card("What is asked for", parts.figures(rows), wide=True)
 
 

@@ -82,6 +82,10 @@ class Sight:
         """What a command at a terminal is told behind its own words: which account, where there are several."""
         return f" --account {self.account}" if len(self.accounts) > 1 else ""
 
+    def typed(self, command: str) -> str:
+        """What a person types in a terminal, about this account."""
+        return f"{command} --account {self.account}" if len(self.accounts) > 1 else command
+
     def link(self, path: str, **query: object) -> str:
         """The address of a page that shows this account."""
         return link(path, self.account if len(self.accounts) > 1 else "", **query)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, final
 
@@ -70,8 +70,10 @@ class Tab:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             once = f"const found = {script}; return found instanceof Node ? true : found"
-            if found := self.run(f"(() => {{ try {{ {once} }} catch {{ return null }} }})()"):
-                return found
+            # Between two pages there is none to ask.
+            with suppress(AssertionError):
+                if found := self.run(f"(() => {{ try {{ {once} }} catch {{ return null }} }})()"):
+                    return found
             time.sleep(0.05)
         raise AssertionError(f"never came true: {script}\n{self.text()[:3000]}\n{self.complaints}")
 

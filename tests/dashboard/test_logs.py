@@ -32,7 +32,7 @@ def test_what_is_typed_finds_the_events_of_its_decision(tab: Tab, dashboard: Ser
         tab.until("document.querySelector('#page tbody')")
         tab.type("#filters input", word, enter=True)
         tab.until(f"{SEQS} === {seqs!r}")
-    assert f"grep -F '{found.decision_id}'" in tab.text("#page")
+    assert f"grep -F {found.decision_id}" in tab.text("#page")
     for said in ("Decision made", "Order intended", "Order filled", "Trade closed"):
         assert said in tab.text("#page")
 
