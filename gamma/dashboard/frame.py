@@ -85,7 +85,7 @@ def _show_on(app: Dash, watchers: Mapping[str, Watcher], faults: Mapping[str, st
         first = next(iter(watchers.values()))
         watcher = watchers.get(query.get("account", ""), first)
         arrived = ctx.triggered_id != "tick"
-        if (path or "").rstrip("/") == accounts.PATH:
+        if _of_all((path or "").rstrip("/"), query, first):
             return _everyone(watchers, faults, "" if arrived else stamp or "")
         if query.get("account", first.config.account.name) not in watchers:
             return _absent(query["account"], first, faults)
@@ -100,6 +100,11 @@ def _show_on(app: Dash, watchers: Mapping[str, Watcher], faults: Mapping[str, st
                 return _top(sight), nav, filters, page.show(sight, query) if again else no_update, seen
         except GammaError as error:
             return _alone(watcher), nav, [] if arrived else no_update, parts.notice(str(error), "bad"), ""
+
+
+def _of_all(path: str, query: Query, first: Watcher) -> bool:
+    """Whether all accounts are wanted: where there are several, they are what is seen first."""
+    return path == accounts.PATH or (not path and len(first.accounts) > 1 and not query.get("account"))
 
 
 def _everyone(watchers: Mapping[str, Watcher], faults: Mapping[str, str], stamp: str) -> tuple[Any, ...]:

@@ -55,7 +55,7 @@ def status(folder: Path, account: str) -> dict[str, object]:
 
 
 def test_all_accounts_are_on_one_page_with_what_is_wrong_with_any(signed: Tab, over_all: Served) -> None:
-    signed.go(over_all.at("/accounts"))
+    signed.go(over_all.at("/"))
     signed.until("document.querySelector('#accounts tbody tr')")
     shown = signed.text("#accounts")
     for name in ("apex1", "topstep"):

@@ -174,6 +174,8 @@ def test_a_role_that_may_only_read_reads_every_account_and_writes_to_none(
                 assert (reader.account, len(reader.trades())) == (name, 1)
             with pytest.raises(LedgerFailed, match="permission denied for table"):
                 filled(reading, name)
+            with closing(opened(url, name)), pytest.raises(LedgerInUse):  # so that what it asks goes to the daemon
+                opened(reading, name)
             assert verify(url).problems == ()
     finally:
         db.execute("DROP OWNED BY gamma_reader")
