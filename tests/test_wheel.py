@@ -67,6 +67,7 @@ def test_everything_that_a_user_needs_is_in_it(wheel: Path) -> None:
     assert {name for name in in_repository("deploy/**/*") if f"gamma/{name}" not in names} == set()
     examples = in_repository("docs/examples/*.toml")
     assert {name for name in examples if name.replace("docs/", "gamma/") not in names} == set()
+    assert {f"{package}/py.typed" for package in ("gamma", "sizers", "brokers", "models")} <= names
     assert {"gamma/config.example.toml", "gamma/deploy/runbook.md"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
