@@ -12,7 +12,9 @@ from gamma.errors import ConfigInvalid
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse(model: type[Model], params: Mapping[str, Any], section: str, origin: Origin = lambda _: "") -> Model:
+def parse(
+    model: type[Model], params: Mapping[str, Any], section: str, origin: Origin = lambda _: "", told: Origin = str
+) -> Model:
     """The checked parameters; strict, so that neither `true` nor `"3"` is a number.
 
     Raises: ConfigInvalid, which names section, key and value, and what is known; where limits are missing it
@@ -22,7 +24,7 @@ def parse(model: type[Model], params: Mapping[str, Any], section: str, origin: O
         return model.model_validate_json(json.dumps(revealed(params), default=str), strict=True)
     except ValidationError as error:
         raise ConfigInvalid(
-            complain(error, model, section=section, origin=origin) + _lines_to_add(model, params, section)
+            complain(error, model, section=section, origin=origin, told=told) + _lines_to_add(model, params, section)
         ) from None
 
 

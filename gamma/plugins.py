@@ -95,6 +95,7 @@ def build(
     *,
     where: str = "",
     origin: Origin = lambda _: "",
+    told: Origin = str,
     **supplied: Any,
 ) -> Any:
     """Load a plugin and give it its parameters; `supplied` are what the daemon hands it beside them.
@@ -109,7 +110,7 @@ def build(
     schema = params_model(target)
     if schema is None:
         return _call(target, params, supplied, where)
-    checked = parse(schema, params, where, origin)
+    checked = parse(schema, params, where, origin, told)
     return checked if schema is target else target(checked, **supplied)
 
 
@@ -162,7 +163,8 @@ def section(group: str, sections: Mapping[str, Mapping[str, Any]], name: str, co
     origins = config.origins if config else {}
     where = f"{group.rpartition('.')[2]}.{name}"
     use = plugin_name(params.pop("use", name), where)
-    return build(group, use, params, where=where, origin=lambda path: origins.get(path, ""))
+    told = config.told if config else str
+    return build(group, use, params, where=where, origin=lambda path: origins.get(path, ""), told=told)
 
 
 def check(config: Config) -> None:

@@ -86,7 +86,9 @@ def parse(raw: Raw) -> Config:
         config = _validate(raw)
     except ValidationError as error:
         raise ConfigInvalid(complain(error, Config, origin=raw.origin, told=raw.told)) from None
-    return config.traced({path: raw.origin(path) for path, _ in leaves(raw.values)})
+    paths = [path for path, _ in leaves(raw.values)]
+    own = {path: raw.told(path) for path in paths} if raw.account else {}
+    return config.traced({path: raw.origin(path) for path in paths}, own)
 
 
 def _validate(raw: Raw) -> Config:

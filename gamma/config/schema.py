@@ -331,12 +331,17 @@ class Config(Section):
     paths: Paths = Field(default_factory=Paths)
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _told: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
-    def traced(self, origins: Mapping[str, str]) -> Self:
-        """The same, knowing where each value came from, by its dotted path."""
+    def traced(self, origins: Mapping[str, str], told: Mapping[str, str]) -> Self:
+        """The same, knowing where each value came from, and where it stands if it is told of one account alone."""
         copy = self.model_copy()
-        copy._origins = origins  # noqa: SLF001 - the copy is ours
+        copy._origins, copy._told = origins, told  # noqa: SLF001 - the copy is ours
         return copy
+
+    def told(self, path: str) -> str:
+        """The dotted path at which a value stands in the file: under `accounts.NAME` where it is that account's own."""
+        return self._told.get(path, path)
 
     @property
     def origins(self) -> Mapping[str, str]:

@@ -84,6 +84,15 @@ def test_check_names_the_account_that_cannot_be_traded_with(folder: Path) -> Non
     assert gamma("config", "check", "--account", "apex1").exit_code == 0
 
 
+def test_a_wrong_parameter_of_one_account_is_named_with_its_whole_path(folder: Path) -> None:
+    with (folder / "config.toml").open("a") as file:
+        file.write("\n[accounts.apex1.sizers.atr_risk]\nrisk_frac = 7\n[sizers.vol_target]\nrisk_daily_fraq = 1\n")
+    said = " ".join(gamma("config", "check").stderr.split())
+    assert "account apex1: config.toml:" in said
+    assert "[accounts.apex1.sizers.atr_risk] risk_frac = 7: " in said
+    assert "[sizers.vol_target] risk_daily_fraq: unknown key" in said
+
+
 def test_all_accounts_at_a_glance_though_one_has_no_ledger_and_another_no_configuration(folder: Path) -> None:
     with (folder / "config.toml").open("a") as file:
         file.write('\n[accounts.broken.gamma]\nmode = "x"\n')
