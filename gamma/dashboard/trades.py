@@ -39,10 +39,10 @@ def filters(sight: Sight, _: Query) -> Sequence[Choice]:
         Choice(name="side", title="Side", options=[(one, one) for one in _SIDES]),
         Choice(name="outcome", title="Outcome", options=[(one, one) for one in OUTCOMES]),
         Choice(name="span", title="Closed within", options=list(_SPANS.items())),
-        Choice(name="since", title="Closed from (day)"),
-        Choice(name="until", title="to (day)"),
-        Choice(name="lots_min", title="Lots from"),
-        Choice(name="lots_max", title="to"),
+        Choice(name="since", title="Since, YYYY-MM-DD"),
+        Choice(name="until", title="Until, YYYY-MM-DD"),
+        Choice(name="lots_min", title="Lots, at least"),
+        Choice(name="lots_max", title="Lots, at most"),
     )
 
 
