@@ -56,7 +56,7 @@ async def _run(config: "Config", *, once: bool, dry: bool, quiet: bool) -> "Look
     from gamma.deadman.journal import Journal
     from gamma.deadman.pager import Pager
     from gamma.deadman.process import Deadman, check, folder_of, session_of
-    from gamma.deadman.sight import Sight
+    from gamma.deadman.sight import Sight, prefixes
     from gamma.deadman.watch import Watch
     from gamma.logs import set_up
     from gamma.messengers import sender_of
@@ -66,17 +66,18 @@ async def _run(config: "Config", *, once: bool, dry: bool, quiet: bool) -> "Look
     level, stream = ("critical", sys.stderr) if quiet or brief else (config.gamma.log_level, sys.stdout)
     drain = set_up(level, stream, secrets(config))
     looks: deque[Look] = deque(maxlen=1)
-    broker = session_of(config)
+    broker = session_of(config, None)
     try:
         check(config, broker)
-        sight = Sight(config, broker, MACHINE)
-        watch = Watch(sign_path(config.gamma.database, config.account.name), MACHINE)
-        sign = Sign(account=f"{config.account.name}, dead-man", mode=config.gamma.mode)
-        journal = None if dry else Journal(folder_of(config), sight.mine[1])
+        folder, mine = folder_of(config), prefixes(config)
         async with open_client() as client:
-            with nullcontext() if journal is None else journal:
+            with nullcontext() if dry else Journal(folder, mine[1]) as journal:
+                if journal is not None:
+                    broker = session_of(config, folder / "session.db")
+                sign = Sign(account=f"{config.account.name}, dead-man", mode=config.gamma.mode)
                 pager = Pager(None if dry else sender_of(config, client), sign, MACHINE)
-                watcher = Deadman(sight, watch, journal, pager, clock=MACHINE)
+                watch = Watch(sign_path(config.gamma.database, config.account.name), MACHINE)
+                watcher = Deadman(Sight(config, broker, MACHINE), watch, journal, pager, clock=MACHINE)
                 await watcher.run(_stopping(), looks.append, once=brief)
     finally:
         await broker.close()

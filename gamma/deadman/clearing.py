@@ -88,6 +88,7 @@ class Clearing:
         self._waits: dict[str, _Wait] = {}
         self._calm: dict[str, tuple[int, float]] = {}
         self._first_s: dict[str, float] = {}
+        self._squared: set[str] = set()
         self._texts: list[str] = []
 
     async def look(self, markets: Collection[str], book: Book | None, shut: Collection[str] = ()) -> Left:
@@ -99,13 +100,16 @@ class Clearing:
         listed = [o for o in await self._hear(self._broker.open_orders()) if o.market in markets]
         told = {order.client_order_id: await self._told(order) for order in self._unended(markets)}
         gone = await self._gone({o.client_order_id for o in listed})
+        moved = {market: await self._moved(market, book) for market in set(markets) - self._squared}
         held = await self._hear(self._broker.positions())
         for market in sorted(markets):
             lots = held.get(market, 0)
-            self._first_s.setdefault(market, self._now_s())
             self._account_for(market, gone)
             working = [o for o in listed if o.market == market and o.client_order_id.startswith(self._mine)]
             self._note_told(market, told, lots)
+            self._first_s.setdefault(market, self._now_s())
+            if market in moved and book is not None:
+                self._square(market, lots, book.lots(market) + moved[market] + self._closed(market))
             if market not in shut:
                 await self._clear(market, lots, working, book)
             elif lots:
@@ -174,6 +178,29 @@ class Clearing:
         ended = {order.client_order_id: order for order in told}
         return {cid: ended.get(cid) for cid in gone}
 
+    async def _moved(self, market: str, book: Book | None) -> int:
+        """What has filled of the daemon's orders since its ledger last heard of them [signed lots]."""
+        orders = {} if book is None else book.orders
+        asked = {
+            cid: o.broker_order_id
+            for cid, o in orders.items()
+            if o.intent.market == market and o.moves_position and not o.ended
+        }
+        told = await self._hear(self._broker.orders(asked)) if asked else ()
+        return sum(o.side * (o.filled_lots - orders[o.client_order_id].filled_lots) for o in told)
+
+    def _square(self, market: str, lots: int, known_lots: int) -> None:
+        """A position is first believed when it is what the ledger and its orders make of it, or after a while."""
+        until_s = self._first_s[market] + self._broker.capabilities.quiet_window_s
+        if lots == known_lots or self._now_s() >= until_s:
+            self._squared.add(market)
+        else:
+            self._waits[market] = _Wait(lots=known_lots, until_s=until_s)
+
+    def _closed(self, market: str) -> int:
+        """What our own orders of this incident have closed [signed lots]."""
+        return sum(order.side * order.filled_lots for order in self._exits() if order.market == market)
+
     def _is_exit(self, client_order_id: str) -> bool:
         return any(order.client_order_id == client_order_id for order in self._exits())
 
@@ -199,6 +226,7 @@ class Clearing:
             del self._waits[market]
         mine = {e.client_order_id: e for e in self._exits() if e.market == market and not e.ended}
         others = [o for o in working if o.client_order_id not in mine]
+        self._texts += [f"{o.client_order_id} works" for o in others]
         if not lots:
             await self._cancel_all(working)
             self._texts += [f"{cid}: nobody knows yet what became of it" for cid in mine]

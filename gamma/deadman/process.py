@@ -60,15 +60,15 @@ def folder_of(config: Config) -> Path:
     return requests.folder_of(config.gamma.database, config.account.name).with_suffix(".deadman")
 
 
-def session_of(config: Config) -> Broker:
+def session_of(config: Config, state_path: Path | None) -> Broker:
     """A session of its own with the broker that the strategies trade at; nothing is sent yet.
 
-    Raises: ConfigInvalid.
+    What it keeps between starts, if anything, lies beside `state_path`. Raises: ConfigInvalid.
     """
     name = config.strategies[0].broker
     params = {**config.brokers.get(name, {}), **config.deadman.broker}
     own = config.model_copy(update={"brokers": {**config.brokers, name: params}})
-    return open_broker(own, name, setup_of(config).markets, folder_of(config) / "session.db")
+    return open_broker(own, name, setup_of(config).markets, state_path)
 
 
 def check(config: Config, broker: Broker) -> None:
@@ -192,7 +192,11 @@ class Deadman:
                 self._pager.settle(*pages.BLIND)
             except GammaError as error:
                 self._pager.say(pages.blind(self._now_ns(), str(error), grave=False))
-        return _look(silence, why="the daemon gives signs of life")
+        known = silence.cause is not Cause.UNKNOWN
+        sign = (
+            f"the daemon's last sign of life is {silence.silent_s:,.0f} s old" if known else "no daemon was heard yet"
+        )
+        return _look(silence, why=sign)
 
     async def _judge(self, silence: Silence) -> Look:
         self._silent = True

@@ -43,7 +43,7 @@ class Sight:
         self.broker = broker
         self.setup = setup_of(config)
         self.time = Steady(clock)
-        self.mine = _prefixes(config)
+        self.mine = prefixes(config)
         self._hours = hours_of(config)
         self._profile = profile_of(config)
         self._floor: floor.FloorState | None = None
@@ -177,7 +177,7 @@ class Sight:
         return (start - equity_microusd) / limit if 0 < limit < float("inf") else None
 
 
-def _prefixes(config: Config) -> tuple[str, str]:
+def prefixes(config: Config) -> tuple[str, str]:
     """How the ids of the daemon's orders begin, and of the dead-man's."""
     book = open_book(setup_of(config))
     return book.client_id_prefix, book.dead_man_prefix

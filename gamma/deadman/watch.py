@@ -78,9 +78,9 @@ class Watch:
         sign, now_ns = read_sign(self._path), self._clock.monotonic_ns()
         if sign is not None and sign.state is Vital.ALIVE and (sign.pid, sign.beat) != self._heard:
             self._heard, self._heard_ns = (sign.pid, sign.beat), now_ns
-            # What lay there before we came may be old; its age is known within one start of the machine.
-            if self._first and (age_s := sign.age_s(now_ns, self._boot_id)) is not None:
-                self._heard_ns -= round(age_s * NS)
+        # What lay there before we came, whatever it says, is old; its age is known within one start of the machine.
+        if self._first and sign is not None and (age_s := sign.age_s(now_ns, self._boot_id)) is not None:
+            self._heard_ns = now_ns - round(age_s * NS)
         self._first = False
         return Silence(
             silent_s=max(0.0, (now_ns - self._heard_ns) / NS),

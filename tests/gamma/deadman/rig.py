@@ -158,6 +158,7 @@ class Rig:
         """Run a command to its end: its exit code, and what it said."""
         process = self.run(*arguments)
         out, err = process.communicate(timeout=60)
+        self.started.remove(process)
         return process.returncode, out + err
 
     def trade(self) -> "subprocess.Popen[str]":

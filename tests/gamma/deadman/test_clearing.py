@@ -5,22 +5,25 @@ Tradovate knows no reduce-only and no id of ours: an order that left twice would
 
 import os
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gamma.book import Book, open_book
 from gamma.clock import NS
 from gamma.deadman.clearing import Clearing, Left
 from gamma.deadman.journal import Journal
 from gamma.errors import Transient
-from gamma.events import OrderState
+from gamma.events import Intent, OrderState
+from gamma.orders import Order, Position
 from tests.brokers.desk import approve, bracket, entry
 from tests.contract.in_process import InProcess
 from tests.contract.tradovate import MARKETS, TradovateRig
+from tests.engine_case import setup_of
 
 OURS, ITS = "g49-", "d49-"
 LOOKS_MAX = 900
@@ -49,6 +52,8 @@ class World:
     loses: bool = False
     swallows: bool = False
     delays: bool = False
+    stale_s: float = 0.0
+    positions: list[tuple[float, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -61,6 +66,7 @@ class World:
         assert self.held == self.lots
         self.least = self.lots
         self.began_ns = self.rig.network.now_utc_ns
+        self.book = _book(whole, children)
         self.carry: Callable[[httpx.Request], Awaitable[httpx.Response]] = InProcess.handle_async_request.__get__(
             self.rig.network
         )
@@ -89,6 +95,8 @@ class World:
         if self.getting_in:
             return await self.carry(request)
         self.point()
+        if request.url.path.endswith("/position/list") and self.stale_s:
+            return await self.stale(request)
         fault = ""
         if self.chance.random() < self.faulty and self.now_s < self.calm_after_s:
             fault = self.chance.choice(["lost request", "lost answer", "busy", "late"])
@@ -110,6 +118,13 @@ class World:
             raise httpx.ReadTimeout("no answer")
         self.point()
         return response
+
+    async def stale(self, request: httpx.Request) -> httpx.Response:
+        """Positions as they were some time ago."""
+        answer = await self.carry(request)
+        self.positions.append((self.now_s, await answer.aread()))
+        then = [body for at, body in self.positions if at <= self.now_s - self.stale_s] or [self.positions[0][1]]
+        return httpx.Response(200, headers=answer.headers, content=then[-1])
 
     def live(self) -> None:
         """A process begins, on what is on disk; that it gets in is not what is tried here."""
@@ -146,7 +161,7 @@ class World:
 
     def look(self) -> Left | None:
         try:
-            return self.rig.run(self.clearing.look(["MNQ"], None))
+            return self.rig.run(self.clearing.look(["MNQ"], self.book))
         except Transient:
             return None
         except Died:
@@ -175,6 +190,15 @@ class World:
         assert incident is not None
         for cid in incident.exits:
             assert len(floor.named(cid)) <= 1, f"{cid} left twice"
+
+
+def _book(whole: Intent, children: Sequence[Intent]) -> Book:
+    """The book as the daemon's ledger has it: the entry filled, and its bracket works."""
+    order = Order(intent=whole, state=OrderState.FILLED, deadline_utc_ns=0, price_ticks=0, filled_lots=whole.lots)
+    works = [Order(intent=c, state=OrderState.ACKED, deadline_utc_ns=0, price_ticks=c.price_ticks) for c in children]
+    held = Position(strategy="s", market="MNQ", lots=whole.lots, entry_ids=(whole.client_order_id,))
+    orders = {o.intent.client_order_id: o for o in (order, *works)}
+    return replace(open_book(setup_of()), positions={("s", "MNQ"): held}, orders=orders)
 
 
 async def _waited(answer: Awaitable[httpx.Response]) -> None:
@@ -259,10 +283,22 @@ def test_what_never_arrived_is_sent_anew_once_its_absence_is_proved(tmp_path: Pa
     assert [o.state for o in world.journal.incident.exits.values()] == [OrderState.ABSENT, OrderState.FILLED]
 
 
+@pytest.mark.parametrize("dies_at", [-1, 5, 12, 20, 30, 40, 50, 60, 70])
+def test_positions_that_are_told_late_are_not_closed_twice(tmp_path: Path, dies_at: int) -> None:
+    world = World(tmp_path, stale_s=8.0, dies_at=dies_at)
+    for second in range(60):
+        world.look()
+        world.pass_time()
+        if second == 3:
+            world.rig.prices.set("MNQ", 79_590, 79_591)
+    world.clear()
+    world.check()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_with_faults_it_comes_to_be_flat_and_never_beyond(tmp_path: Path, seed: int) -> None:
-    world = World(tmp_path, seed=seed, faulty=0.3)
+    world = World(tmp_path, seed=seed, faulty=0.3, stale_s=seed % 3 * 4.0)
     world.clear()
     world.pass_time(40)
     world.clear()
@@ -283,7 +319,7 @@ def test_it_may_die_at_every_point_that_there_is(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_it_may_die_while_all_else_fails(tmp_path: Path, seed: int) -> None:
-    world = World(tmp_path, seed=seed, faulty=0.25, dies_at=10 + 7 * seed)
+    world = World(tmp_path, seed=seed, faulty=0.25, dies_at=10 + 7 * seed, stale_s=seed % 3 * 4.0)
     world.clear()
     world.pass_time(40)
     world.clear()
@@ -301,4 +337,31 @@ def test_the_law_sees_an_order_that_is_sent_again_before_its_fate_is_known(
     world.clear()
     world.pass_time(40)
     world.pass_time()
+    assert world.least < 0
+
+
+def test_the_law_sees_positions_that_are_believed_too_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clearing, "_await", lambda *_: None)
+    monkeypatch.setattr("gamma.deadman.clearing.RETRY_S", 0.0)
+    world = World(tmp_path, stale_s=8.0)
+    for _ in range(60):
+        world.look()
+        world.pass_time()
+    assert world.least < 0
+
+
+def test_the_law_sees_a_start_that_does_not_hold_positions_against_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop fills, and the dead-man begins while the position does not show it yet."""
+    monkeypatch.setattr(Clearing, "_square", lambda self, market, *_: self._squared.add(market))
+    world = World(tmp_path, stale_s=20.0)
+    world.look()
+    world.rig.prices.set("MNQ", 79_590, 79_591)
+    world.pass_time()
+    assert world.held == 0
+    world.live()
+    for _ in range(60):
+        world.look()
+        world.pass_time()
     assert world.least < 0

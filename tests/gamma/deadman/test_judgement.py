@@ -124,6 +124,10 @@ def test_a_watch_that_begins_later_knows_how_old_the_sign_is(
     hands.go(90)
     path = sign_path(f"sqlite:///{tmp_path}/gamma.db", "desk")
     assert Watch(path, hands).look().silent_s == 90.0
+    pulse.tell(Vital.STOPPED, "asked to")
+    hands.go(70)
+    assert (Watch(path, hands).look().silent_s, Watch(path, hands).look().cause) == (70.0, Cause.STOPPED)
+    pulse.tell(Vital.ALIVE)
     told = json.loads(path.read_text())
     path.write_text(json.dumps(told | {"boot_id": "another start of the machine"}))
     assert (Watch(path, hands).look().silent_s, Watch(path, hands).look().cause) == (0.0, Cause.GONE)
