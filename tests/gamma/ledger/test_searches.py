@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gamma.effects import Tick
 from gamma.errors import InputInvalid
 from gamma.events import (
     DecisionMade,
@@ -19,7 +19,7 @@ from gamma.events import (
     PositionManaged,
     TradeClosed,
 )  # fmt: skip
-from gamma.ledger import EVERY, Ledger, Reader
+from gamma.ledger import EVERY, Ledger, Look, Reader, Run
 from gamma.ledger import alert_search as alerts
 from gamma.ledger import trade_search as trades
 from gamma.ledger.sequel import newest, sequel
@@ -31,7 +31,7 @@ SIDES = {"long": 1, "short": -1}
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def traded(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two strategies over some days, with stops moved, and positions closed by time."""
     folder = tmp_path_factory.mktemp("traded")
     write_config(folder)
@@ -40,8 +40,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def reader(url: str) -> Iterator[Reader]:
-    with closing(Reader.open(url)) as one:
+def reader(traded: str) -> Iterator[Reader]:
+    with closing(Reader.open(traded)) as one:
         yield one
 
 
@@ -154,8 +154,36 @@ def test_an_event_is_found_by_its_number_though_it_belongs_to_nothing(reader: Re
             sequel(reader, word)
 
 
-def test_alerts_are_found_by_severity_and_standing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/gamma.db"
+def test_both_databases_find_the_same(reader: Reader, server_url: str) -> None:
+    """The same events, appended once more, one by one: their numbers are the same too."""
+    with closing(Ledger.open(server_url, account="paper", mode="paper")) as ledger:
+        for _, kept in reader.events(limit=10**9):
+            if isinstance(kept, Notice):
+                ledger.append([], [kept])
+            elif isinstance(kept, Tick):
+                ledger.append([], [], [kept])
+            elif not isinstance(kept, Run | Look):
+                ledger.append([kept])
+        ledger.commit()
+    with closing(Reader.open(server_url)) as served:
+        assert trades.choices(served) == trades.choices(reader)
+        for wanted in (TradeFilter(), TradeFilter(outcome="lost", side=-1), TradeFilter(market="NQ")):
+            assert trades.found(served, wanted, limit=99) == trades.found(reader, wanted, limit=99)
+            theirs, ours = trades.sums(served, wanted), trades.sums(reader, wanted)
+            assert theirs.r_sum == pytest.approx(ours.r_sum)
+            assert replace(theirs, r_sum=0.0) == replace(ours, r_sum=0.0)
+        rows = trades.found(served, TradeFilter(), limit=99)
+        assert trades.opened_by(served, rows) == trades.opened_by(reader, rows)
+        for row in rows[:3]:
+            each = [sequel(one, row["trade_id"]).steps for one in (served, reader)]
+            assert [step.seq for step in each[0]] == [step.seq for step in each[1]]
+        assert [row["seq"] for row in alerts.found(served, standing="pending", limit=9)] == (
+            [row["seq"] for row in alerts.found(reader, standing="pending", limit=9)]
+        )
+        assert alerts.tally(served) == alerts.tally(reader)
+
+
+def test_alerts_are_found_by_severity_and_standing(url: str) -> None:
     with closing(Ledger.open(url, account="DU1", mode="paper")) as ledger:
         for number, severity in enumerate(list(Severity) * 4):
             told = Notice(key=f"{severity}{number}", severity=severity, title="t", text="x", ts_event_utc_ns=number)
