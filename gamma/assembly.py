@@ -11,6 +11,7 @@ from typing import Any, Final, final
 from gamma import calendar, checkpoints, pickers, plugins, prices
 from gamma.bars import Session
 from gamma.book import Setup
+from gamma.calendar import rolls
 from gamma.clock import MACHINE, Clock
 from gamma.complaints import shown
 from gamma.config import Config, config_hash, strategy_hash
@@ -40,6 +41,7 @@ from gamma.views import ValidatedView
 
 PRETENDED: Final = frozenset({"paper", "chaos"})  # brokers that take no real order
 SQLITE: Final = "sqlite:///"
+_EACH_DAY: Final = "clock.to_flat_by_s"  # what a guard needs that sees to the end of every day
 UNCONNECTED: Final = Capabilities(
     name="",
     dedupe=Dedupe.NONE,
@@ -61,11 +63,16 @@ class Hours:
 
     def session(self, market: str, ts_utc_ns: int) -> Session | None:
         """The session of the market at that time; None while it is closed."""
-        return calendar.session_at(market, ts_utc_ns, self.flat_by)
+        found = calendar.session_at(market, ts_utc_ns, self.flat_by)
+        return None if found is None else self._rolling(found)
 
     def next(self, market: str, ts_utc_ns: int) -> Session:
         """The next session of the market that opens at or after that time."""
-        return calendar.next_session(market, ts_utc_ns, self.flat_by)
+        return self._rolling(calendar.next_session(market, ts_utc_ns, self.flat_by))
+
+    def _rolling(self, session: Session) -> Session:
+        """The session with the moment to be out of its contract."""
+        return replace(session, ts_roll_utc_ns=rolls.flat_by_utc_ns(session.market, session.date, self.flat_by))
 
     def open_since(self, markets: Iterable[str], ts_utc_ns: int) -> int | None:
         """Since when at least one of these markets has been open at that time [ns]; None while all are closed."""
@@ -250,9 +257,12 @@ def _strategy(config: Config, name: str, model: Model | None) -> StrategyRules:
     # An event contract is held until it is decided, and what it can lose is paid.
     if model is not None and config.market(strategy.market).kind is not Kind.EVENT:
         _check_flat(config, name, guards, model)
+    market = config.market(strategy.market)
+    if config.gamma.mode == "live" and market.kind in (Kind.EMINI, Kind.MICRO):
+        _check_ends_in_time(name, guards)
     return StrategyRules(
         name=name,
-        market=config.market(strategy.market),
+        market=market,
         sizers=plugins.sizers(config, strategy),
         guards=guards,
         exits=strategy.exits,
@@ -270,12 +280,24 @@ def _validated(config: Config, name: str, model: Model | None) -> ValidatedView:
     return ValidatedView(**{key: figures[key] for key in ("win_rate_frac", "r_mean", "r_std") if key in figures})
 
 
+def _check_ends_in_time(strategy: str, guards: Sequence[tuple[str, Guard]]) -> None:
+    """Nothing is left in a contract that expires.
+
+    Raises: ConfigInvalid when no guard sees to it.
+    """
+    if not any(isinstance(guard, Punctual) for _, guard in guards):
+        raise ConfigInvalid(
+            f"[strategies.{strategy}] trades contracts that expire, and nothing closes it before: put flat_by among its"
+            " guards (flat every day), or contract_roll (before each roll)"
+        )
+
+
 def _check_flat(config: Config, strategy: str, guards: Sequence[tuple[str, Guard]], model: Model) -> None:
     """A policy's positions leave when they left in its training.
 
     Raises: ConfigInvalid when no guard sees to it that they leave in time, or one does at another time.
     """
-    punctual = {name: guard for name, guard in guards if isinstance(guard, Punctual)}
+    punctual = {n: guard for n, guard in guards if isinstance(guard, Punctual) and _EACH_DAY in guard.needs}
     if not punctual:
         raise ConfigInvalid(
             f"[strategies.{strategy}] trades from a checkpoint, and a policy leaves it to a guard to be flat in time:"

@@ -34,7 +34,8 @@ class Session:
 
     `date` is the ISO trading day: a futures session that opens on Sunday evening is Monday's. The cash
     times bound the hours in which the underlying trades, and both equal the close on a day on which it does
-    not; `ts_flat_by_utc_ns` is the last moment to hold an intraday position, brought forward on an early close.
+    not; `ts_flat_by_utc_ns` is the last moment to hold an intraday position, brought forward on an early close, and
+    `ts_roll_utc_ns` that of the last session in which the contract of this one is in front; 0 where none ever rolls.
     """
 
     market: str
@@ -45,3 +46,4 @@ class Session:
     ts_cash_close_utc_ns: int
     ts_flat_by_utc_ns: int
     early_close: bool
+    ts_roll_utc_ns: int = 0

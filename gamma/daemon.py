@@ -78,6 +78,9 @@ class Daemon:
         self.live = isinstance(assembly.feed, LiveFeed)
         self.ts_event_utc_ns = 0
         self.ready = False
+        # Whether it ended because a contract rolled, and is to be started again.
+        self.rolled = False
+        self._months: dict[str, int] = {}
         self.turnstile = Turnstile()
         bookmark = find(assembly.config.gamma.database, assembly.setup, ledger.hash_at)
         self.shell = Shell(
@@ -293,9 +296,22 @@ class Daemon:
         while (bar := await self._next(bars)) is not None:
             if ends and bar.ts_open_utc_ns >= ends:
                 return
+            if self.live and self._rolls(bar):
+                self.rolled = True
+                return
             await self._work_off(bar, times)
             if self.turnstile.stopping.is_set() or 0 < bars_max <= self.desk.bars:
                 return
+
+    def _rolls(self, bar: Bar) -> bool:
+        """Whether a bar is of another month than those before it: whoever remembers these must not compare it to them.
+
+        All begins again then, with the new month's history, by the one start that there is.
+        """
+        session = self.assembly.hours.session(bar.market, bar.ts_open_utc_ns)
+        ts_roll_utc_ns = 0 if session is None else session.ts_roll_utc_ns
+        before = self._months.setdefault(bar.market, ts_roll_utc_ns)
+        return 0 < before < ts_roll_utc_ns
 
     async def _work_off(self, bar: Bar, times: float) -> None:
         """Let the bar through the desk; while the broker is silent it waits, and nothing is decided."""
@@ -348,7 +364,8 @@ class Daemon:
 
     async def _finish(self, schedule: AsyncIOScheduler) -> None:
         """Close the book: jobs that wait for their turn do not get it any more."""
-        reason = "asked to" if self.turnstile.stopping.is_set() else "all bars were worked off"
+        ended = "a contract rolled" if self.rolled else "all bars were worked off"
+        reason = "asked to" if self.turnstile.stopping.is_set() else ended
         async with self.turnstile.turn():
             schedule.shutdown(wait=False)
             await asyncio.sleep(0)  # it shuts down in the loop's next round

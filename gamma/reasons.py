@@ -97,6 +97,8 @@ class Reason(StrEnum):
     """Too many losses in a row, or stops in a short time."""
     FLAT_BY = "flat_by"
     """The session's flat-by time is near or past."""
+    CONTRACT_ROLL = "contract_roll"
+    """The contract in front is about to be another month's."""
     KILL_SWITCH = "kill_switch"
     """The kill switch is on."""
     HEARTBEAT = "heartbeat"

@@ -213,7 +213,8 @@ class PositionView:
 class ClockView:
     """Where in the session the decision falls; event time, never a clock read here.
 
-    `ts_session_close_utc_ns` is when the trading day ends, 0 where it is unknown.
+    `ts_session_close_utc_ns` is when the trading day ends, 0 where it is unknown. `to_roll_s` is left to the moment
+    to be flat by of the last session before another month is in front; NaN in a market without months.
     """
 
     ts_event_utc_ns: int = 0
@@ -221,6 +222,7 @@ class ClockView:
     since_open_s: Num = NAN
     to_close_s: Num = NAN
     to_flat_by_s: Num = NAN
+    to_roll_s: Num = NAN
     clock_offset_s: Num = NAN
     in_news_window: bool = False
     in_session: bool = False

@@ -64,6 +64,7 @@ def example_view(**overrides: Mapping[str, Any]) -> View:
             since_open_s=3_600.0,
             to_close_s=7_200.0,
             to_flat_by_s=7_140.0,
+            to_roll_s=439_140.0,
             clock_offset_s=0.01,
             in_session=True,
         ),

@@ -112,6 +112,21 @@ def contract(market: str, month: str, rule: RollRule | None = None) -> Contract:
     )
 
 
+@lru_cache(maxsize=1024)
+def flat_by_utc_ns(market: str, day: str, flat_by: calendar.FlatBy | None = None) -> int:
+    """The moment to be flat by of the last session in which the contract in front on that trading day is in front [ns].
+
+    0 for a market without quarterly contracts, and where the calendar ends before it.
+    """
+    if markets.market(market).kind not in (markets.Kind.EMINI, markets.Kind.MICRO):
+        return 0
+    out = front_contract(market, day).rolls_out
+    if out > calendar.LAST_DATE:
+        return 0
+    last = calendar.sessions(market, out - timedelta(days=7), out - timedelta(days=1), flat_by)[-1]
+    return last.ts_flat_by_utc_ns
+
+
 def _rule_of(third_friday: date) -> RollRule:
     return RollRule.MONDAY_OF_EXPIRY_WEEK if third_friday >= date(2022, 6, 1) else RollRule.THURSDAY_MINUS_8
 

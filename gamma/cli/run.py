@@ -71,6 +71,13 @@ class Ends:
 
 
 async def _run(config: "Config", ends: Ends, *, live: bool, quiet: bool, supervised: bool = False) -> None:
+    """Trade; when a contract has rolled, begin again with the new month's history."""
+    while await _traded(config, ends, live=live, quiet=quiet, supervised=supervised):
+        pass
+
+
+async def _traded(config: "Config", ends: Ends, *, live: bool, quiet: bool, supervised: bool) -> bool:
+    """Trade until the daemon ends; whether that was because a contract rolled."""
     from gamma.alerts import open_client
     from gamma.assembly import assemble, paper_state_path
     from gamma.config import secrets
@@ -106,6 +113,7 @@ async def _run(config: "Config", ends: Ends, *, live: bool, quiet: bool, supervi
                     await _draw(daemon, screen, trading)
                 await trading
     drain()
+    return daemon.rolled
 
 
 async def _draw(daemon: "Daemon", screen: "Screen", trading: "asyncio.Task[None]") -> None:

@@ -161,6 +161,7 @@ def clock(scene: Scene) -> ClockView:
         since_open_s=(now - session.ts_open_utc_ns) / 1e9,
         to_close_s=(session.ts_close_utc_ns - now) / 1e9,
         to_flat_by_s=(session.ts_flat_by_utc_ns - now) / 1e9,
+        to_roll_s=(session.ts_roll_utc_ns - now) / 1e9 if session.ts_roll_utc_ns else NAN,
         clock_offset_s=offset,
         in_session=session.ts_open_utc_ns <= now <= session.ts_close_utc_ns,
     )
