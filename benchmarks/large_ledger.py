@@ -9,7 +9,6 @@ decision with its view and trace. FOLDER gets gamma.db, gamma.paper.db and confi
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from datetime import date, timedelta
@@ -87,7 +86,8 @@ def main():
     parser.add_argument("--events", type=int, default=1_000_000, help="about so many")
     given = parser.parse_args()
     if (given.folder / "gamma.db").exists():
-        sys.exit(f"{given.folder}/gamma.db is there already")
+        print(f"{given.folder}/gamma.db is there already")
+        return
     set_up("error")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:

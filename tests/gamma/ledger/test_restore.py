@@ -4,13 +4,16 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from subprocess import run
 
 import pytest
+from sqlalchemy import make_url
 
+from gamma.chaos.races import postgresql
 from gamma.errors import Corrupt, InputInvalid, LedgerInUse
 from gamma.ledger import Ledger, Reader, backup, restore, verify
 from gamma.ledger.backup import kept
-from tests.gamma.ledger.facts import day, decision, entry, fill, tick
+from tests.gamma.ledger.facts import day, decision, entry, fill, notice, tick
 
 
 def put_back(url: str, source: Path) -> Path | None:
@@ -127,6 +130,28 @@ def test_what_cannot_be_put_back_is_said(file_url: str, file_ledger: Ledger, cop
         put_back(f"sqlite:///{tmp_path}/nowhere/gamma.db", copy)
     with Reader.open(file_url) as reader:
         assert reader.head[0] == len(day()) + 4
+
+
+def test_a_servers_ledger_is_put_back_by_its_own_tools(server_url: str, empty_server_url: str, tmp_path: Path) -> None:
+    ledger = Ledger.open(server_url, account="DU1234", mode="paper")
+    ledger.append(day(), [notice()], [tick(0)])
+    ledger.commit()
+    programs = postgresql.binaries()
+    assert programs is not None
+    dump, target = tmp_path / "gamma.dump", _plain(empty_server_url)
+    run([programs / "pg_dump", "--format=custom", f"--file={dump}", _plain(server_url)], check=True)
+    ledger.close()
+    run([programs / "pg_restore", f"--dbname={target}", dump], check=True)
+    assert verify(empty_server_url).events == len(day()) + 2
+    restored = Ledger.open(empty_server_url, account="DU1234", mode="paper")
+    restored.append([decision(10)])
+    restored.close()
+    assert verify(empty_server_url).sound
+
+
+def _plain(url: str) -> str:
+    """The address as PostgreSQL's own programs take it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def test_the_newest_backups_are_kept_and_no_other_file_is_touched(tmp_path: Path) -> None:
