@@ -139,7 +139,9 @@ def refuse_shared(several: Mapping[str, Raw]) -> None:
     owners: dict[tuple[str, str], str] = {}
     for name, raw in several.items():
         for path, key, advice in _claims(raw):
-            other = owners.setdefault((path.partition(".")[0], repr(key)), name)
+            # A port is one, whoever listens there.
+            kind = "port" if path.endswith(".port") else path.partition(".")[0]
+            other = owners.setdefault((kind, repr(key)), name)
             if other != name:
                 value = _value(raw.values, path, "")
                 value = without_password(value) if isinstance(value, str) else value
@@ -161,6 +163,12 @@ def _claims(raw: Raw) -> Iterator[tuple[str, object, str]]:
     port = _value(values, "metrics.port", None)
     if port is not None:
         yield "metrics.port", port, f"give each its port, as {table}.metrics] port = {_next(port)}"
+    for path, heard in _heard(values):
+        yield (
+            path,
+            heard,
+            f"two daemons cannot listen at one port; tell the strategies anew, under [[{ACCOUNTS}.{name}.strategies]]",
+        )
     for path, use, account in _traded(values):
         yield path, (use, account), f"one account at a broker is traded by one daemon; name another in {table}.brokers]"
         head = id_prefix(name)
@@ -207,6 +215,15 @@ def _traded(values: Mapping[str, Any]) -> Iterator[tuple[str, str, object]]:
             yield f"brokers.{name}.{key}", str(section.get("use", name)), account
 
 
+def _heard(values: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """The ports at which signals from outside are listened for."""
+    strategies = values.get("strategies")
+    for index, strategy in enumerate(strategies if isinstance(strategies, list) else ()):
+        port = _value(strategy, "signal.port", None)
+        if port is not None:
+            yield f"strategies.{index}.signal.port", port
+
+
 def _next(port: object) -> int:
     return port + 1 if isinstance(port, int) and 0 < port < 65_535 else 9464
 
@@ -214,9 +231,12 @@ def _next(port: object) -> int:
 def _value(values: Mapping[str, Any], path: str, default: Any) -> Any:
     here: Any = values
     for part in path.split("."):
-        if not isinstance(here, Mapping) or part not in here:
+        if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+            here = here[int(part)]
+        elif isinstance(here, Mapping) and part in here:
+            here = here[part]
+        else:
             return default
-        here = here[part]
     return here
 
 

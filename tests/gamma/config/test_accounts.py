@@ -267,6 +267,10 @@ TRADED = FILE.replace('market = "MNQ"', 'market = "MNQ"\nbroker = "tradovate"').
             "[metrics] port = 9464: accounts apex1 and topstep share it; give each its port, as [accounts.",
         ),
         (
+            FILE.replace('{ use = "breakout" }', '{ use = "webhook", port = 8700 }'),
+            "[accounts.topstep.strategies.0.signal] port = 8700: accounts apex1 and topstep share it; two daemons cannot",
+        ),
+        (
             TRADED + '[brokers.t2]\nuse = "tradovate"\naccount_id = "demo1"\n',
             '[brokers.t2] account_id = "demo1": accounts apex1 and topstep share it; one account at a broker is traded',
         ),
