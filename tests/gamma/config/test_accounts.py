@@ -268,7 +268,7 @@ TRADED = FILE.replace('market = "MNQ"', 'market = "MNQ"\nbroker = "tradovate"').
         ),
         (
             FILE.replace('{ use = "breakout" }', '{ use = "webhook", port = 8700 }'),
-            "[accounts.topstep.strategies.0.signal] port = 8700: accounts apex1 and topstep share it; two daemons cannot",
+            "[accounts.topstep.strategies.0.signal] port = 8700: accounts apex1 and topstep share it; two daemons",
         ),
         (
             TRADED + '[brokers.t2]\nuse = "tradovate"\naccount_id = "demo1"\n',
