@@ -1,14 +1,13 @@
 """`gamma dashboard`: what the ledger tells, in a browser on this machine."""
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gamma.cli.chosen import configuration, wanted_accounts
-from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, working
+from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from gamma.errors import ConfigInvalid, GammaError
 
 if TYPE_CHECKING:
@@ -44,12 +43,10 @@ def dashboard(
     watchers = {config.account.name: Watcher(config, [*names, *faults]) for config in configs}
     file = Path(first.dashboard.token_file).absolute()
     token = token_at(file)
-    with working("reading the ledger"):
-        for watcher in watchers.values():
-            with suppress(GammaError), watcher.look() as sight:  # the page says what is wrong, and goes on
-                ahead(sight)
 
     def ready(taken: int) -> None:
+        for watcher in watchers.values():
+            watcher.read_ahead(ahead)
         url = f"http://{HOST}:{taken}/?token={token}"
         if as_json:
             print_json({"url": url, "token_file": str(file)})

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -16,11 +16,15 @@ from gamma.book import Book, fold, marked, open_book
 from gamma.config import Config
 from gamma.dashboard.aside import Aside
 from gamma.dashboard.sight import Course, Pulse, Sight, empty_course
+from gamma.errors import GammaError, InputMissing
 from gamma.events import DayStarted, EquityMarked
 from gamma.ledger import Reader
 from gamma.ledger.lease import holder
 from gamma.markets import MICRO
 from gamma.stats import Floats
+
+# How long a page waits while another one reads.
+PATIENCE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,8 @@ class Watcher:
     def look(self) -> Iterator[Sight]:
         """All that there is to see now; the ledger is read until the context is left.
 
-        Raises: ConfigInvalid when there is no ledger, or it is another account's or version's; LedgerFailed, Corrupt
-        when it cannot be read.
+        Raises: ConfigInvalid when there is no ledger, or it is another account's or version's; InputMissing while a
+        long one is being read for the first time; LedgerFailed, Corrupt when it cannot be read.
         """
         with opened(self.config) as reader, reader.at_once():
             followed = self._follow(reader)
@@ -72,10 +76,24 @@ class Watcher:
                 aside=self.aside,
             )
 
+    def read_ahead(self, ready: Callable[[Sight], None]) -> None:
+        """Begin to read, so that what is looked at first need not wait for it, and then make `ready` what takes long.
+
+        What is wrong is told by the look of whoever looks.
+        """
+
+        def read() -> None:
+            with suppress(GammaError), self.look() as sight:
+                ready(sight)
+
+        threading.Thread(target=read, daemon=True).start()
+
     def _follow(self, reader: Reader) -> _Followed:
         """What is known up to the ledger's end; from the beginning where another ledger lies there now."""
         head = reader.head
-        with self._lock:
+        if not self._lock.acquire(timeout=PATIENCE_S):
+            raise InputMissing("The ledger is long, and is being read from its beginning. It is shown in a moment.")
+        try:
             known = self._followed
             if known.seq and (known.seq > head[0] or reader.hash_at(known.seq) != known.sha256):
                 known = self._new
@@ -83,6 +101,8 @@ class Watcher:
                 known = replace(_grown(known, reader), seq=head[0], sha256=head[1])
             self._followed = known
             return known
+        finally:
+            self._lock.release()
 
 
 def _grown(known: _Followed, reader: Reader) -> _Followed:

@@ -117,10 +117,16 @@ class Tab:
         """What the system prefers: light or dark."""
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
-    def picture(self, *, whole: bool = False) -> bytes:
-        """What the window shows, or the whole page, as a PNG."""
-        told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        return base64.b64decode(told["data"])
+    def settle(self) -> None:
+        """Wait until nothing is loaded any more, every picture is drawn, and the browser has painted twice since."""
+        self.until("!document.querySelector('[data-dash-is-loading=true]')")
+        self.until("[...document.querySelectorAll('.dash-graph')].every(e => e.querySelector('.main-svg'))")
+        self.run("document.fonts.ready.then(() => new Promise(d => requestAnimationFrame(() => setTimeout(d, 100))))")
+
+    def picture(self, form: str = "png") -> bytes:
+        """What the window shows, as a PNG or a small WebP."""
+        quality = {} if form == "png" else {"quality": 60}
+        return base64.b64decode(self.ask("Page.captureScreenshot", format=form, **quality)["data"])
 
 
 @contextmanager
