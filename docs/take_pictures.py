@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.dashboard.chromium import BROWSER, DESKTOP, PHONE, opened
-from tests.dashboard.conftest import gamma, served, sign_in
+from tests.dashboard.conftest import START, gamma, served, sign_in
 
 OUT: Final = Path(__file__).parent / "pictures"
-BARS: Final = 1_925
-START: Final = {"GAMMA__FEED__START": "2026-03-02"}
+BARS: Final = 1_846
 NEWEST: Final = "#page tbody a"
 # Name, page, what to press there, size, and light or dark.
 PICTURES: Final = (

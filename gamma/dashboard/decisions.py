@@ -97,7 +97,7 @@ def _older(sight: Sight, rows: Sequence[Record], query: Query) -> list[Component
 
 def _one(sight: Sight, made: DecisionMade) -> list[Component]:
     lots = f"{_SIDES.get(made.side, 'hold')} {made.lots} {'lot' if made.lots == 1 else 'lots'} of {made.market}"
-    why = "" if made.reason == Reason.OK else f", {parts.words(made.reason)}"
+    why = "" if made.reason in (Reason.OK, made.bound_by) else f", {parts.words(made.reason)}"
     inside: list[Any] = [
         html.P([html.Strong(lots), ", bound by ", html.Strong(parts.words(made.bound_by)), why], id="verdict"),
         html.P(f"{made.strategy}, {parts.when(made.ts_event_utc_ns)}, {made.decision_id}", className="quiet"),

@@ -16,10 +16,11 @@ from gamma.dashboard.pages import PAGES, Page, page_at
 from gamma.dashboard.sight import Choice, Pulse, Query, Sight, link
 from gamma.dashboard.watching import Watcher
 from gamma.errors import GammaError
+from gamma.vitals import Vital
 
 REFRESH_S: Final = 3.0
-# The daemon writes at least once in so long while it works; see `schedule.heartbeat_s`.
-SILENT_S: Final = 120.0
+# A daemon gives a sign of life with each heartbeat, `schedule.heartbeat_s`: four that are missed are silence.
+BEATS_MISSED: Final = 4
 FILTER: Final = "filter"
 
 
@@ -129,7 +130,7 @@ def _top(sight: Sight) -> list[Component]:
         _who(sight.account, sight.accounts),
         parts.badge(book.setup.mode, "live" if book.setup.mode == "live" else "plain"),
         parts.badge(book.state, kind),
-        _pulse(sight.pulse),
+        _pulse(sight.pulse, BEATS_MISSED * sight.config.schedule.heartbeat_s),
         parts.link("Halt ...", sight.link("/halt")),
         _fresh(),
     ]
@@ -153,13 +154,24 @@ def _fresh() -> Component:
     return html.Span(id="fresh", **told)
 
 
-def _pulse(pulse: Pulse) -> Component:
-    told = f"last wrote {parts.age(pulse.age_s)} ago" if pulse.recorded_utc_ns else "it has written nothing yet"
-    if pulse.pid is None:
-        return html.Span(f"no daemon runs here · {told}", id="pulse", className="quiet")
-    if pulse.age_s > SILENT_S:
-        return html.Span(f"daemon {pulse.pid} is silent · {told}", id="pulse", className="warn")
-    return html.Span(f"daemon {pulse.pid} runs · {told}", id="pulse", className="quiet")
+def _pulse(pulse: Pulse, silent_s: float) -> Component:
+    """What is known of the daemon, in a line."""
+    sign, wrote = pulse.sign, f"last wrote {parts.age(pulse.written_age_s)} ago" if pulse.written_age_s else ""
+    age = "before this machine was started" if pulse.sign_age_s is None else f"{parts.age(pulse.sign_age_s)} ago"
+    told, kind = [wrote], "quiet"
+    if sign and sign.state is Vital.FAILED:
+        told, kind = [f"daemon failed {age}: {sign.why}", wrote], "bad"
+    elif pulse.pid is None:
+        told = ["no daemon runs here", wrote]
+    elif sign and sign.pid == pulse.pid and (pulse.sign_age_s or 0.0) > silent_s:
+        told, kind = [f"daemon {pulse.pid} is silent: last sign of life {age}", wrote], "bad"
+    elif sign and sign.pid == pulse.pid and sign.state is Vital.ILL:
+        told, kind = [f"daemon {pulse.pid} is ill: {sign.why}", wrote], "warn"
+    elif sign and sign.pid == pulse.pid:
+        told = [f"daemon {pulse.pid} runs, last sign of life {age}", wrote]
+    else:
+        told = [f"daemon {pulse.pid} starts", wrote]
+    return html.Span(" · ".join(text for text in told if text), id="pulse", className=kind)
 
 
 def _nav(watcher: Watcher, here: str) -> list[Component]:

@@ -12,6 +12,7 @@ from gamma.config import Config
 from gamma.dashboard.aside import Aside
 from gamma.ledger import Reader
 from gamma.stats import Floats, Ints
+from gamma.vitals import Sign
 
 Query = Mapping[str, str]
 """What stands in the address behind the question mark."""
@@ -42,16 +43,15 @@ class Course:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse:
-    """Whether a daemon works on the ledger: its process (None where none is known), and when it last wrote [ns]."""
+    """Whether a daemon works on the ledger: its process and last sign of life, and how old that and the ledger are [s].
+
+    What is None is not known.
+    """
 
     pid: int | None
-    recorded_utc_ns: int
-    now_utc_ns: int
-
-    @property
-    def age_s(self) -> float:
-        """How long ago the last event was written [s]."""
-        return max(0.0, (self.now_utc_ns - self.recorded_utc_ns) / 1e9)
+    sign: Sign | None
+    sign_age_s: float | None
+    written_age_s: float | None
 
 
 @final

@@ -13,6 +13,7 @@ import numpy as np
 from gamma.account import Standing, facts_after, opened, rules_seen
 from gamma.assembly import setup_of
 from gamma.book import Book, fold, marked, open_book
+from gamma.clock import NS
 from gamma.config import Config
 from gamma.dashboard.aside import Aside
 from gamma.dashboard.sight import Course, Pulse, Sight, empty_course
@@ -22,6 +23,7 @@ from gamma.ledger import Reader
 from gamma.ledger.lease import holder
 from gamma.markets import MICRO
 from gamma.stats import Floats
+from gamma.vitals import boot_id, read_sign, sign_path
 
 # How long a page waits while another one reads.
 PATIENCE_S: Final = 1.0
@@ -67,11 +69,7 @@ class Watcher:
                 course=followed.course,
                 head_seq=followed.seq,
                 day_seq=followed.day_seq,
-                pulse=Pulse(
-                    pid=holder(self.config.gamma.database),
-                    recorded_utc_ns=reader.recorded_utc_ns(),
-                    now_utc_ns=time.time_ns(),
-                ),
+                pulse=_pulse(self.config, reader),
                 accounts=self.accounts,
                 aside=self.aside,
             )
@@ -103,6 +101,17 @@ class Watcher:
             return known
         finally:
             self._lock.release()
+
+
+def _pulse(config: Config, reader: Reader) -> Pulse:
+    database, written = config.gamma.database, reader.recorded_utc_ns()
+    sign = read_sign(sign_path(database, config.account.name))
+    return Pulse(
+        pid=holder(database),
+        sign=sign,
+        sign_age_s=sign.age_s(time.monotonic_ns(), boot_id()) if sign else None,
+        written_age_s=max(0.0, (time.time_ns() - written) / NS) if written else None,
+    )
 
 
 def _grown(known: _Followed, reader: Reader) -> _Followed:

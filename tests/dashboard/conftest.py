@@ -21,6 +21,7 @@ from tests.daemon_case import ledger_in, trade, write_config
 from tests.dashboard.chromium import BROWSER, DESKTOP, Tab, opened
 
 BARS = 700
+START = {"GAMMA__FEED__START": "2026-03-02"}
 GAMMA = str(Path(sys.executable).with_name("gamma"))
 T0 = 1_772_500_000_000_000_000
 BUSY = """
@@ -69,8 +70,19 @@ def configured(folder: Path) -> Path:
 
 def traded(folder: Path, bars: int) -> Path:
     """The ledger of so many bars, on the same simulated market always."""
-    gamma(folder, "run", "--speed", "max", "--bars", str(bars), "--json", env={"GAMMA__FEED__START": "2026-03-02"})
+    gamma(folder, "run", "--speed", "max", "--bars", str(bars), "--json", env=START)
     return folder
+
+
+def _told(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """What the command prints once it answers."""
+    assert process.stdout is not None
+    text = ""
+    while line := process.stdout.readline():
+        text += line
+        if line == "}\n":
+            return dict(json.loads(text))
+    raise AssertionError(f"the dashboard ended: {process.communicate()}")
 
 
 @contextmanager
@@ -79,8 +91,7 @@ def served(folder: Path) -> Iterator[Served]:
     command = [GAMMA, "dashboard", "--port", "0", "--json"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None
-        told: dict[str, Any] = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        told = _told(process)
         url, _, token = told["url"].partition("/?token=")
         yield Served(url=url, token=token, folder=folder)
     finally:

@@ -1,14 +1,17 @@
 """The frame in a real browser: it fits, it is light or dark, it shows what is new, and it says when it is old."""
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from gamma.dashboard.pages import PAGES
 from tests.dashboard.chromium import DESKTOP, PHONE, Tab
-from tests.dashboard.conftest import Served, configured, gamma, served, sign_in, traded
+from tests.dashboard.conftest import GAMMA, START, Served, configured, gamma, served, sign_in, traded
 
 pytestmark = pytest.mark.slow
 LISTED = [page.path for page in PAGES if page.listed]
@@ -90,6 +93,30 @@ def test_another_ledger_in_the_place_of_the_first_is_read_from_its_beginning(str
         traded(own, 5)
         stranger.until(f"document.querySelector('#page').innerText !== {json.dumps(before)}")
         assert "0 (0 won)" in stranger.text("#page")
+
+
+def test_a_daemon_that_is_stopped_in_its_tracks_is_told_of_as_silent(
+    stranger: Tab, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAMMA__SCHEDULE__HEARTBEAT_S", "1")
+    command = [GAMMA, "run", "--plain", "--speed", "300"]
+    quiet = subprocess.DEVNULL
+    daemon = subprocess.Popen(command, cwd=own, env={**os.environ, **START}, stdout=quiet, stderr=quiet)
+    pulse = "document.querySelector('#pulse').innerText"
+    try:
+        with served(own) as running:
+            sign_in(stranger, running)
+            stranger.until(f"{pulse}.includes('daemon {daemon.pid} runs, last sign of life')")
+            daemon.send_signal(signal.SIGSTOP)
+            stranger.until(f"{pulse}.includes('daemon {daemon.pid} is silent')")
+            daemon.send_signal(signal.SIGCONT)
+            stranger.until(f"{pulse}.includes('daemon {daemon.pid} runs')")
+            daemon.send_signal(signal.SIGTERM)
+            daemon.wait(timeout=60)
+            stranger.until(f"{pulse}.includes('no daemon runs here')")
+    finally:
+        daemon.kill()
+        daemon.wait(timeout=60)
 
 
 def test_it_says_when_nobody_answers_any_more(stranger: Tab, ledger: Path) -> None:

@@ -11,7 +11,7 @@ from gamma.dashboard.halting import ACTOR
 from gamma.ledger import Reader
 from gamma.ledger.reader import Record
 from tests.dashboard.chromium import Tab
-from tests.dashboard.conftest import GAMMA, Served, gamma, served, sign_in
+from tests.dashboard.conftest import GAMMA, START, Served, gamma, served, sign_in
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def test_a_running_daemon_is_asked_and_answers(stranger: Tab, own: Path) -> None
     daemon = subprocess.Popen(
         [GAMMA, "run", "--plain", "--speed", "300"],
         cwd=own,
-        env={**os.environ, "GAMMA__FEED__START": "2026-03-02"},
+        env={**os.environ, **START},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
