@@ -12,7 +12,7 @@ from tests.dashboard.chromium import BROWSER, DESKTOP, PHONE, opened
 from tests.dashboard.conftest import START, gamma, served, sign_in
 
 OUT: Final = Path(__file__).parent / "pictures"
-BARS: Final = 1_846
+BARS: Final = 1_800
 NEWEST: Final = "#page tbody a"
 # Name, page, what to press there, size, and light or dark.
 PICTURES: Final = (
@@ -20,6 +20,11 @@ PICTURES: Final = (
     ("dashboard-phone", "/", "", PHONE, "dark"),
     ("dashboard-decision", "/decisions?outcome=cut", NEWEST, DESKTOP, "light"),
     ("dashboard-risk", "/risk", "", DESKTOP, "dark"),
+    ("dashboard-trades", "/trades", "", DESKTOP, "light"),
+    ("dashboard-models", "/models", "", DESKTOP, "light"),
+    ("dashboard-compliance", "/compliance", "", DESKTOP, "dark"),
+    ("dashboard-alerts", "/alerts", "", PHONE, "light"),
+    ("dashboard-logs", "/logs", "", PHONE, "dark"),
     ("dashboard-halt", "/halt", "", PHONE, "light"),
 )
 

@@ -8,7 +8,7 @@ import typer
 
 from gamma.cli.chosen import configuration, wanted_accounts
 from gamma.cli.output import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
-from gamma.errors import ConfigInvalid, GammaError
+from gamma.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from gamma.config import Config

@@ -29,10 +29,10 @@ def show(sight: Sight, _: Query) -> list[Component]:
         _state(sight, money),
         _money(money),
         _today(sight, money),
+        parts.card("Open positions", _positions(sight), wide=True, id="positions"),
         parts.card(
             "Equity", dcc.Graph(figure=picture(sight), config={"displayModeBar": False}, id="equity"), wide=True
         ),
-        parts.card("Open positions", _positions(sight), wide=True, id="positions"),
         parts.card("Working orders", _orders(sight), wide=True, id="orders"),
     ]
 

@@ -125,7 +125,7 @@ class Tab:
 
     def picture(self, form: str = "png") -> bytes:
         """What the window shows, as a PNG or a small WebP."""
-        quality = {} if form == "png" else {"quality": 55}
+        quality = {} if form == "png" else {"quality": 50}
         return base64.b64decode(self.ask("Page.captureScreenshot", format=form, **quality)["data"])
 
 

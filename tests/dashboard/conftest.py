@@ -157,6 +157,7 @@ def tab(stranger: Tab, dashboard: Served) -> Iterator[Tab]:
 def sign_in(tab: Tab, running: Served) -> None:
     tab.go(running.at(f"/?token={running.token}"))
     tab.until("location.search === '' && document.querySelector('#page > *')")
+    tab.until("!document.querySelector('#page').innerText.includes('is shown in a moment')")
 
 
 @pytest.fixture(scope="session")

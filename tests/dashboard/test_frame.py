@@ -1,6 +1,5 @@
 """The frame in a real browser: it fits, it is light or dark, it shows what is new, and it says when it is old."""
 
-import json
 import os
 import signal
 import sqlite3
@@ -87,12 +86,10 @@ def test_a_ledger_of_another_version_is_not_guessed_at(stranger: Tab, own: Path)
 def test_another_ledger_in_the_place_of_the_first_is_read_from_its_beginning(stranger: Tab, own: Path) -> None:
     with served(own) as running:
         sign_in(stranger, running)
-        before = stranger.text("#page")
         for path in own.glob("gamma*.db*"):
             path.unlink()
         traded(own, 5)
-        stranger.until(f"document.querySelector('#page').innerText !== {json.dumps(before)}")
-        assert "0 (0 won)" in stranger.text("#page")
+        stranger.until("document.querySelector('#page').innerText.includes('0 (0 won)')")
 
 
 def test_a_daemon_that_is_stopped_in_its_tracks_is_told_of_as_silent(
