@@ -98,6 +98,27 @@ def taken(kill_switch: Path) -> bool:
         return True
 
 
+def throw(switch: Path, why: str) -> None:
+    """Throw the kill switch whole, and only where nobody has.
+
+    Raises: FileExistsError when it is thrown already; OSError.
+    """
+    draft = switch.with_name(f"{switch.name}.{os.getpid()}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(f"{TAKEN}{why}. Remove this file when you have looked, then: gamma resume --ack ID\n")
+            file.flush()
+            os.fsync(file.fileno())
+        switch.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(switch.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 @final
 class Pulse:
     """The daemon's end: says after each heartbeat that it lives. A disk that does not take it costs the sign alone."""

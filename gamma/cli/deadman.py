@@ -55,7 +55,8 @@ async def _run(config: "Config", *, once: bool, dry: bool, quiet: bool) -> "Look
     from gamma.config import secrets
     from gamma.deadman.journal import Journal
     from gamma.deadman.pager import Pager
-    from gamma.deadman.process import Deadman, check, folder_of, session_of
+    from gamma.deadman.process import Deadman
+    from gamma.deadman.session import check, folder_of, session_of
     from gamma.deadman.sight import Sight, prefixes
     from gamma.deadman.watch import Watch
     from gamma.logs import set_up

@@ -143,7 +143,7 @@ async def _live_prices(assembly: "Assembly") -> "list[Finding]":
 def _dead_man(assembly: "Assembly") -> tuple[bool, str]:
     """Whether one could act for this account, and whether one watches it; that none does is no failure."""
     from gamma.deadman.journal import watcher
-    from gamma.deadman.process import check, folder_of
+    from gamma.deadman.session import check, folder_of
     from gamma.ports import BarDriven
 
     if isinstance(assembly.broker, BarDriven) or not assembly.broker.capabilities.shared:

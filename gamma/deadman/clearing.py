@@ -16,13 +16,12 @@ from typing import Final, TypeVar, final
 import structlog
 
 from gamma.book import Book
+from gamma.deadman.exits import approved_of, exits_of
 from gamma.deadman.journal import Exit, Journal
-from gamma.decision import ApprovedOrder, decide_exit
 from gamma.errors import Transient
-from gamma.events import Intent, Leg, OrderKind, OrderState, OrderType
-from gamma.markets import Kind, Market
+from gamma.events import Intent, OrderKind, OrderState, OrderType
+from gamma.markets import Market
 from gamma.ports import Accepted, Broker, BrokerOrder, Found, Lost, NotListed, Placed, Preparing, Rejected
-from gamma.views import AccountView, MarketView, OrderView, PositionView, SignalView, View
 
 CALM_S: Final = 1.5
 WATCHED_S: Final = 3.0
@@ -277,7 +276,7 @@ class Clearing:
 
     async def _leave(self, market: str, lots: int, book: Book | None) -> None:
         known = self._markets.get(market)
-        for exit_ in [] if known is None else _exits_of(known, lots, book, self._exits()):
+        for exit_ in [] if known is None else exits_of(known, lots, book, self._exits()):
             await self._send(replace(exit_, client_order_id=self._journal.next_id()))
             return
         why = "it is no market of gamma's" if known is None else "the ledger does not tell of what legs it is"
@@ -300,7 +299,7 @@ class Clearing:
             legs=exit_.legs,
             ts_event_utc_ns=self._now_utc_ns(),
         )
-        approved = _approved(intent, exit_.held_lots, self._markets[exit_.market])
+        approved = approved_of(intent, exit_.held_lots, self._markets[exit_.market])
         if isinstance(self._broker, Preparing):
             await self._hear(self._broker.prepare(intent))
         self._journal.intend(exit_)
@@ -341,54 +340,3 @@ class Clearing:
 def _protects(order: BrokerOrder) -> bool:
     """The stop of a bracket, by the form of its id."""
     return order.client_order_id.endswith("s")
-
-
-def _exits_of(market: Market, lots: int, book: Book | None, sent: Sequence[Exit]) -> list[Exit]:
-    """What closes a position: one order; of structures of several legs one for each, as the ledger knows them."""
-    side = 1 if lots > 0 else -1
-    blank = Exit(client_order_id="", market=market.symbol, side=-side, lots=abs(lots), held_lots=lots)
-    if market.kind is not Kind.OPTION_SPREAD:
-        return [blank]
-    structures = _structures(market.symbol, book)
-    for order in sent:
-        if order.market == market.symbol and order.legs in structures:
-            structures[order.legs] += order.side * order.filled_lots
-    left = {legs: n for legs, n in structures.items() if n * side > 0}
-    return [replace(blank, lots=min(abs(n), abs(lots)), legs=legs) for legs, n in left.items()]
-
-
-def _structures(market: str, book: Book | None) -> dict[tuple[Leg, ...], int]:
-    """Lots by the legs that they are of, as the ledger has them."""
-    found: dict[tuple[Leg, ...], int] = {}
-    for position in () if book is None else book.positions.values():
-        entry = None if book is None else book.orders.get(position.entry_id)
-        if position.market == market and entry is not None and entry.intent.legs:
-            found[entry.intent.legs] = found.get(entry.intent.legs, 0) + position.lots
-    return found
-
-
-def _approved(intent: Intent, held_lots: int, market: Market) -> ApprovedOrder:
-    """The one way to an order that an adapter takes: clipped to what is held."""
-    view = View(
-        account=AccountView(balance_usd=0.0, equity_usd=0.0, starting_capital_usd=0.0, peak_equity_usd=0.0),
-        market=MarketView(
-            symbol=market.symbol,
-            kind=int(market.kind),
-            multiplier_usd_per_point=market.multiplier_usd_per_point,
-            tick_points=float(market.tick_points),
-            price_points=math.nan,
-        ),
-        signal=SignalView(side=0),
-        position=PositionView(lots=held_lots),
-    )
-    order = OrderView(
-        market=intent.market,
-        side=intent.side,
-        lots=intent.lots,
-        reduces=True,
-        price_points=math.nan,
-        kind=OrderKind.EXIT,
-    )
-    approved = decide_exit(view, order, ()).approved
-    assert approved is not None  # noqa: S101  (it closes what is held)
-    return approved

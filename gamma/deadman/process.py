@@ -6,7 +6,6 @@ nothing. It holds it for as long as that file stands, and acts again when anythi
 
 import asyncio
 import math
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,7 @@ from typing import Final, final
 
 import structlog
 
-from gamma import requests
-from gamma.assembly import open_broker, setup_of
 from gamma.clock import NS, Clock
-from gamma.config import Config
 from gamma.deadman import pages
 from gamma.deadman.clearing import Clearing, Left
 from gamma.deadman.journal import Incident, Journal
@@ -26,10 +22,9 @@ from gamma.deadman.judgement import Judgement, judge, told
 from gamma.deadman.pager import Pager
 from gamma.deadman.sight import Sight, exposed
 from gamma.deadman.watch import Cause, Silence, Watch
-from gamma.errors import ConfigInvalid, GammaError, Transient
+from gamma.errors import GammaError, Transient
 from gamma.markets import TABLE
-from gamma.ports import BarDriven, Broker
-from gamma.vitals import TAKEN, taken
+from gamma.vitals import taken, throw
 
 ACT_S: Final = 1.0
 PROBE_S: Final = 300.0
@@ -53,46 +48,6 @@ class Look:
     lots: dict[str, int] = field(default_factory=dict)
     waits: tuple[str, ...] = ()
     flat: bool = False
-
-
-def folder_of(config: Config) -> Path:
-    """Where the dead-man keeps its journal: beside the ledger's file."""
-    return requests.folder_of(config.gamma.database, config.account.name).with_suffix(".deadman")
-
-
-def session_of(config: Config, state_path: Path | None) -> Broker:
-    """A session of its own with the broker that the strategies trade at; nothing is sent yet.
-
-    What it keeps between starts, if anything, lies beside `state_path`. Raises: ConfigInvalid.
-    """
-    name = config.strategies[0].broker
-    params = {**config.brokers.get(name, {}), **config.deadman.broker}
-    own = config.model_copy(update={"brokers": {**config.brokers, name: params}})
-    return open_broker(own, name, setup_of(config).markets, state_path)
-
-
-def check(config: Config, broker: Broker) -> None:
-    """Whether a dead-man can do anything for this account.
-
-    Raises: ConfigInvalid, which says why not.
-    """
-    name = broker.capabilities.name
-    if isinstance(broker, BarDriven):
-        raise ConfigInvalid(
-            f"[[strategies]] broker = {name!r}: it lives in the daemon's own process, and nothing trades when that is "
-            "dead: there is nothing for a dead-man to close. Positions wait for the next start"
-        )
-    if not broker.capabilities.shared:
-        raise ConfigInvalid(
-            f"[[strategies]] broker = {name!r}: it lets no session cancel the orders of another, so that a dead-man "
-            "could close nothing that has a stop: rely on the stops that it holds, and on alerts.dead_man_url"
-        )
-    least_s = 2 * config.schedule.heartbeat_s + config.deadman.look_s
-    if config.deadman.silence_s < least_s:
-        raise ConfigInvalid(
-            f"[deadman] silence_s = {config.deadman.silence_s:g}: the daemon gives a sign of life every "
-            f"{config.schedule.heartbeat_s:g} s ([schedule] heartbeat_s); set silence_s to {least_s:g} at least"
-        )
 
 
 @final
@@ -316,27 +271,6 @@ class Deadman:
 
     def _now_ns(self) -> int:
         return self._sight.time.now_ns()
-
-
-def throw(switch: Path, why: str) -> None:
-    """Throw the kill switch whole, and only where nobody has.
-
-    Raises: FileExistsError when it is thrown already; OSError.
-    """
-    draft = switch.with_name(f"{switch.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(f"{TAKEN}{why}. Remove this file when you have looked, then: gamma resume --ack ID\n")
-            file.flush()
-            os.fsync(file.fileno())
-        switch.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(switch.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _look(silence: Silence, why: str) -> Look:

@@ -35,12 +35,12 @@ def test_a_daemon_that_stands_still_near_the_close_is_closed_and_sends_nothing_w
         desk.until(lambda: desk.ledger_lots() == 0)
         desk.until(lambda: desk.status()["state"] == "HALTED")
         agree(desk)
+        assert len(desk.fills()) == executed
         (tmp_path / "gamma.kill").unlink()
         desk.until(lambda: desk.told("took the account back"))
         for halt in desk.status()["halts"]:
             assert desk.done("resume", "--ack", halt["id"])[0] == 0
         assert desk.status()["state"] == "ACTIVE"
-        assert len(desk.fills()) == executed
 
 
 def test_a_dead_man_that_is_killed_in_the_middle_goes_on_and_sends_nothing_twice(tmp_path: Path) -> None:
