@@ -31,7 +31,8 @@ def holder(url: str) -> int | None:
     """The process of this machine that holds the lease of a ledger; None where none does.
 
     The lock itself is left alone: whoever tried it, even for a moment, could keep a daemon from starting. The
-    process that wrote its number lives still when it was there before it wrote.
+    process that wrote its number lives still when it was there before it wrote; one that has ended, and that its
+    parent has not asked after yet, holds nothing.
     """
     path = file_of(url)
     if path is None:
@@ -39,9 +40,11 @@ def holder(url: str) -> int | None:
     lock = _lock_of(path)
     try:
         process = psutil.Process(int(lock.read_text()))
-        return process.pid if process.create_time() <= lock.stat().st_mtime + _CLOCK_S else None
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        same = process.create_time() <= lock.stat().st_mtime + _CLOCK_S
     except (OSError, ValueError, psutil.Error):
         return None
+    return process.pid if same and not ended else None
 
 
 def _at_server(url: str) -> int | None:

@@ -1,6 +1,8 @@
 """One process alone writes to a ledger, and what it committed it committed while it held the lease."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -40,6 +42,18 @@ def test_a_second_is_refused_until_the_first_has_closed(url: str, ledger: Ledger
     ledger.check_lease()
     ledger.close()
     opened(url).close()
+
+
+def test_a_process_that_has_ended_holds_nothing_though_nobody_asked_after_it(file_url: str) -> None:
+    script = "import sys; from gamma.ledger.lease import hold; held = hold(sys.argv[1]); print(1, flush=True); input()"
+    command = [sys.executable, "-c", script, file_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        assert holder(file_url) == process.pid
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert holder(file_url) is None
 
 
 def test_a_ledger_is_the_same_by_every_link_to_it(file_url: str, file_ledger: Ledger, tmp_path: Path) -> None:
