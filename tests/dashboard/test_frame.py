@@ -18,19 +18,15 @@ LISTED = [page.path for page in PAGES if page.listed]
 
 @pytest.mark.parametrize("path", LISTED)
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
-def test_a_page_fits_its_window(tab: Tab, dashboard: Served, path: str, size: tuple[int, int]) -> None:
+def test_a_page_fits_its_window_and_names_itself_among_the_others(
+    tab: Tab, dashboard: Served, path: str, size: tuple[int, int]
+) -> None:
     tab.size(*size)
     tab.go(dashboard.at(path))
     tab.until("document.querySelector('#page > *')")
     assert tab.run("document.documentElement.scrollWidth") <= size[0]
     wide = "[...document.querySelectorAll('#page > *, .scroll, nav a, header *, #filters > *')]"
     assert tab.run(f"{wide}.filter(e => e.getBoundingClientRect().right > innerWidth + 1).length") == 0
-
-
-@pytest.mark.parametrize("path", LISTED)
-def test_a_page_names_itself_among_the_others(tab: Tab, dashboard: Served, path: str) -> None:
-    tab.go(dashboard.at(path))
-    tab.until("document.querySelector('nav a.here')")
     assert tab.text("nav a.here") == next(page.title for page in PAGES if page.path == path)
 
 
