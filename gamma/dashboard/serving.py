@@ -3,6 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -53,9 +54,10 @@ def serve(
         ) from error
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, _stop)
-    ready(server.effective_port)
     try:
-        server.run()
+        with suppress(KeyboardInterrupt):  # it may come before the server itself looks for it
+            ready(server.effective_port)
+            server.run()
     finally:
         server.close()
 

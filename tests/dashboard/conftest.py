@@ -86,7 +86,7 @@ def _told(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
+def served(folder: Path, stop: signal.Signals = signal.SIGTERM) -> Iterator[Served]:
     """The dashboard of a folder, stopped as a service is."""
     command = [GAMMA, "dashboard", "--port", "0", "--json"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -95,7 +95,7 @@ def served(folder: Path) -> Iterator[Served]:
         url, _, token = told["url"].partition("/?token=")
         yield Served(url=url, token=token, folder=folder)
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
 

@@ -118,3 +118,9 @@ def test_it_says_when_nobody_answers_any_more(stranger: Tab, ledger: Path) -> No
         # The page's own clock goes on by a minute at a look: nobody waits for it here.
         stranger.run("{ const real = Date.now; let more = 0; Date.now = () => real() + (more += 60000); }")
     stranger.until("getComputedStyle(document.querySelector('#stale')).display === 'block'")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_quietly_when_it_is_told_to(ledger: Path, stop: signal.Signals) -> None:
+    with served(ledger, stop) as running:
+        assert running.url.startswith("http://127.0.0.1:")
