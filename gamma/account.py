@@ -248,7 +248,7 @@ def _dial(guard: Guard, view: View) -> dict[str, Any]:
     """Where the guard stands, and how much of the way to its limit is left [1]; None where there is no such number."""
     try:
         dial: Mapping[str, Fact] = guard.reading(view) if isinstance(guard, Gauge) else {}
-        limit, now = dial.get("limit"), dial.get("now")
+        limit, now = _nearest(dial)
         left = guard.leeway(view) if isinstance(guard, Leeway) else _left(now, limit)
     except Exception:  # a stranger's guard must not keep a person from seeing the account
         limit, now, left = None, None, math.nan
@@ -256,8 +256,16 @@ def _dial(guard: Guard, view: View) -> dict[str, Any]:
     return {"limit": limit, "now": now, "leeway_frac": max(0.0, min(1.0, left)) if known else None}
 
 
+def _nearest(dial: Mapping[str, Fact]) -> tuple[Fact | None, Fact | None]:
+    """Limit and reading; of a guard with several of them (`day_limit`, `day_now`) those that are nearest."""
+    names = [name.removesuffix("limit") for name in dial if name.endswith("limit")]
+    pairs = [(dial[f"{name}limit"], dial.get(f"{name}now")) for name in names]
+    known = [pair for pair in pairs if not math.isnan(_left(pair[1], pair[0]))]
+    return min(known, key=lambda pair: _left(pair[1], pair[0]), default=(dial.get("limit"), dial.get("now")))
+
+
 def _left(now: Fact | None, limit: Fact | None) -> float:
-    if isinstance(now, str) or isinstance(limit, str) or now is None or limit is None:
+    if isinstance(now, str) or isinstance(limit, str) or now is None or not limit:
         return math.nan
     return 1 - now / limit
 
