@@ -19,6 +19,7 @@ _HARDENING: Final = "hardening.conf"
 _PLAIN: Final = re.compile(r"/[A-Za-z0-9_.,:+@/-]*")
 _MARK: Final = re.compile(r"@([A-Z_]+)@")
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))
+_PASSING: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  (nothing is written there)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +121,16 @@ def _filled(text: str, host: Host) -> str:
 
 
 def _home(host: Host) -> list[str]:
-    """Homes are out of sight, but for what gamma itself has there."""
-    reads = [path for path in dict.fromkeys(host.reads) if _at_home(path)]
-    writes = [path for path in host.writes if _at_home(path)]
-    if not reads and not writes:
-        return ["ProtectHome=yes"]
+    """Homes and what others keep for a while are out of sight, but for what gamma itself has there."""
+    reads = [path for path in dict.fromkeys(host.reads) if _is_in(path, _HOMES + _PASSING)]
+    writes = [path for path in host.writes if _is_in(path, _HOMES + _PASSING)]
     binds = [f"BindReadOnlyPaths={path}" for path in reads] + [f"BindPaths={path}" for path in writes]
-    return ["ProtectHome=tmpfs", *binds]
+    at_home = any(_is_in(path, _HOMES) for path in (*reads, *writes))
+    return ["ProtectHome=tmpfs" if at_home else "ProtectHome=yes", *binds]
 
 
-def _at_home(path: Path) -> bool:
-    return any(path.is_relative_to(home) for home in _HOMES)
+def _is_in(path: Path, folders: tuple[Path, ...]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _written(config: Config, folder: Path) -> list[Path]:

@@ -91,7 +91,7 @@ def test_the_session_has_all_that_a_session_can_have(fresh: Fresh) -> None:
     kinds = Counter(str(f.intent.kind) for f in facts(folder, OrderIntended))
     assert kinds == {"entry": 4, "cancel": 2, "replace": 2, "exit": 1}
     assert [t.trade.exit_reason for t in facts(folder, TradeClosed)] == ["stop", "trail"]
-    assert len(points.calls) == 174
+    assert len(points.calls) == 175
     assert violations(folder, SLOTS) == []
 
 

@@ -109,6 +109,20 @@ def test_what_lies_in_a_home_is_seen_and_nothing_else_there() -> None:
     assert "BindPaths=/home/ann/trading\n" in text
 
 
+def test_what_lies_where_things_pass_is_seen_though_the_service_has_a_place_of_its_own_for_them() -> None:
+    found = Host(
+        user="ann",
+        program=Path("/tmp/venv/bin/gamma"),
+        config=Path("/srv/trading/config.toml"),
+        writes=(Path("/srv/trading"),),
+        reads=(Path("/tmp/venv"), Path("/usr")),
+    )
+    text = units(found)["gamma.service"]
+    assert "PrivateTmp=yes\n" in text
+    assert "ProtectHome=yes\n" in text
+    assert "BindReadOnlyPaths=/tmp/venv\n" in text
+
+
 def test_a_path_that_a_unit_would_misread_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "my trading"
     folder.mkdir()
