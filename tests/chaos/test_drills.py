@@ -21,7 +21,7 @@ from gamma.shell import Shell
 from tests.brokers.desk import approve, entry
 
 # How many schedules of each broker.
-DRILLS = int(os.environ.get("GAMMA_DRILLS", "18"))
+DRILLS = int(os.environ.get("GAMMA_DRILLS", "12"))
 BROKERS = sorted(plugins.find(plugins.DRILLS))
 SAME = 3
 

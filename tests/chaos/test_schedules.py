@@ -11,7 +11,7 @@ from gamma.chaos.simulation import sweep
 from gamma.chaos.simulation.faults import Fault, Plan, plan
 from gamma.chaos.simulation.trials import run, trial
 
-SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "400"))
+SCHEDULES = int(os.environ.get("GAMMA_SCHEDULES", "300"))
 PARTS = 10
 QUARTERS = 4
 # Of a session's deaths each so-manyth is tried; 1 is the whole sweep.

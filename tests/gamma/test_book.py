@@ -135,12 +135,12 @@ def test_the_orders_of_a_day_are_counted_beyond_what_is_kept_of_them() -> None:
 def test_a_strategy_that_holds_for_hours_and_orders_at_every_look_keeps_an_hour_of_its_orders() -> None:
     case = Case(strategy_rules(adds=True))
     held = case.enter(stop=0, target=0)
-    for _ in range(1_200):
-        case.now += 10 * S
+    for _ in range(660):
+        case.now += 40 * S
         case.signal(stop=0, target=0, price=PRICE - 100)
         case.accept(case.sent(OrderKind.ENTRY))
         case.canceled(case.sent(OrderKind.ENTRY))
-    assert len(case.book.orders) < 360 + ORDERS_LOOKED_THROUGH
+    assert len(case.book.orders) < 90 + ORDERS_LOOKED_THROUGH
     assert held in case.book.orders
     case.refold()
 
