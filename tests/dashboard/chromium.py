@@ -87,13 +87,21 @@ class Tab:
         return str(self.run(f"document.querySelector({selector!r})?.innerText ?? ''"))
 
     def click(self, selector: str) -> None:
-        """Press what is there, in its middle, as a finger would."""
+        """Press what is there, in its middle, as a finger would, once it has come to rest: a list unfolds."""
+        where, before = self._middle(selector), None
+        while where != before:
+            time.sleep(0.1)
+            where, before = self._middle(selector), where
+        x, y = where
+        for kind in ("mousePressed", "mouseReleased"):
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def _middle(self, selector: str) -> tuple[float, float]:
         x, y = self.until(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
             f" return [r.x + r.width / 2, r.y + r.height / 2] }})(document.querySelector({selector!r}))"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        return x, y
 
     def choose(self, name: str, value: str) -> None:
         """Choose a word of a filter's list."""
