@@ -93,3 +93,7 @@ def test_gold_options_and_event_contracts_never_roll(market: str) -> None:
     session = Hours().session(market, utc("2026-03-10T15:00"))
     assert session is not None
     assert session.ts_roll_utc_ns == 0
+
+
+def test_bars_longer_than_the_time_in_which_it_closes_would_come_too_late() -> None:
+    assert GUARD.looks_every_max_s == 300
