@@ -20,6 +20,7 @@ from typing import Final, final
 import structlog
 
 from gamma.clock import NS, Clock
+from gamma.ledger.backup import synced
 from gamma.requests import folder_of
 
 TAKEN: Final = "gamma deadman: "
@@ -112,11 +113,7 @@ def throw(switch: Path, why: str) -> None:
         switch.hardlink_to(draft)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(switch.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    synced(switch.parent)
 
 
 @final

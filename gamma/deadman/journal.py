@@ -15,6 +15,7 @@ import psutil
 
 from gamma.errors import ConfigInvalid, Corrupt
 from gamma.events import Leg, OrderState
+from gamma.ledger.backup import synced
 
 FILE: Final = "journal.jsonl"
 LOCK: Final = "lock"
@@ -88,7 +89,7 @@ class Journal:
         os.ftruncate(self._lock, 0)
         os.write(self._lock, f"{os.getpid()}\n".encode())
         self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        _sync_folder(folder)
+        synced(folder)
         self._read()
 
     def __enter__(self) -> Self:
@@ -188,11 +189,3 @@ class Journal:
             case "released":
                 incident = replace(incident, over=True)
         self.incident = incident
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

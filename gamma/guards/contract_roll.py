@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Annotated, ClassVar, Self, final
 
 from pydantic import BaseModel, Field, model_validator
@@ -67,7 +68,7 @@ class ContractRoll(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         """The last hour before entries end is the way."""
         return (float(view.clock.to_roll_s) - self.cancel_before_s) / S_PER_HOUR
 
-    @property
+    @cached_property
     def _steps(self) -> FlatBy:
         return FlatBy(
             cancel_before_s=self.cancel_before_s,
